@@ -1,1 +1,28 @@
-//! placeholder
+//! Distances between a full-precision query and rows of packed scalar-quantisation codes.
+//!
+//! A row is `d` codes of 2, 4 or 8 bits, packed LSB-first, so that code `i` occupies the bits `[i·B, (i+1)·B)` of the byte stream, optionally
+//! followed elsewhere by `d` little-endian binary16 residuals. Coordinate `i` of the row is `codebook[code_i]`, plus the residual widened
+//! to `f32` and added in `f32`. A [`ScanQuery`] holds one query against one codebook and turns each row into a distance
+//! without decoding it to memory and without allocating.
+//!
+//! ```text
+//! query, codebook ──ScanQuery::new──▶ layout + kernels        (once per scan)
+//! codes, residual ──ScanQuery::dot──▶ f64                     (once per row)
+//! ```
+//!
+//! The scalar code is the definition, in `f64`; the kernels of the other [`Level`]s are held to it within 1e-5 by one
+//! test. The level is chosen at run time and never required at compile time. This is the only crate of the workspace with intrinsics,
+//! and everything it exports is safe: lengths are asserted once per call, and a level that the processor lacks means scalar code.
+
+mod dense;
+mod dispatch;
+mod layout;
+mod level;
+mod query;
+mod scalar;
+mod width;
+
+pub use dense::{dot_and_norms_f32, dot_f32, l1_f32, rotate, rotate_transposed, squared_l2_f32};
+pub use level::Level;
+pub use query::{ScanQuery, dequantize, unpack};
+pub use width::Width;

@@ -1,0 +1,75 @@
+//! Dense float work, as the rest of the workspace sees it: rotations, and distances between two decoded vectors.
+
+use crate::dispatch;
+use crate::level::Level;
+
+/// A dense matrix times a vector: `out[i] = f32(Σ_j matrix[i][j] · x[j])`, with `matrix` row-major, `out.len()` rows of `x.len()`
+/// columns. Sums are in `f64` and rounded once; their order depends on the level.
+///
+/// # Panics
+/// When `matrix.len() != out.len() · x.len()`.
+pub fn rotate(level: Level, matrix: &[f64], x: &[f32], out: &mut [f32]) {
+    assert_eq!(Some(matrix.len()), out.len().checked_mul(x.len()), "the matrix does not match the vectors");
+    if x.is_empty() {
+        out.fill(0.0);
+        return;
+    }
+    dispatch::rotate(level.or_scalar(), matrix, x, out);
+}
+
+/// The transpose of a dense matrix times a vector: `out[j] = f32(Σ_i matrix[i][j] · y[i])`, with `matrix` row-major,
+/// `y.len()` rows of `out.len()` columns. The matrix is read once, row by row, into `f64` sums that are rounded once.
+///
+/// # Panics
+/// When `matrix.len() != y.len() · out.len()`.
+pub fn rotate_transposed(level: Level, matrix: &[f64], y: &[f32], out: &mut [f32]) {
+    assert_eq!(Some(matrix.len()), y.len().checked_mul(out.len()), "the matrix does not match the vectors");
+    if out.is_empty() {
+        return;
+    }
+    let mut sums = vec![0.0; out.len()];
+    dispatch::add_rows(level.or_scalar(), matrix, y, &mut sums);
+    for (out, sum) in out.iter_mut().zip(sums) {
+        *out = sum as f32;
+    }
+}
+
+/// `Σ a_i b_i` in `f64`.
+///
+/// # Panics
+/// When the lengths differ; so do the other functions of two vectors.
+pub fn dot_f32(level: Level, a: &[f32], b: &[f32]) -> f64 {
+    check_pair(a, b);
+    dispatch::dot_f32(level.or_scalar(), a, b)
+}
+
+/// `Σ (a_i - b_i)²` in `f64`.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn squared_l2_f32(level: Level, a: &[f32], b: &[f32]) -> f64 {
+    check_pair(a, b);
+    dispatch::squared_l2_f32(level.or_scalar(), a, b)
+}
+
+/// `(Σ a_i b_i, Σ a_i², Σ b_i²)` in `f64`, in one pass.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn dot_and_norms_f32(level: Level, a: &[f32], b: &[f32]) -> (f64, f64, f64) {
+    check_pair(a, b);
+    dispatch::dot_and_norms_f32(level.or_scalar(), a, b)
+}
+
+/// `Σ |a_i - b_i|` in `f64`.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn l1_f32(level: Level, a: &[f32], b: &[f32]) -> f64 {
+    check_pair(a, b);
+    dispatch::l1_f32(level.or_scalar(), a, b)
+}
+
+fn check_pair(a: &[f32], b: &[f32]) {
+    assert_eq!(a.len(), b.len(), "the vectors differ in length");
+}

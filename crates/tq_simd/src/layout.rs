@@ -1,0 +1,147 @@
+//! The order in which a prepared query is stored: the order in which a kernel's lanes meet the codes.
+//!
+//! In *natural* order, sixteen lanes are sixteen consecutive dimensions. In *strided* order a kernel loads a block of `L` dwords of codes and
+//! shifts all of them at once: with `n` codes a dword (8 of four bits, 16 of two), step `s` of a block puts dimension
+//! `n·lane + s` in each lane, so the query keeps those `L` values side by side:
+//!
+//! ```text
+//! 4 bit, L = 16   step 0: q0  q8  q16 … q120     step 1: q1  q9  q17 … q121     …     step 7: q7  q15 … q127
+//! ```
+//!
+//! Both are padded with zeros to whole blocks. The codebook is kept in the form in which kernels look it up: four entries
+//! repeated over a register, sixteen entries as they are, and 256 entries also as four planes of bytes, one for each byte of the `f32`.
+
+use crate::width::Width;
+
+/// One cache line of floats; the alignment keeps register loads from straddling lines.
+#[repr(C, align(64))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line(pub(crate) [f32; 16]);
+
+/// One cache line of bytes.
+#[repr(C, align(64))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ByteLine(pub(crate) [u8; 64]);
+
+/// What a kernel wants prepared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Order {
+    /// Lanes of a register when the kernel without residuals reads codes in strided order.
+    pub(crate) strided_lanes: Option<usize>,
+    /// Whether the codebook is looked up byte by byte.
+    pub(crate) byte_planes: bool,
+}
+
+/// A query and its codebook, in the plain form of the scalar definition and in the forms that a kernel asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    /// The query as given.
+    pub(crate) query: Vec<f32>,
+    /// The codebook as given.
+    pub(crate) codebook: Vec<f32>,
+    /// The query in natural order, padded to a multiple of 64.
+    pub(crate) natural: Vec<Line>,
+    /// The query in strided order, padded to whole blocks; empty unless asked for.
+    pub(crate) strided: Vec<Line>,
+    /// The codebook over whole lines: at least one line, four entries repeated.
+    pub(crate) table: Vec<Line>,
+    /// The codebook's bytes: lines `4p..4p+4` hold byte `p` (little-endian) of all 256 entries; empty unless asked for.
+    pub(crate) planes: Vec<ByteLine>,
+}
+
+/// Dimensions to which the natural order is padded.
+const NATURAL_BLOCK: usize = 64;
+
+impl Layout {
+    /// The plain form alone.
+    pub(crate) fn plain(query: &[f32], codebook: &[f32]) -> Layout {
+        Layout {
+            query: query.to_vec(),
+            codebook: codebook.to_vec(),
+            natural: Vec::new(),
+            strided: Vec::new(),
+            table: Vec::new(),
+            planes: Vec::new(),
+        }
+    }
+
+    /// All forms of `order`.
+    pub(crate) fn new(order: Order, width: Width, query: &[f32], codebook: &[f32]) -> Layout {
+        let mut layout = Layout::plain(query, codebook);
+        layout.natural = lines(query.len().next_multiple_of(NATURAL_BLOCK), |i| value_or_zero(query, i));
+        if let Some(lanes) = order.strided_lanes {
+            layout.strided = strided(width, lanes, query);
+        }
+        layout.table = table(codebook);
+        if order.byte_planes {
+            layout.planes = planes(codebook);
+        }
+        layout
+    }
+}
+
+/// The codebook over whole lines, repeated when shorter than one.
+pub(crate) fn table(codebook: &[f32]) -> Vec<Line> {
+    lines(codebook.len().max(16), |i| codebook[i % codebook.len()])
+}
+
+fn strided(width: Width, lanes: usize, query: &[f32]) -> Vec<Line> {
+    let steps = 32 / width.bits() as usize;
+    let block = lanes * steps;
+    lines(query.len().next_multiple_of(block), |slot| {
+        let (first, step, lane) = (slot / block * block, slot % block / lanes, slot % lanes);
+        value_or_zero(query, first + lane * steps + step)
+    })
+}
+
+fn planes(codebook: &[f32]) -> Vec<ByteLine> {
+    let byte = |plane: usize, entry: usize| codebook[entry].to_le_bytes()[plane];
+    (0..4 * codebook.len() / 64)
+        .map(|line| {
+            let (plane, first) = (line / 4, line % 4 * 64);
+            ByteLine(std::array::from_fn(|k| byte(plane, first + k)))
+        })
+        .collect()
+}
+
+fn value_or_zero(values: &[f32], i: usize) -> f32 {
+    values.get(i).copied().unwrap_or(0.0)
+}
+
+/// `count` floats, a multiple of 16, as lines.
+fn lines(count: usize, value: impl Fn(usize) -> f32) -> Vec<Line> {
+    (0..count / 16).map(|line| Line(std::array::from_fn(|k| value(16 * line + k)))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strided_order_follows_the_dwords_of_a_block() {
+        let query: Vec<f32> = (0..130).map(|i| i as f32 + 1.0).collect();
+        let strided = strided(Width::Four, 16, &query);
+        assert_eq!(strided.len(), 16);
+        assert_eq!(strided[0].0[..3], [1.0, 9.0, 17.0]);
+        assert_eq!(strided[7].0[15], 128.0);
+        assert_eq!(strided[8].0[..2], [129.0, 0.0]);
+        assert_eq!(strided[9].0[..2], [130.0, 0.0]);
+    }
+
+    #[test]
+    fn planes_hold_the_bytes_of_every_entry() {
+        let codebook: Vec<f32> = (0..256).map(|i| (i as f32 - 100.5) * 0.37).collect();
+        let planes = planes(&codebook);
+        for (entry, value) in codebook.iter().enumerate() {
+            let bytes = std::array::from_fn(|plane| planes[4 * plane + entry / 64].0[entry % 64]);
+            assert_eq!(f32::from_le_bytes(bytes), *value);
+        }
+    }
+
+    #[test]
+    fn a_table_of_four_repeats() {
+        let table = table(&[1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(table.len(), 1);
+        assert_eq!(table[0].0[4..8], [1.0, 2.0, 3.0, 4.0]);
+    }
+}

@@ -1,0 +1,150 @@
+//! The query of a scan, and the decoding of single rows: the face that the rest of the workspace sees.
+
+use crate::dispatch::{self, RowKernels};
+use crate::layout::Layout;
+use crate::level::Level;
+use crate::scalar;
+use crate::width::Width;
+
+/// A query against rows of one codec, laid out once in the order in which the level's kernel eats codes.
+///
+/// Each method takes one row: `codes` of exactly `width.packed_len(d)` bytes and, when the codec keeps residuals, `2·d`
+/// bytes of little-endian binary16; neither needs any alignment, and the unused high bits of the last code byte are
+/// ignored. They allocate nothing, and panic when a length is wrong, which a validated record excludes.
+///
+/// The kernels sum in `f32`, and agree with the scalar definition within 1e-5 of `|q||x|` for inner products, of `Σ x²`
+/// for norms, and of the distance itself for L2. Results that `f32` can't carry (below 2⁻⁹⁰ or not
+/// finite) are computed again by the definition, in `f64`.
+#[derive(Clone, Debug)]
+pub struct ScanQuery {
+    level: Level,
+    width: Width,
+    layout: Layout,
+    kernels: Option<RowKernels>,
+}
+
+/// Values beyond which sums of squares leave what `f32` holds comfortably: 2⁴⁰ and its inverse.
+const LARGEST: f32 = (1u64 << 40) as f32;
+const SMALLEST: f32 = 1.0 / LARGEST;
+
+/// The range of results in which nothing of note was lost to underflow or overflow: 2⁻⁹⁰ to 2¹²⁰.
+const RESULTS: std::ops::RangeInclusive<f64> = 1.0 / (1u128 << 90) as f64..=(1u128 << 120) as f64;
+
+impl ScanQuery {
+    /// Prepares `query` (length d, already rotated) for rows of codes into `codebook` (`width.levels()` entries).
+    ///
+    /// A level that isn't available falls back to [`Level::Scalar`], as do queries and codebooks whose values are not
+    /// finite or so large or small that their squares leave `f32`.
+    ///
+    /// # Panics
+    /// When `query` is empty or `codebook.len() != width.levels()`.
+    pub fn new(level: Level, width: Width, query: &[f32], codebook: &[f32]) -> ScanQuery {
+        assert!(!query.is_empty(), "the query is empty");
+        assert_eq!(codebook.len(), width.levels(), "the codebook does not match the code width");
+        let level =
+            if is_moderate(query) && is_moderate(codebook) { level.or_scalar() } else { Level::Scalar };
+        let kernels = RowKernels::of(level, width);
+        let layout = match &kernels {
+            Some(kernels) => Layout::new(kernels.order, width, query, codebook),
+            None => Layout::plain(query, codebook),
+        };
+        ScanQuery { level, width, layout, kernels }
+    }
+
+    /// Length of the query, and the number of codes in a row.
+    pub fn dimension(&self) -> usize {
+        self.layout.query.len()
+    }
+
+    /// The level whose kernels run, after the fallbacks of [`ScanQuery::new`].
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The code width of the rows.
+    pub fn width(&self) -> Width {
+        self.width
+    }
+
+    /// The inner product `Σ q_i x_i`.
+    pub fn dot(&self, codes: &[u8], residual: Option<&[u8]>) -> f64 {
+        self.check(codes, residual);
+        if let Some(kernels) = &self.kernels {
+            let (dot, _) = kernels.dot(&self.layout, codes, residual);
+            if RESULTS.contains(&dot.abs()) {
+                return dot;
+            }
+        }
+        scalar::rows::dot(self.width, &self.layout.query, &self.layout.codebook, codes, residual)
+    }
+
+    /// The inner product and the squared norm of the row, `(Σ q_i x_i, Σ x_i²)`, in one pass.
+    pub fn dot_and_norm(&self, codes: &[u8], residual: Option<&[u8]>) -> (f64, f64) {
+        self.check(codes, residual);
+        if let Some(kernels) = &self.kernels {
+            let (dot, norm) = kernels.dot_and_norm(&self.layout, codes, residual);
+            if RESULTS.contains(&dot.abs()) && RESULTS.contains(&norm) {
+                return (dot, norm);
+            }
+        }
+        scalar::rows::dot_and_norm(self.width, &self.layout.query, &self.layout.codebook, codes, residual)
+    }
+
+    /// The squared Euclidean distance `Σ (q_i - x_i)²`, from the differences themselves and so without cancellation.
+    pub fn squared_l2(&self, codes: &[u8], residual: Option<&[u8]>) -> f64 {
+        self.check(codes, residual);
+        if let Some(kernels) = &self.kernels {
+            let (sum, _) = kernels.squared_l2(&self.layout, codes, residual);
+            if RESULTS.contains(&sum) {
+                return sum;
+            }
+        }
+        scalar::rows::squared_l2(self.width, &self.layout.query, &self.layout.codebook, codes, residual)
+    }
+
+    /// The lengths that the kernels rely on.
+    fn check(&self, codes: &[u8], residual: Option<&[u8]>) {
+        check_row(self.width, self.dimension(), codes, residual);
+    }
+}
+
+fn check_row(width: Width, dimension: usize, codes: &[u8], residual: Option<&[u8]>) {
+    assert_eq!(codes.len(), width.packed_len(dimension), "the codes do not match the dimension");
+    if let Some(residual) = residual {
+        assert_eq!(residual.len(), 2 * dimension, "the residual does not match the dimension");
+    }
+}
+
+/// Whether products of these values stay clear of the ends of `f32`'s range.
+fn is_moderate(values: &[f32]) -> bool {
+    let bounded = values.iter().all(|value| value.abs() <= LARGEST);
+    bounded
+        && (values.iter().any(|value| value.abs() >= SMALLEST) || values.iter().all(|value| *value == 0.0))
+}
+
+/// Decodes one row: `out[i] = codebook[code_i]`, plus the residual when there is one. Exact at every level.
+///
+/// # Panics
+/// When `codes.len() != width.packed_len(out.len())`, `residual.len() != 2 · out.len()`, or
+/// `codebook.len() != width.levels()`.
+pub fn dequantize(
+    level: Level,
+    width: Width,
+    codes: &[u8],
+    residual: Option<&[u8]>,
+    codebook: &[f32],
+    out: &mut [f32],
+) {
+    check_row(width, out.len(), codes, residual);
+    assert_eq!(codebook.len(), width.levels(), "the codebook does not match the code width");
+    dispatch::dequantize(level.or_scalar(), width, codes, residual, codebook, out);
+}
+
+/// Unpacks the codes of one row to a byte each.
+///
+/// # Panics
+/// When `codes.len() != width.packed_len(out.len())`.
+pub fn unpack(width: Width, codes: &[u8], out: &mut [u8]) {
+    check_row(width, out.len(), codes, None);
+    scalar::rows::unpack(width, codes, out);
+}

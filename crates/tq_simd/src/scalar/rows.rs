@@ -1,0 +1,108 @@
+//! Rows of packed codes: decoding, and a query against a row.
+
+use crate::width::Width;
+use half::f16;
+
+/// Calls `visit(i, x_i)` for each coordinate of the row in order. `codes` holds at least `packed_len(dimension)` bytes,
+/// `residual` two bytes a dimension, `codebook` `width.levels()` entries.
+#[inline]
+fn each_value(
+    width: Width,
+    dimension: usize,
+    codes: &[u8],
+    residual: Option<&[u8]>,
+    codebook: &[f32],
+    mut visit: impl FnMut(usize, f32),
+) {
+    let mask = width.levels() - 1;
+    for i in 0..dimension {
+        let bit = i * width.bits() as usize;
+        let entry = codebook[(codes[bit / 8] >> (bit % 8)) as usize & mask];
+        let value = match residual {
+            Some(bytes) => entry + f16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]).to_f32(),
+            None => entry,
+        };
+        visit(i, value);
+    }
+}
+
+/// `Σ q_i x_i`.
+pub(crate) fn dot(
+    width: Width,
+    query: &[f32],
+    codebook: &[f32],
+    codes: &[u8],
+    residual: Option<&[u8]>,
+) -> f64 {
+    let mut dot = 0.0;
+    each_value(width, query.len(), codes, residual, codebook, |i, x| {
+        dot += f64::from(query[i]) * f64::from(x)
+    });
+    dot
+}
+
+/// `(Σ q_i x_i, Σ x_i²)`.
+pub(crate) fn dot_and_norm(
+    width: Width,
+    query: &[f32],
+    codebook: &[f32],
+    codes: &[u8],
+    residual: Option<&[u8]>,
+) -> (f64, f64) {
+    let (mut dot, mut norm) = (0.0, 0.0);
+    each_value(width, query.len(), codes, residual, codebook, |i, x| {
+        dot += f64::from(query[i]) * f64::from(x);
+        norm += f64::from(x) * f64::from(x);
+    });
+    (dot, norm)
+}
+
+/// `Σ (q_i - x_i)²`, each difference taken in `f64`.
+pub(crate) fn squared_l2(
+    width: Width,
+    query: &[f32],
+    codebook: &[f32],
+    codes: &[u8],
+    residual: Option<&[u8]>,
+) -> f64 {
+    let mut sum = 0.0;
+    each_value(width, query.len(), codes, residual, codebook, |i, x| {
+        let difference = f64::from(query[i]) - f64::from(x);
+        sum += difference * difference;
+    });
+    sum
+}
+
+/// `out[i] = x_i`.
+pub(crate) fn dequantize(
+    width: Width,
+    codes: &[u8],
+    residual: Option<&[u8]>,
+    codebook: &[f32],
+    out: &mut [f32],
+) {
+    each_value(width, out.len(), codes, residual, codebook, |i, x| out[i] = x);
+}
+
+/// `out[i] = code_i`, a whole byte of codes at a time so that the compiler vectorises it.
+pub(crate) fn unpack(width: Width, codes: &[u8], out: &mut [u8]) {
+    match width {
+        Width::Two => unpack_bytes::<4>(codes, out),
+        Width::Four => unpack_bytes::<2>(codes, out),
+        Width::Eight => out.copy_from_slice(codes),
+    }
+}
+
+fn unpack_bytes<const PER_BYTE: usize>(codes: &[u8], out: &mut [u8]) {
+    let bits = 8 / PER_BYTE;
+    let mask = (1u8 << bits) - 1;
+    let (whole, tail) = out.as_chunks_mut::<PER_BYTE>();
+    for (group, byte) in whole.iter_mut().zip(codes) {
+        for (k, code) in group.iter_mut().enumerate() {
+            *code = (byte >> (bits * k)) & mask;
+        }
+    }
+    for (k, code) in tail.iter_mut().enumerate() {
+        *code = (codes[whole.len()] >> (bits * k)) & mask;
+    }
+}
