@@ -1,1 +1,49 @@
-//! placeholder
+//! From floats to records and back, and distances from a query to records, with TinyQuant's codec.
+//!
+//! ```text
+//! encode    floats ─rotate─▶ y ─nearest codebook entry─▶ codes (+ FP16 of y - entry) ─▶ record
+//! decode    record ─▶ entry (+ residual) ─rotate back─▶ floats
+//! distance  query ─rotate once─▶ prepared query;  each record: one pass over its codes
+//! ```
+//!
+//! A [`CodecConfig`] says what a codec is and has the hash that records carry; a [`Codec`] adds the
+//! [`Codebook`] and the [`Rotation`] and can encode and decode; a [`PreparedQuery`] measures distances in the
+//! rotated space. Everything is bit-compatible with TinyQuant given the same codebook, except where a rotated
+//! value lies within rounding of a decision boundary. The built-in codec needs no codebook from outside: see
+//! [`lloyd_max`].
+//!
+//! Nothing here knows PostgreSQL, starts threads or is unsafe.
+#![forbid(unsafe_code)]
+
+mod codebook;
+mod codec;
+mod config;
+mod distance;
+mod error;
+mod haar;
+pub mod lloyd_max;
+mod query;
+mod rotation;
+pub mod sidecar;
+mod vector;
+
+pub use codebook::Codebook;
+pub use codec::Codec;
+pub use config::{BUILTIN_SEED, CodecConfig, ConfigHash, RotationKind};
+pub use distance::{Metric, distance_f32};
+pub use error::CodecError;
+pub use query::PreparedQuery;
+pub use rotation::{Rotation, build_rotation};
+pub use vector::{check_vector, normalize};
+
+use tq_format::BitWidth;
+use tq_simd::Width;
+
+/// The kernels' name for a record's width.
+pub(crate) fn kernel_width(width: BitWidth) -> Width {
+    match width {
+        BitWidth::Two => Width::Two,
+        BitWidth::Four => Width::Four,
+        BitWidth::Eight => Width::Eight,
+    }
+}

@@ -1,0 +1,137 @@
+//! What can go wrong between floats and records, one variant for each cause.
+//!
+//! Callers translate variants to their own codes and hints, so every variant carries the numbers that a
+//! message to a user needs, and none carries prose.
+
+use tq_format::BitWidth;
+
+/// An error of configuring a codec, of encoding, of decoding or of preparing a query.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CodecError {
+    /// A codec's dimension lies outside `1..=MAX_DIMENSION`.
+    #[error("dimension {dimension} is out of range (1 to {})", tq_format::MAX_DIMENSION)]
+    DimensionOutOfRange {
+        /// The dimension asked for.
+        dimension: u64,
+    },
+    /// A vector or record has another dimension than the codec.
+    #[error("expected {expected} dimensions, not {got}")]
+    DimensionMismatch {
+        /// The codec's dimension.
+        expected: usize,
+        /// The dimension met.
+        got: usize,
+    },
+    /// A bit width other than 2, 4 and 8.
+    #[error("bit width {bits} is not supported (2, 4 or 8)")]
+    BitWidthUnsupported {
+        /// The width asked for.
+        bits: u32,
+    },
+    /// A vector holds NaN or an infinity.
+    #[error("element {index} of the vector is {value}")]
+    NotFinite {
+        /// Position in the vector, from 0.
+        index: usize,
+        /// The value there.
+        value: f32,
+    },
+    /// A vector without direction where a direction is needed.
+    #[error("the vector is zero")]
+    ZeroVector,
+    /// The built-in codec without residual is for vectors of about unit length.
+    #[error("the vector's norm {norm} is not within 10 % of 1")]
+    NormOutOfRange {
+        /// The vector's Euclidean norm.
+        norm: f64,
+    },
+    /// What quantisation leaves is beyond the largest finite FP16 number.
+    #[error("the residual of rotated element {index} does not fit into half precision")]
+    ResidualOverflow {
+        /// Position in the rotated vector, from 0.
+        index: usize,
+    },
+    /// A codebook has the wrong number of entries for its bit width.
+    #[error("a codebook of {bits} bits has {expected} entries, not {got}")]
+    CodebookCount {
+        /// The bit width.
+        bits: u8,
+        /// Two to the power of the bit width.
+        expected: usize,
+        /// The number of entries given.
+        got: usize,
+    },
+    /// A codebook entry is NaN or an infinity.
+    #[error("codebook entry {index} is not finite")]
+    CodebookNotFinite {
+        /// Position of the entry, from 0.
+        index: usize,
+    },
+    /// A codebook entry is not above the one before it.
+    #[error("codebook entry {index} is not above the entry before it")]
+    CodebookNotAscending {
+        /// Position of the entry, from 1.
+        index: usize,
+    },
+    /// A record was made by another codec.
+    #[error("the record's codec is {got}, not {expected}")]
+    ConfigMismatch {
+        /// The codec's hash.
+        expected: String,
+        /// The record's hash field, with trailing NULs stripped.
+        got: String,
+    },
+    /// Two parts that belong together have different bit widths.
+    #[error("expected a bit width of {}, not {}", .expected.bits(), .got.bits())]
+    BitWidthMismatch {
+        /// The configuration's width.
+        expected: BitWidth,
+        /// The width met.
+        got: BitWidth,
+    },
+    /// A record has a residual and the codec says it has none, or the other way round.
+    #[error("the codec {} a residual and the record has {}", if *.expected { "demands" } else { "forbids" },
+            if *.expected { "none" } else { "one" })]
+    ResidualMismatch {
+        /// Whether the codec keeps residuals.
+        expected: bool,
+    },
+    /// The rotation is named but can't be built by this version.
+    #[error("rotation \"{name}\" is not available")]
+    RotationUnavailable {
+        /// The rotation's name.
+        name: &'static str,
+    },
+    /// A rotation of another kind, seed or dimension than the configuration's.
+    #[error("expected the {expected} rotation, not {got}")]
+    RotationMismatch {
+        /// Kind, seed and dimension of the configuration.
+        expected: String,
+        /// Kind, seed and dimension of the rotation given.
+        got: String,
+    },
+    /// The rotation's matrix does not fit into memory.
+    #[error("cannot allocate {bytes} bytes for the rotation")]
+    OutOfMemory {
+        /// The size of the allocation that failed.
+        bytes: usize,
+    },
+    /// A buffer for the result has the wrong length.
+    #[error("the output buffer holds {got} values, not {expected}")]
+    OutputLength {
+        /// The length needed.
+        expected: usize,
+        /// The length given.
+        got: usize,
+    },
+    /// A record could not be written.
+    #[error(transparent)]
+    Record(#[from] tq_format::RecordError),
+    /// A configuration file could not be understood.
+    #[error("malformed codec configuration: {reason}")]
+    Sidecar {
+        /// What the JSON parser says.
+        reason: String,
+    },
+}

@@ -1,0 +1,142 @@
+//! Drawing the Haar matrix from a seed: random stream, normal variables, orthogonalisation, signs.
+//!
+//! ```text
+//! seed ─ChaCha20─▶ u64 ─▶ uniform ─Box-Muller─▶ A (row by row) ─QR─▶ Q·sign(diag R)
+//! ```
+//!
+//! The QR decomposition with a positive diagonal of R is unique, so Q is a function of the seed alone, up to
+//! rounding, whoever computes it. The stream is not forgiving: the generator, the order of the draws and the
+//! functions of `libm` (the platform's differ in the last bit) are part of the definition.
+
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::{householder, qr::no_pivoting::factor};
+use faer::{Conj, Mat, MatMut, Par};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use std::collections::TryReserveError;
+use std::f64::consts::PI;
+
+/// Standard normal variables from a seed.
+struct Normals {
+    stream: ChaCha20Rng,
+    second: Option<f64>,
+}
+
+impl Normals {
+    fn new(seed: u64) -> Self {
+        Self { stream: ChaCha20Rng::seed_from_u64(seed), second: None }
+    }
+
+    /// Uniform in [0, 1), with 53 bits.
+    fn uniform(&mut self) -> f64 {
+        const ULP: f64 = 1.0 / (1u64 << 53) as f64;
+        (self.stream.next_u64() >> 11) as f64 * ULP
+    }
+
+    /// The next variable. Box-Muller makes two at a time; the second waits for the next call.
+    fn next(&mut self) -> f64 {
+        if let Some(value) = self.second.take() {
+            return value;
+        }
+        let (mut u1, mut u2) = (self.uniform(), self.uniform());
+        while u1 <= 0.0 {
+            (u1, u2) = (self.uniform(), self.uniform());
+        }
+        let radius = libm::sqrt(-2.0 * libm::log(u1));
+        let angle = 2.0 * PI * u2;
+        self.second = Some(radius * libm::sin(angle));
+        radius * libm::cos(angle)
+    }
+}
+
+/// The `d` × `d` Haar matrix of `seed`, row-major. Two matrices are alive at the worst moment.
+pub(crate) fn matrix(seed: u64, d: usize) -> Result<Vec<f64>, TryReserveError> {
+    if d == 0 {
+        return Ok(Vec::new());
+    }
+    // The factorisation wants columns together; the stream fills rows.
+    let mut factors = zeros(d)?;
+    let mut normals = Normals::new(seed);
+    for i in 0..d {
+        for j in 0..d {
+            factors[j * d + i] = normals.next();
+        }
+    }
+    let mut a = MatMut::from_column_major_slice_mut(&mut factors, d, d);
+
+    // Afterwards the upper triangle is R, and what is below defines the reflections whose product is Q.
+    let block = factor::recommended_block_size::<f64>(d, d);
+    let mut coefficients = Mat::<f64>::zeros(block, d);
+    let scratch = factor::qr_in_place_scratch::<f64>(d, d, block, Par::Seq, Default::default());
+    factor::qr_in_place(
+        a.as_mut(),
+        coefficients.as_mut(),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    );
+
+    // Columns of Qᵀ are rows of Q: applying the transposed product to the identity, stored by columns, leaves
+    // Q in row-major order without another copy.
+    let mut q = zeros(d)?;
+    for i in 0..d {
+        q[i * d + i] = 1.0;
+    }
+    let scratch = householder::apply_block_householder_sequence_transpose_on_the_left_in_place_scratch::<f64>(
+        d, block, d,
+    );
+    householder::apply_block_householder_sequence_transpose_on_the_left_in_place_with_conj(
+        a.as_ref(),
+        coefficients.as_ref(),
+        Conj::No,
+        MatMut::from_column_major_slice_mut(&mut q, d, d),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+    );
+
+    let signs: Vec<f64> = (0..d).map(|j| if a[(j, j)] >= 0.0 { 1.0 } else { -1.0 }).collect();
+    drop(factors);
+    for row in q.chunks_exact_mut(d) {
+        for (value, sign) in row.iter_mut().zip(&signs) {
+            *value *= sign;
+        }
+    }
+    Ok(q)
+}
+
+fn zeros(d: usize) -> Result<Vec<f64>, TryReserveError> {
+    let mut values = Vec::new();
+    values.try_reserve_exact(d.saturating_mul(d))?;
+    values.resize(d * d, 0.0);
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words that the reference draws first from seed 42.
+    #[test]
+    fn stream_of_seed_42() {
+        let mut stream = ChaCha20Rng::seed_from_u64(42);
+        let words: [u64; 4] = std::array::from_fn(|_| stream.next_u64());
+        assert_eq!(
+            words,
+            [0x8398_bc11_d7b5_4878, 0x6902_c9f9_a317_6399, 0x190a_545d_0071_67d5, 0x2adb_d0e8_c939_4918]
+        );
+    }
+
+    #[test]
+    fn normals_have_the_right_moments() {
+        let mut normals = Normals::new(1);
+        let n = 200_000;
+        let (mut mean, mut square) = (0.0, 0.0);
+        for _ in 0..n {
+            let x = normals.next();
+            mean += x / n as f64;
+            square += x * x / n as f64;
+        }
+        assert!(mean.abs() < 0.01, "mean {mean}");
+        assert!((square - 1.0).abs() < 0.02, "variance {square}");
+    }
+}

@@ -1,0 +1,98 @@
+//! A full-precision query made ready for a scan over the records of one codec.
+//!
+//! The rotation keeps inner products and Euclidean lengths, so the query is rotated instead of every record
+//! rotated back: once here, and then each record costs one pass over its codes. Sums of absolute differences
+//! aren't kept; for [`Metric::L1`] every record does have to be rotated back.
+
+use crate::distance::cosine_distance;
+use crate::{Codec, CodecError, Metric, check_vector, kernel_width};
+use std::cell::RefCell;
+use std::sync::Arc;
+use tq_format::RecordView;
+use tq_simd::{Level, ScanQuery};
+
+thread_local! {
+    /// Where L1 distances decode to: rotated, then rotated back. It belongs to the thread and not to the query,
+    /// so that threads can share a query, and holds 128 KiB at most.
+    static SCRATCH: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+/// A query vector prepared for the records of one codec.
+#[derive(Debug)]
+pub struct PreparedQuery {
+    codec: Arc<Codec>,
+    query: Vec<f32>,
+    square: f64,
+    scan: ScanQuery,
+    level: Level,
+}
+
+impl PreparedQuery {
+    /// Prepares `query` (length *d*, not rotated), to be used with the kernels of `level`.
+    ///
+    /// The query may be zero and of any length; the built-in codec's rules are for what is stored.
+    ///
+    /// # Errors
+    /// [`CodecError::DimensionMismatch`] and [`CodecError::NotFinite`].
+    pub fn new(codec: Arc<Codec>, query: &[f32], level: Level) -> Result<Self, CodecError> {
+        let expected = codec.config().dimension() as usize;
+        if query.len() != expected {
+            return Err(CodecError::DimensionMismatch { expected, got: query.len() });
+        }
+        let norm = check_vector(query)?;
+        let mut rotated = vec![0.0; expected];
+        codec.rotation().apply_at(level, query, &mut rotated);
+        let width = kernel_width(codec.config().bit_width());
+        let scan = ScanQuery::new(level, width, &rotated, codec.codebook().entries());
+        Ok(Self { query: query.to_vec(), square: norm * norm, scan, level, codec })
+    }
+
+    /// The codec whose records the query is for.
+    pub fn codec(&self) -> &Arc<Codec> {
+        &self.codec
+    }
+
+    /// The query as it was given, not rotated.
+    pub fn query(&self) -> &[f32] {
+        &self.query
+    }
+
+    /// Whether the record is one of the query's codec: same hash, and the shape that goes with it.
+    #[inline]
+    pub fn matches(&self, record: &RecordView<'_>) -> bool {
+        self.codec.matches(record)
+    }
+
+    /// The distance between the query and a record for which [`PreparedQuery::matches`] holds. For
+    /// [`Metric::InnerProduct`] the inner product.
+    ///
+    /// Allocates nothing, except that the first L1 distance on a thread makes room for two vectors. A record of
+    /// another shape gives NaN.
+    #[inline]
+    pub fn distance(&self, metric: Metric, record: &RecordView<'_>) -> f64 {
+        if !self.codec.fits(record) {
+            return f64::NAN;
+        }
+        let (codes, residual) = (record.codes(), record.residual());
+        match metric {
+            Metric::L2 => self.scan.squared_l2(codes, residual).sqrt(),
+            Metric::InnerProduct => self.scan.dot(codes, residual),
+            Metric::Cosine => {
+                let (dot, square) = self.scan.dot_and_norm(codes, residual);
+                cosine_distance(dot, self.square, square)
+            }
+            Metric::L1 => self.l1(record),
+        }
+    }
+
+    fn l1(&self, record: &RecordView<'_>) -> f64 {
+        let dimension = self.query.len();
+        SCRATCH.with_borrow_mut(|(rotated, vector)| {
+            rotated.resize(dimension, 0.0);
+            vector.resize(dimension, 0.0);
+            self.codec.dequantize(record, rotated);
+            self.codec.rotation().apply_inverse(rotated, vector);
+            tq_simd::l1_f32(self.level, &self.query, vector)
+        })
+    }
+}
