@@ -81,8 +81,17 @@ impl Layout {
 }
 
 /// The codebook over whole lines, repeated when shorter than one.
-pub(crate) fn table(codebook: &[f32]) -> Vec<Line> {
-    lines(codebook.len().max(16), |i| codebook[i % codebook.len()])
+fn table(codebook: &[f32]) -> Vec<Line> {
+    fill_table(&mut [Line([0.0; 16]); 16], codebook).to_vec()
+}
+
+/// Writes the codebook of 4, 16 or 256 entries over whole lines, repeated when shorter than one, and returns those lines.
+pub(crate) fn fill_table<'a>(lines: &'a mut [Line; 16], codebook: &[f32]) -> &'a [Line] {
+    let count = codebook.len().div_ceil(16);
+    for (line, entries) in lines.iter_mut().zip(codebook.chunks(16)) {
+        line.0 = std::array::from_fn(|k| entries[k % entries.len()]);
+    }
+    &lines[..count]
 }
 
 fn strided(width: Width, lanes: usize, query: &[f32]) -> Vec<Line> {

@@ -18,9 +18,12 @@ mod dense;
 mod dispatch;
 mod layout;
 mod level;
+mod measure;
 mod query;
 mod scalar;
 mod width;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
 
 pub use dense::{dot_and_norms_f32, dot_f32, l1_f32, rotate, rotate_transposed, squared_l2_f32};
 pub use level::Level;

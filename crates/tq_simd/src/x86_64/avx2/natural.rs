@@ -1,0 +1,136 @@
+//! Rows in dimension order, eight dimensions at a time: with residuals, of any width, and decoding to floats.
+#![allow(unsafe_code)]
+
+use super::{
+    ADDITIONS_PER_SPILL, Sums, first_lanes, load_half, load_residual, look_up_four, look_up_sixteen,
+};
+use crate::layout::{Layout, Line};
+use std::arch::x86_64::*;
+
+/// Sums one row of `BITS` 2, 4 or 8, whose residual is used when `RESIDUAL`.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn row<const BITS: u32, const MEASURE: u8, const RESIDUAL: bool>(
+    layout: &Layout,
+    codes: &[u8],
+    residual: &[u8],
+) -> (f64, f64) {
+    // Groups of 32 dimensions, a step of 8 for each accumulator; then single steps; then a tail.
+    let whole = layout.query.len() / 8;
+    let groups = whole / 4;
+    let (queries, _) = layout.natural.as_chunks::<2>();
+    let mut sums = Sums::zero();
+    for (i, (codes, query)) in codes.chunks_exact(4 * BITS as usize).zip(&queries[..groups]).enumerate() {
+        if i > 0 && i % ADDITIONS_PER_SPILL == 0 {
+            sums.spill::<MEASURE>();
+        }
+        let residual = if RESIDUAL { &residual[64 * i..64 * (i + 1)] } else { residual };
+        for step in 0..4 {
+            let row = values::<BITS, RESIDUAL>(&layout.table, codes, residual, step);
+            sums.add::<MEASURE>(step, load_half(&query[step / 2], step % 2), row);
+        }
+    }
+    for step in 4 * groups..whole {
+        let row = values::<BITS, RESIDUAL>(&layout.table, codes, residual, step);
+        sums.add::<MEASURE>(0, load_half(&layout.natural[step / 2], step % 2), row);
+    }
+    let rest = layout.query.len() % 8;
+    if rest > 0 {
+        let row = values_tail::<BITS, RESIDUAL>(&layout.table, codes, residual, whole, rest);
+        sums.add::<MEASURE>(0, load_half(&layout.natural[whole / 2], whole % 2), row);
+    }
+    sums.finish::<MEASURE>()
+}
+
+/// Decodes one row; `table` is the codebook over whole lines.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn dequantize<const BITS: u32, const RESIDUAL: bool>(
+    table: &[Line],
+    codes: &[u8],
+    residual: &[u8],
+    out: &mut [f32],
+) {
+    let (blocks, tail) = out.as_chunks_mut::<8>();
+    let whole = blocks.len();
+    for (step, out) in blocks.iter_mut().enumerate() {
+        store(out, values::<BITS, RESIDUAL>(table, codes, residual, step));
+    }
+    if !tail.is_empty() {
+        let mut padded = [0.0; 8];
+        store(&mut padded, values_tail::<BITS, RESIDUAL>(table, codes, residual, whole, tail.len()));
+        tail.copy_from_slice(&padded[..tail.len()]);
+    }
+}
+
+/// Eight coordinates of the row, from dimension `8 · step`.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn values<const BITS: u32, const RESIDUAL: bool>(
+    table: &[Line],
+    codes: &[u8],
+    residual: &[u8],
+    step: usize,
+) -> __m256 {
+    let entries = match BITS {
+        2 => look_up_2(table, chunk(codes, step)),
+        4 => look_up_4(table, chunk(codes, step)),
+        _ => look_up_8(table, chunk(codes, step)),
+    };
+    if RESIDUAL { _mm256_add_ps(entries, load_residual(chunk(residual, step))) } else { entries }
+}
+
+/// The last `rest < 8` coordinates of the row, zeros after them.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn values_tail<const BITS: u32, const RESIDUAL: bool>(
+    table: &[Line],
+    codes: &[u8],
+    residual: &[u8],
+    whole: usize,
+    rest: usize,
+) -> __m256 {
+    let (mut padded, mut padded_residual) = ([0; 8], [0; 16]);
+    let tail = &codes[BITS as usize * whole..];
+    padded[..tail.len()].copy_from_slice(tail);
+    if RESIDUAL {
+        padded_residual[..2 * rest].copy_from_slice(&residual[16 * whole..]);
+    }
+    _mm256_and_ps(first_lanes(rest), values::<BITS, RESIDUAL>(table, &padded, &padded_residual, 0))
+}
+
+/// The `step`-th group of `N` bytes.
+#[inline]
+fn chunk<const N: usize>(bytes: &[u8], step: usize) -> &[u8; N] {
+    &bytes.as_chunks::<N>().0[step]
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn look_up_2(table: &[Line], codes: &[u8; 2]) -> __m256 {
+    let shifts = _mm256_set_epi32(14, 12, 10, 8, 6, 4, 2, 0);
+    let codes = _mm256_set1_epi32(i32::from(u16::from_le_bytes(*codes)));
+    look_up_four(&table[0], _mm256_srlv_epi32(codes, shifts))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn look_up_4(table: &[Line], codes: &[u8; 4]) -> __m256 {
+    let shifts = _mm256_set_epi32(28, 24, 20, 16, 12, 8, 4, 0);
+    let codes = _mm256_set1_epi32(i32::from_le_bytes(*codes));
+    look_up_sixteen(&table[0], _mm256_srlv_epi32(codes, shifts))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn look_up_8(table: &[Line], codes: &[u8; 8]) -> __m256 {
+    assert!(table.len() >= 16);
+    let codes = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(i64::from_le_bytes(*codes)));
+    // SAFETY: an index is at most 255, and the table has 256 entries.
+    unsafe { _mm256_i32gather_ps::<4>(table.as_ptr().cast(), codes) }
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+fn store(out: &mut [f32; 8], values: __m256) {
+    // SAFETY: the array is 32 writable bytes, and the store asks for no alignment.
+    unsafe { _mm256_storeu_ps(out.as_mut_ptr(), values) };
+}
