@@ -3,6 +3,7 @@
 //!
 //! `cargo run --release -p tq_simd --example kernels [dimension]`
 
+use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::Instant;
 use tq_simd::{Level, ScanQuery, Width, dequantize, dot_f32, rotate, rotate_transposed};
@@ -68,10 +69,10 @@ fn main() {
                 let (dot, norm) = scan.dot_and_norm(&row[..codes], Some(&row[codes..]));
                 dot + norm
             };
+            let out = RefCell::new(vec![0.0f32; dimension]);
             let decode = |row: &[u8]| {
-                let mut out = [0.0f32; 16384];
-                dequantize(level, width, row, None, &codebook, &mut out[..dimension]);
-                f64::from(black_box(&out)[dimension - 1])
+                dequantize(level, width, row, None, &codebook, &mut out.borrow_mut());
+                f64::from(black_box(&out).borrow()[dimension - 1])
             };
             println!(
                 "{:8} {:>4}  dot+norm {:8.1}   dequantize {:8.1}",
@@ -127,8 +128,8 @@ fn best(repeats: usize, mut run: impl FnMut()) -> f64 {
 
 /// Every byte of the row, in as many independent sums as a register is wide.
 fn read(row: &[u8]) -> f64 {
-    let mut sums = [0u64; 32];
-    let (blocks, _) = row.as_chunks::<256>();
+    let mut sums = [0u64; 16];
+    let (blocks, _) = row.as_chunks::<128>();
     for block in blocks {
         for (sum, bytes) in sums.iter_mut().zip(block.as_chunks::<8>().0) {
             *sum ^= u64::from_le_bytes(*bytes);

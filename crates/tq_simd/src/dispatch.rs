@@ -135,29 +135,40 @@ pub(crate) fn dequantize(
     codebook: &[f32],
     out: &mut [f32],
 ) {
-    #[cfg(target_arch = "x86_64")]
-    if matches!(level, Level::Avx2 | Level::Avx512) {
-        type Kernel = unsafe fn(&[layout::Line], &[u8], &[u8], &mut [f32]);
-        let kernel: Kernel = match (level, width, residual.is_some()) {
-            (Level::Avx512, Width::Two, false) => avx512::natural::dequantize::<2, false>,
-            (Level::Avx512, Width::Two, true) => avx512::natural::dequantize::<2, true>,
-            (Level::Avx512, Width::Four, false) => avx512::natural::dequantize::<4, false>,
-            (Level::Avx512, Width::Four, true) => avx512::natural::dequantize::<4, true>,
-            (Level::Avx512, Width::Eight, false) => avx512::natural::dequantize::<8, false>,
-            (Level::Avx512, Width::Eight, true) => avx512::natural::dequantize::<8, true>,
-            (_, Width::Two, false) => avx2::natural::dequantize::<2, false>,
-            (_, Width::Two, true) => avx2::natural::dequantize::<2, true>,
-            (_, Width::Four, false) => avx2::natural::dequantize::<4, false>,
-            (_, Width::Four, true) => avx2::natural::dequantize::<4, true>,
-            (_, Width::Eight, false) => avx2::natural::dequantize::<8, false>,
-            (_, Width::Eight, true) => avx2::natural::dequantize::<8, true>,
-        };
-        let mut lines = [layout::Line([0.0; 16]); 16];
-        let table = layout::fill_table(&mut lines, codebook);
-        // SAFETY: the kernels are safe functions but for their target features, and the level is available.
-        return unsafe { kernel(table, codes, residual.unwrap_or(&[]), out) };
+    match (level, width) {
+        #[cfg(target_arch = "x86_64")]
+        (Level::Avx2 | Level::Avx512, Width::Eight) => {
+            // Gathers beside stores are slower than one plain look-up after another.
+            scalar::rows::dequantize(width, codes, None, codebook, out);
+            let add: unsafe fn(&[u8], &mut [f32]) = match level {
+                Level::Avx512 => avx512::natural::add_residual,
+                _ => avx2::natural::add_residual,
+            };
+            if let Some(residual) = residual {
+                // SAFETY: the functions are safe but for their target features, and the level is available.
+                unsafe { add(residual, out) };
+            }
+        }
+        #[cfg(target_arch = "x86_64")]
+        (Level::Avx2 | Level::Avx512, Width::Two | Width::Four) => {
+            type Kernel = unsafe fn(&[layout::Line], &[u8], &[u8], &mut [f32]);
+            let kernel: Kernel = match (level, width, residual.is_some()) {
+                (Level::Avx512, Width::Two, false) => avx512::natural::dequantize::<2, false>,
+                (Level::Avx512, Width::Two, true) => avx512::natural::dequantize::<2, true>,
+                (Level::Avx512, _, false) => avx512::natural::dequantize::<4, false>,
+                (Level::Avx512, _, true) => avx512::natural::dequantize::<4, true>,
+                (_, Width::Two, false) => avx2::natural::dequantize::<2, false>,
+                (_, Width::Two, true) => avx2::natural::dequantize::<2, true>,
+                (_, _, false) => avx2::natural::dequantize::<4, false>,
+                (_, _, true) => avx2::natural::dequantize::<4, true>,
+            };
+            let mut line = [layout::Line([0.0; 16])];
+            let table = layout::fill_table(&mut line, codebook);
+            // SAFETY: the kernels are safe functions but for their target features, and the level is available.
+            unsafe { kernel(table, codes, residual.unwrap_or(&[]), out) }
+        }
+        _ => scalar::rows::dequantize(width, codes, residual, codebook, out),
     }
-    scalar::rows::dequantize(width, codes, residual, codebook, out);
 }
 
 /// Calls the level's version of a dense function, which all levels have under one name.

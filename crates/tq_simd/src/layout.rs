@@ -86,7 +86,7 @@ fn table(codebook: &[f32]) -> Vec<Line> {
 }
 
 /// Writes the codebook of 4, 16 or 256 entries over whole lines, repeated when shorter than one, and returns those lines.
-pub(crate) fn fill_table<'a>(lines: &'a mut [Line; 16], codebook: &[f32]) -> &'a [Line] {
+pub(crate) fn fill_table<'a>(lines: &'a mut [Line], codebook: &[f32]) -> &'a [Line] {
     let count = codebook.len().div_ceil(16);
     for (line, entries) in lines.iter_mut().zip(codebook.chunks(16)) {
         line.0 = std::array::from_fn(|k| entries[k % entries.len()]);

@@ -22,19 +22,25 @@ pub(crate) fn rotate(matrix: &[f64], x: &[f32], out: &mut [f32]) {
 #[target_feature(enable = "avx2,fma,f16c")]
 fn dot_rows<const ROWS: usize>(matrix: &[f64], x: &[f32]) -> [f32; ROWS] {
     let (blocks, tail) = x.as_chunks::<4>();
-    let rows: [(&[[f64; 4]], &[f64]); ROWS] =
-        std::array::from_fn(|i| matrix[i * x.len()..(i + 1) * x.len()].as_chunks::<4>());
+    let (rows, tails) = split_rows::<ROWS>(matrix, x.len());
     let mut sums = [_mm256_setzero_pd(); ROWS];
     for (j, x) in blocks.iter().enumerate() {
         let x = widen(x);
         for (sum, row) in sums.iter_mut().zip(&rows) {
-            *sum = _mm256_fmadd_pd(load(&row.0[j]), x, *sum);
+            *sum = _mm256_fmadd_pd(load(&row[j]), x, *sum);
         }
     }
     std::array::from_fn(|i| {
-        let rest: f64 = rows[i].1.iter().zip(tail).map(|(m, x)| m * f64::from(*x)).sum();
+        let rest: f64 = tails[i].iter().zip(tail).map(|(m, x)| m * f64::from(*x)).sum();
         (total(sums[i]) + rest) as f32
     })
+}
+
+/// `ROWS` consecutive rows, as whole registers and what is left of each.
+#[inline]
+fn split_rows<const ROWS: usize>(matrix: &[f64], columns: usize) -> ([&[[f64; 4]]; ROWS], [&[f64]; ROWS]) {
+    let row = |i| matrix[i * columns..(i + 1) * columns].as_chunks::<4>();
+    (std::array::from_fn(|i| &row(i).0[..columns / 4]), std::array::from_fn(|i| row(i).1))
 }
 
 /// `sums[j] += Σ_i matrix[i][j] · y[i]`, four rows at a time so that the sums pass through memory a quarter as often.
@@ -54,21 +60,20 @@ pub(crate) fn add_rows(matrix: &[f64], y: &[f32], sums: &mut [f64]) {
 #[target_feature(enable = "avx2,fma,f16c")]
 fn add_scaled<const ROWS: usize>(matrix: &[f64], y: &[f32; ROWS], sums: &mut [f64]) {
     let columns = sums.len();
-    let rows: [(&[[f64; 4]], &[f64]); ROWS] =
-        std::array::from_fn(|i| matrix[i * columns..(i + 1) * columns].as_chunks::<4>());
+    let (rows, tails) = split_rows::<ROWS>(matrix, columns);
     let factors = y.map(|y| _mm256_set1_pd(f64::from(y)));
     let (blocks, tail) = sums.as_chunks_mut::<4>();
     for (j, block) in blocks.iter_mut().enumerate() {
         let mut sum = load(block);
         for (factor, row) in factors.iter().zip(&rows) {
-            sum = _mm256_fmadd_pd(load(&row.0[j]), *factor, sum);
+            sum = _mm256_fmadd_pd(load(&row[j]), *factor, sum);
         }
         // SAFETY: the array is 32 writable bytes, and the store asks for no alignment.
         unsafe { _mm256_storeu_pd(block.as_mut_ptr(), sum) };
     }
     for (j, sum) in tail.iter_mut().enumerate() {
-        for (y, row) in y.iter().zip(&rows) {
-            *sum += row.1[j] * f64::from(*y);
+        for (y, tail) in y.iter().zip(&tails) {
+            *sum += tail[j] * f64::from(*y);
         }
     }
 }

@@ -2,7 +2,8 @@
 #![allow(unsafe_code)]
 
 use super::{
-    ADDITIONS_PER_SPILL, Sums, first_lanes, load_half, load_residual, look_up_four, look_up_sixteen,
+    ADDITIONS_PER_SPILL, Sums, first_lanes, load_floats, load_half, load_residual, look_up_four,
+    look_up_sixteen,
 };
 use crate::layout::{Layout, Line};
 use std::arch::x86_64::*;
@@ -41,7 +42,7 @@ pub(crate) fn row<const BITS: u32, const MEASURE: u8, const RESIDUAL: bool>(
     sums.finish::<MEASURE>()
 }
 
-/// Decodes one row; `table` is the codebook over whole lines.
+/// Decodes one row of `BITS` 2 or 4; `table` is the codebook over whole lines.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn dequantize<const BITS: u32, const RESIDUAL: bool>(
     table: &[Line],
@@ -59,6 +60,22 @@ pub(crate) fn dequantize<const BITS: u32, const RESIDUAL: bool>(
         store(&mut padded, values_tail::<BITS, RESIDUAL>(table, codes, residual, whole, tail.len()));
         tail.copy_from_slice(&padded[..tail.len()]);
     }
+}
+
+/// `out[i] += residual_i`.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn add_residual(residual: &[u8], out: &mut [f32]) {
+    let ((blocks, tail), (residuals, residual_tail)) = (out.as_chunks_mut::<8>(), residual.as_chunks::<16>());
+    for (out, residual) in blocks.iter_mut().zip(residuals) {
+        let row = _mm256_add_ps(load_floats(out), load_residual(residual));
+        store(out, row);
+    }
+    let (mut padded, mut padded_residual) = ([0.0; 8], [0; 16]);
+    padded[..tail.len()].copy_from_slice(tail);
+    padded_residual[..residual_tail.len()].copy_from_slice(residual_tail);
+    let row = _mm256_add_ps(load_floats(&padded), load_residual(&padded_residual));
+    store(&mut padded, row);
+    tail.copy_from_slice(&padded[..tail.len()]);
 }
 
 /// Eight coordinates of the row, from dimension `8 · step`.

@@ -39,7 +39,7 @@ pub(crate) fn row<const BITS: u32, const MEASURE: u8, const RESIDUAL: bool>(
     sums.finish::<MEASURE>()
 }
 
-/// Decodes one row; `table` is the codebook over whole lines.
+/// Decodes one row of `BITS` 2 or 4; `table` is the codebook over whole lines.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
 pub(crate) fn dequantize<const BITS: u32, const RESIDUAL: bool>(
     table: &[Line],
@@ -58,6 +58,20 @@ pub(crate) fn dequantize<const BITS: u32, const RESIDUAL: bool>(
         let row = values_tail::<BITS, RESIDUAL>(table, codes, residual, whole, tail.len());
         // SAFETY: the mask selects `tail.len()` floats, fewer than 16, and masked-off ones are not touched.
         unsafe { _mm512_mask_storeu_ps(tail.as_mut_ptr(), first_lanes(tail.len()), row) };
+    }
+}
+
+/// `out[i] += residual_i`.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+pub(crate) fn add_residual(residual: &[u8], out: &mut [f32]) {
+    for (bytes, out) in residual.chunks(32).zip(out.chunks_mut(16)) {
+        let lanes = first_lanes(out.len());
+        // SAFETY: the mask selects `out.len()` floats, at most 16, and masked-off ones are not touched.
+        unsafe {
+            let entries = _mm512_maskz_loadu_ps(lanes, out.as_ptr());
+            let row = _mm512_add_ps(entries, load_residual_tail(bytes));
+            _mm512_mask_storeu_ps(out.as_mut_ptr(), lanes, row);
+        }
     }
 }
 
