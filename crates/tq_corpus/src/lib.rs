@@ -1,1 +1,14 @@
-//! placeholder
+//! Files of vectors: mapping them, surviving what other processes do to them meanwhile, and reading corpora from them.
+//!
+//! Bytes mean what `tq_format` says; this crate gets at them. Everything read from a file passes through a
+//! [`MapGuard`], because a mapping of a file that someone truncates turns reads into SIGBUS, and in a database server
+//! that would take every session down. Here it becomes an ordinary error.
+
+mod error;
+mod guard;
+mod map;
+mod tqcv;
+
+pub use error::FileError;
+pub use map::{MapGuard, MappedFile};
+pub use tqcv::{Corpus, CorpusFileError};

@@ -82,7 +82,7 @@ pub(crate) fn sample_parts(
     let indices = (0..dimension).map(|_| noise.byte() & mask).collect();
     let residual = residual.then(|| {
         // 0x7B is the greatest high byte whose exponent isn't all ones.
-        (0..dimension).flat_map(|_| [noise.byte(), noise.byte() & 0x80 | noise.byte() % 0x7C]).collect()
+        (0..dimension).flat_map(|_| [noise.byte(), (noise.byte() & 0x80) | (noise.byte() % 0x7C)]).collect()
     });
     (indices, residual)
 }

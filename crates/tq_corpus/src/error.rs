@@ -1,0 +1,90 @@
+//! What can be wrong with a file before its format comes into it. Each variant names the file.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a file could not be mapped or read.
+#[derive(thiserror::Error, Debug)]
+#[non_exhaustive]
+pub enum FileError {
+    /// A system call failed.
+    #[error("could not {op} file \"{}\": {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was attempted: "open", "stat", "map".
+        op: &'static str,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The path is a directory.
+    #[error("\"{}\" is a directory", path.display())]
+    IsDirectory {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The path is a pipe, a socket or a device.
+    #[error("\"{}\" is not a regular file", path.display())]
+    NotRegular {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The file doesn't fit into the address space.
+    #[error("file \"{}\" has {size} bytes: too many to map", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        size: u64,
+    },
+    /// The file shrank while it was being read; whatever was read since the last check is worthless.
+    #[error(
+        "file \"{}\" was truncated while it was being read: it had {expected} bytes and now has {got}",
+        path.display()
+    )]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Bytes when it was mapped.
+        expected: u64,
+        /// Bytes now.
+        got: u64,
+    },
+    /// The file was written to while it was being read; whatever was read since the last check may be a mixture.
+    #[error("file \"{}\" was modified while it was being read", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A page of the file could not be brought into memory although the file is as it was: a failing disk or a
+    /// lost network mount.
+    #[error("could not read file \"{}\": a page of it could not be loaded", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// As many files are mapped as the process has places for.
+    #[error("could not map file \"{}\": {limit} files are mapped already", path.display())]
+    TooManyMapped {
+        /// The file.
+        path: PathBuf,
+        /// The number of places.
+        limit: usize,
+    },
+}
+
+impl FileError {
+    /// The file at fault.
+    pub fn path(&self) -> &Path {
+        match self {
+            FileError::Io { path, .. }
+            | FileError::IsDirectory { path }
+            | FileError::NotRegular { path }
+            | FileError::TooLarge { path, .. }
+            | FileError::Truncated { path, .. }
+            | FileError::Changed { path }
+            | FileError::Unreadable { path }
+            | FileError::TooManyMapped { path, .. } => path,
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A file mapped for reading, whose bytes can only be had through a guard.
+//!
+//! Opening never blocks and takes regular files only. Afterwards another process may still cut the file off, rewrite it
+//! or pull the disk out; [`MapGuard`] makes all of that harmless and [`MapGuard::check`] tells it, so the rule for
+//! readers is: read a batch, check, and only then believe it.
+#![allow(unsafe_code)]
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use memmap2::{Advice, Mmap};
+
+use crate::FileError;
+use crate::guard::{HandlerGuard, MAX_MAPPINGS, Registration};
+
+/// A regular file, open and mapped read-only in its whole length.
+#[derive(Debug)]
+pub struct MappedFile {
+    path: PathBuf,
+    file: File,
+    opened: State,
+    /// `None` for an empty file, which can't be mapped.
+    mapping: Option<Mapping>,
+}
+
+/// Fields drop in order: the mapping leaves the guard's table before it goes.
+#[derive(Debug)]
+struct Mapping {
+    registration: Registration,
+    map: Mmap,
+}
+
+/// What tells that a file isn't any more what it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct State {
+    len: u64,
+    modified: (i64, i64),
+}
+
+impl State {
+    fn of(metadata: &Metadata) -> Self {
+        State { len: metadata.len(), modified: (metadata.mtime(), metadata.mtime_nsec()) }
+    }
+}
+
+impl MappedFile {
+    /// Opens and maps the file at `path`, to be read front to back in the main.
+    ///
+    /// # Errors
+    /// [`FileError::Io`] with what the system says, [`IsDirectory`](FileError::IsDirectory),
+    /// [`NotRegular`](FileError::NotRegular), [`TooLarge`](FileError::TooLarge) or
+    /// [`TooManyMapped`](FileError::TooManyMapped).
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let failed = |op| move |source| FileError::Io { path: path.to_owned(), op, source };
+        // Without O_NONBLOCK, opening a pipe would wait for a writer.
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC | libc::O_NOCTTY)
+            .open(path)
+            .map_err(failed("open"))?;
+        let metadata = file.metadata().map_err(failed("stat"))?;
+        if metadata.is_dir() {
+            return Err(FileError::IsDirectory { path: path.to_owned() });
+        }
+        if !metadata.is_file() {
+            return Err(FileError::NotRegular { path: path.to_owned() });
+        }
+        let opened = State::of(&metadata);
+        let len = usize::try_from(opened.len).ok().filter(|len| isize::try_from(*len).is_ok());
+        let len = len.ok_or(FileError::TooLarge { path: path.to_owned(), size: opened.len })?;
+        let mapping = match len {
+            0 => None,
+            _ => Some(Mapping::new(&file, len, path)?),
+        };
+        Ok(MappedFile { path: path.to_owned(), file, opened, mapping })
+    }
+
+    /// The path it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes of the file when it was opened, which are those of the mapping.
+    pub fn len(&self) -> u64 {
+        self.opened.len
+    }
+
+    /// Whether the file was empty when it was opened.
+    pub fn is_empty(&self) -> bool {
+        self.opened.len == 0
+    }
+
+    /// Makes the bytes readable for as long as the guard lives. Guards nest, and are cheap: the first of a process
+    /// costs three system calls, another while it lives none.
+    ///
+    /// # Errors
+    /// [`FileError::Io`] when the system refuses the signal handler.
+    pub fn guard(&self) -> Result<MapGuard<'_>, FileError> {
+        match HandlerGuard::new() {
+            Ok(handler) => Ok(MapGuard { file: self, _handler: handler }),
+            Err(source) => Err(FileError::Io { path: self.path.clone(), op: "guard", source }),
+        }
+    }
+
+    /// Runs `f` on the bytes under a guard and returns what it does, unless the file changed meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`guard`](Self::guard) and of [`MapGuard::check`].
+    pub fn read<R>(&self, f: impl FnOnce(&[u8]) -> R) -> Result<R, FileError> {
+        let guard = self.guard()?;
+        let result = f(guard.bytes());
+        guard.check()?;
+        Ok(result)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.mapping.as_ref().map_or(&[], |mapping| &mapping.map)
+    }
+
+    fn faulted(&self) -> bool {
+        self.mapping.as_ref().is_some_and(|mapping| mapping.registration.faulted())
+    }
+
+    fn check(&self) -> Result<(), FileError> {
+        // First the flag: a file that is cut off after it was looked at is caught by the size.
+        let faulted = self.faulted();
+        let path = || self.path.clone();
+        let now = match self.file.metadata() {
+            Ok(metadata) => State::of(&metadata),
+            Err(source) => return Err(FileError::Io { path: path(), op: "stat", source }),
+        };
+        if now.len < self.opened.len {
+            return Err(FileError::Truncated { path: path(), expected: self.opened.len, got: now.len });
+        }
+        if now != self.opened {
+            return Err(FileError::Changed { path: path() });
+        }
+        if faulted {
+            return Err(FileError::Unreadable { path: path() });
+        }
+        Ok(())
+    }
+}
+
+impl Mapping {
+    fn new(file: &File, len: usize, path: &Path) -> Result<Self, FileError> {
+        // SAFETY: the file may change or shrink while it is mapped. The bytes are handed out only under a guard that
+        // turns missing pages into zeros, they are plain integers, and no reader trusts what it read from them earlier.
+        let map = unsafe { memmap2::MmapOptions::new().len(len).map(file) };
+        let map = map.map_err(|source| FileError::Io { path: path.to_owned(), op: "map", source })?;
+        // Only a hint for the kernel's reading ahead.
+        let _: io::Result<()> = map.advise(Advice::Sequential);
+        // SAFETY: `map` starts at a page, is `len` bytes long, read only, ours alone, and dropped after the registration.
+        match unsafe { Registration::new(map.as_ptr(), len) } {
+            Some(registration) => Ok(Mapping { registration, map }),
+            None => Err(FileError::TooManyMapped { path: path.to_owned(), limit: MAX_MAPPINGS }),
+        }
+    }
+}
+
+/// Access to the bytes of a [`MappedFile`]; while it lives, a missing page reads as zeros instead of ending the process.
+///
+/// May be shared with other threads, on condition that they don't block SIGBUS (a blocked fault can't be handled).
+#[derive(Debug)]
+pub struct MapGuard<'f> {
+    file: &'f MappedFile,
+    _handler: HandlerGuard,
+}
+
+impl MapGuard<'_> {
+    /// The bytes of the file. Nothing read from them counts until [`check`](Self::check) has passed afterwards.
+    pub fn bytes(&self) -> &[u8] {
+        self.file.bytes()
+    }
+
+    /// Whether a page was missing when it was read. Costs a load; [`check`](Self::check) says more.
+    pub fn faulted(&self) -> bool {
+        self.file.faulted()
+    }
+
+    /// Confirms that whatever was read before this call was the file as it was opened: no page was missing, and
+    /// neither its size nor its time of modification is another. Costs one system call.
+    ///
+    /// # Errors
+    /// [`FileError::Truncated`], [`Changed`](FileError::Changed), [`Unreadable`](FileError::Unreadable), or
+    /// [`Io`](FileError::Io) when the file can't be asked.
+    pub fn check(&self) -> Result<(), FileError> {
+        self.file.check()
+    }
+}
