@@ -109,7 +109,8 @@ mod tests {
         let p = if value.is_nan() { 0 } else { p };
         let right = p.min(n - 1);
         let left = right.saturating_sub(1);
-        let chosen = if (value - entries[left]).abs() < (value - entries[right]).abs() { left } else { right };
+        let chosen =
+            if (value - entries[left]).abs() < (value - entries[right]).abs() { left } else { right };
         chosen as u8
     }
 

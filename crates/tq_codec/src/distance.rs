@@ -65,7 +65,8 @@ mod tests {
         assert!(distance_f32(Metric::Cosine, &[1.0, 0.0], &[0.0, 0.0]).is_nan());
         for x in [0.1f32, 0.7, 1e-30, 3e38, 1.3e-42] {
             let (a, b) = ([x, x, x], [-x, -x, -x]);
-            let (same, opposite) = (distance_f32(Metric::Cosine, &a, &a), distance_f32(Metric::Cosine, &a, &b));
+            let (same, opposite) =
+                (distance_f32(Metric::Cosine, &a, &a), distance_f32(Metric::Cosine, &a, &b));
             assert!((0.0..1e-6).contains(&same), "{x:e}: {same:e}");
             assert!((opposite - 2.0).abs() < 1e-6 && opposite <= 2.0, "{x:e}: {opposite:e}");
         }

@@ -76,7 +76,8 @@ fn derive(levels: usize, rule: &[(f64, f64)]) -> Vec<f64> {
     let half = levels / 2;
     // Panter and Dite: the best point density is proportional to the cube root of the probability density,
     // for a normal variable again a normal, √3 wider.
-    let start = |i: usize| 3f64.sqrt() * normal_quantile((half + i) as f64 / levels as f64 + 0.5 / levels as f64);
+    let start =
+        |i: usize| 3f64.sqrt() * normal_quantile((half + i) as f64 / levels as f64 + 0.5 / levels as f64);
     let mut points: Vec<f64> = (0..half).map(start).collect();
     for _ in 0..50 {
         let edges = boundaries(&points);
@@ -150,9 +151,11 @@ fn constants_ascend_from_zero() {
 #[test]
 fn distortions_are_the_known_ones() {
     let rule = gauss_legendre(24);
-    for (width, known) in
-        [(BitWidth::Two, 0.117_481_847_829), (BitWidth::Four, 0.009_501_008_008), (BitWidth::Eight, 4.118_508_287e-5)]
-    {
+    for (width, known) in [
+        (BitWidth::Two, 0.117_481_847_829),
+        (BitWidth::Four, 0.009_501_008_008),
+        (BitWidth::Eight, 4.118_508_287e-5),
+    ] {
         let points = positive_half(width);
         let edges = boundaries(points);
         let mut half_error = 0.0;

@@ -1,0 +1,120 @@
+//! The Haar rotation against the reference implementation, live and recorded, and as an orthogonal map.
+
+mod common;
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use std::time::Instant;
+use tinyquant_core::codec::RotationMatrix;
+use tq_codec::{CodecError, Rotation, RotationKind, build_rotation};
+
+fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+#[test]
+fn matrices_equal_the_references() {
+    let mut worst: f64 = 0.0;
+    for seed in [0, 1, 7, 42, 1_414_611_798, u64::MAX] {
+        for dimension in [1, 2, 3, 5, 16, 17, 33, 64, 100, 130, 384] {
+            let ours = Rotation::haar(seed, dimension);
+            let theirs = RotationMatrix::build(seed, dimension);
+            let difference = largest_difference(ours.matrix().unwrap(), theirs.matrix());
+            assert!(difference < 1e-10, "seed {seed}, dimension {dimension}: {difference:e}");
+            worst = worst.max(difference);
+        }
+    }
+    eprintln!("66 matrices, largest difference from the reference {worst:.1e}");
+}
+
+#[test]
+fn matrices_equal_the_recorded_ones() {
+    let Some(directory) = common::shared("golden/dev/rotation") else { return };
+    let index = std::fs::read(directory.join("index.json")).unwrap();
+    let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
+    let cases = index.as_array().unwrap();
+    assert!(!cases.is_empty());
+    let mut worst: f64 = 0.0;
+    for case in cases {
+        let (seed, dimension) = (case["seed"].as_u64().unwrap(), case["dim"].as_u64().unwrap() as u32);
+        let mut stream = ChaCha20Rng::seed_from_u64(seed);
+        for word in case["chacha20_seed_from_u64_first_u64_hex"].as_array().unwrap() {
+            assert_eq!(word.as_str().unwrap(), format!("{:016x}", stream.next_u64()), "seed {seed}");
+        }
+        let recorded = common::read_f64s(&directory.join(case["file"].as_str().unwrap()));
+        let ours = Rotation::haar(seed, dimension);
+        let difference = largest_difference(ours.matrix().unwrap(), &recorded);
+        assert!(difference < 1e-10, "seed {seed}, dimension {dimension}: {difference:e}");
+        worst = worst.max(difference);
+    }
+    eprintln!("{} recorded matrices, largest difference {worst:.1e}", cases.len());
+}
+
+#[test]
+fn rotated_vectors_equal_the_references() {
+    let mut random = common::Random(5);
+    let (mut values, mut different) = (0, 0);
+    for dimension in [1, 2, 3, 33, 100, 384] {
+        let ours = Rotation::haar(42, dimension);
+        let theirs = RotationMatrix::build(42, dimension);
+        for _ in 0..20 {
+            let vector = random.unit_vector(dimension as usize);
+            let (mut a, mut b) = (vec![0.0; vector.len()], vec![0.0; vector.len()]);
+            for (forwards, input) in [(true, vector.clone()), (false, vector)] {
+                if forwards {
+                    ours.apply(&input, &mut a);
+                    theirs.apply_into(&input, &mut b).unwrap();
+                } else {
+                    ours.apply_inverse(&input, &mut a);
+                    theirs.apply_inverse_into(&input, &mut b).unwrap();
+                }
+                for (a, b) in a.iter().zip(&b) {
+                    assert!((a - b).abs() <= 1e-7 * b.abs().max(1e-3), "{a} and {b}");
+                    values += 1;
+                    different += usize::from(a.to_bits() != b.to_bits());
+                }
+            }
+        }
+    }
+    eprintln!("{values} rotated values, {different} differ in the last bit of f32");
+}
+
+#[test]
+fn inverse_undoes_and_lengths_stay() {
+    let mut random = common::Random(6);
+    for dimension in [1, 2, 3, 64, 100, 384] {
+        let rotation = Rotation::haar(9, dimension);
+        let vector = random.unit_vector(dimension as usize);
+        let (mut rotated, mut back) = (vec![0.0; vector.len()], vec![0.0; vector.len()]);
+        rotation.apply(&vector, &mut rotated);
+        rotation.apply_inverse(&rotated, &mut back);
+        assert!((tq_codec::check_vector(&rotated).unwrap() - 1.0).abs() < 1e-6);
+        assert!(vector.iter().zip(&back).all(|(a, b)| (a - b).abs() < 1e-6), "dimension {dimension}");
+    }
+}
+
+#[test]
+fn large_matrices_are_orthogonal() {
+    let start = Instant::now();
+    let rotation = Rotation::haar(1_414_611_798, 1536);
+    eprintln!("1536 dimensions built in {:.2} s", start.elapsed().as_secs_f64());
+    let matrix = rotation.matrix().unwrap();
+    let row = |i: usize| &matrix[i * 1536..][..1536];
+    for (i, j) in [(0, 0), (0, 1), (1535, 1535), (7, 1200), (1534, 1535), (768, 768)] {
+        let product: f64 = row(i).iter().zip(row(j)).map(|(a, b)| a * b).sum();
+        let expected = f64::from(u8::from(i == j));
+        assert!((product - expected).abs() < 1e-12, "rows {i} and {j}: {product}");
+    }
+    assert!(rotation.memory_bytes() >= 8 * 1536 * 1536);
+}
+
+#[test]
+fn what_cannot_be_built_is_an_error() {
+    let error = |kind, dimension| build_rotation(kind, 1, dimension).unwrap_err();
+    assert_eq!(error(RotationKind::Hadamard, 8), CodecError::RotationUnavailable { name: "hadamard" });
+    assert_eq!(error(RotationKind::Haar, 0), CodecError::DimensionOutOfRange { dimension: 0 });
+    assert_eq!(error(RotationKind::Haar, 16385), CodecError::DimensionOutOfRange { dimension: 16385 });
+    let rotation = build_rotation(RotationKind::Haar, 1, 8).unwrap();
+    assert_eq!((rotation.kind(), rotation.seed(), rotation.dimension()), (RotationKind::Haar, 1, 8));
+}
