@@ -1,0 +1,144 @@
+//! The query is prepared once, and never stale.
+
+use pgrx::prelude::*;
+
+#[pg_schema]
+mod tests {
+    use super::super::support::{one, run, unit_vector};
+    use pgrx::prelude::*;
+
+    const DIMENSION: usize = 24;
+
+    fn table_of(rows: u64) {
+        run("CREATE TABLE items (id int, v tqvec(24, 4), plain real[])");
+        for id in 0..rows {
+            let vector = unit_vector(id, DIMENSION);
+            run(&format!(
+                "INSERT INTO items SELECT {id}, f::tqvec(24,4), f FROM (SELECT ('{vector}'::tqvec)::real[] AS f) s"
+            ));
+        }
+        // The distance by its definition, on the decompressed vectors: what every path must agree with.
+        run("CREATE FUNCTION by_definition(a real[], b real[]) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$ \
+             SELECT sqrt(sum(pow(x::float8 - y, 2))) FROM unnest(a, b) t(x, y) $$");
+    }
+
+    #[pg_test]
+    fn one_call_site_many_queries() {
+        table_of(20);
+        // A PL/pgSQL loop evaluates the same simple expression with another parameter each time, and an expanded
+        // array may change behind its pointer.
+        run("CREATE FUNCTION loops() RETURNS float8 LANGUAGE plpgsql AS $$ \
+             DECLARE a record; q record; worst float8 := 0; got float8; f real[]; \
+             BEGIN \
+               FOR q IN SELECT * FROM items LOOP \
+                 FOR a IN SELECT * FROM items LOOP \
+                   got := a.v <-> q.v; \
+                   worst := greatest(worst, abs(got - by_definition(tq_decompress(a.v), tq_decompress(q.v)))); \
+                   f := q.plain; f[1] := f[1] + a.id; \
+                   got := a.v <-> f; \
+                   worst := greatest(worst, abs(got - by_definition(tq_decompress(a.v), f))); \
+                   got := f <-> a.v; \
+                   worst := greatest(worst, abs(got - by_definition(tq_decompress(a.v), f))); \
+                 END LOOP; \
+               END LOOP; \
+               RETURN worst; \
+             END $$");
+        let worst = one::<f64>("SELECT loops()");
+        assert!(worst < 1e-5, "{worst}");
+    }
+
+    #[pg_test]
+    fn joins_agree_with_the_definition() {
+        table_of(20);
+        for setting in ["enable_nestloop = on", "enable_material = off"] {
+            run(&format!("SET LOCAL {setting}"));
+            let worst = one::<f64>(
+                "SELECT max(abs((a.v <-> b.v) - by_definition(tq_decompress(a.v), tq_decompress(b.v)))) \
+                 FROM items a, items b",
+            );
+            assert!(worst < 1e-5, "{worst}");
+            let worst = one::<f64>(
+                "SELECT max(abs((a.plain <-> b.v) - by_definition(a.plain, tq_decompress(b.v)))) \
+                 FROM items a, items b",
+            );
+            assert!(worst < 1e-5, "{worst}");
+            let worst = one::<f64>(
+                "SELECT max(abs(near.d - by_definition(tq_decompress(near.v), tq_decompress(q.v)))) \
+                 FROM items q, LATERAL (SELECT i.v, i.v <-> q.v AS d FROM items i ORDER BY i.v <-> q.v LIMIT 5) near",
+            );
+            assert!(worst < 1e-5, "{worst}");
+        }
+    }
+
+    #[pg_test]
+    fn generic_plans_take_each_parameter() {
+        table_of(20);
+        run("SET LOCAL plan_cache_mode = force_generic_plan");
+        run("PREPARE nearest(tqvec) AS SELECT id FROM items ORDER BY v <-> $1 LIMIT 1");
+        for id in [3, 17, 4, 4, 9] {
+            let query: String = one(&format!("SELECT v::text FROM items WHERE id = {id}"));
+            // EXECUTE is a utility statement to SPI, so a cursor function reads it.
+            assert_eq!(one::<i32>(&format!("SELECT id FROM items ORDER BY v <-> '{query}' LIMIT 1")), id);
+            run(&format!(
+                "CREATE OR REPLACE FUNCTION run_prepared() RETURNS int LANGUAGE plpgsql AS $$ \
+                 DECLARE r int; BEGIN EXECUTE 'EXECUTE nearest(''{query}'')' INTO r; RETURN r; END $$"
+            ));
+            assert_eq!(one::<i32>("SELECT run_prepared()"), id);
+        }
+    }
+
+    #[pg_test]
+    fn a_column_that_mixes_codecs() {
+        run("CREATE TABLE mixed (id int, v tqvec)");
+        let hash: String = one("SELECT tq_create_codec('mine', 24, 8, true, 77)");
+        assert_eq!(hash.len(), 64);
+        for id in 0..30u64 {
+            let vector = unit_vector(id, DIMENSION);
+            let compressed = match id % 4 {
+                0 => "tq_compress(f, 2)",
+                1 => "tq_compress(f, 4)",
+                2 => "tq_compress(f, 8, true)",
+                _ => "tq_compress(f, 'mine')",
+            };
+            run(&format!(
+                "INSERT INTO mixed SELECT {id}, {compressed} FROM (SELECT ('{vector}'::tqvec)::real[] AS f) s"
+            ));
+        }
+        run("INSERT INTO mixed VALUES (99, NULL)");
+        let query = unit_vector(1000, DIMENSION);
+        let worst = one::<f64>(&format!(
+            "SELECT max(abs(got - (SELECT sqrt(sum(pow(x::float8 - y, 2))) \
+                                   FROM unnest(tq_decompress(v), tq_decompress('{query}')) t(x, y)))) \
+             FROM (SELECT v, v <-> '{query}' AS got FROM mixed WHERE v IS NOT NULL) s"
+        ));
+        assert!(worst < 1e-5, "{worst}");
+        assert_eq!(one::<i64>(&format!("SELECT count(*) FROM mixed WHERE (v <-> '{query}') IS NULL")), 1);
+    }
+
+    #[pg_test]
+    fn a_record_query_over_float_rows() {
+        table_of(20);
+        let worst = one::<f64>(
+            "SELECT max(abs((plain <=> q.v) - (1 - (SELECT sum(x::float8 * y) / sqrt(sum(x::float8 * x)) / \
+             sqrt(sum(y::float8 * y)) FROM unnest(plain, tq_decompress(q.v)) t(x, y))))) \
+             FROM items, (SELECT v FROM items WHERE id = 5) q",
+        );
+        assert!(worst < 1e-5, "{worst}");
+    }
+
+    #[pg_test]
+    fn every_simd_level_agrees() {
+        table_of(40);
+        let query = unit_vector(555, DIMENSION);
+        let sql = format!("SELECT array_agg(v <=> '{query}' ORDER BY id) FROM items");
+        run("SET LOCAL tinyquant.simd = scalar");
+        let expected: Vec<f64> = one(&sql);
+        for level in ["auto", "avx2", "avx512", "neon"] {
+            run(&format!("SET LOCAL tinyquant.simd = {level}"));
+            let got: Vec<f64> = one(&sql);
+            for (a, b) in expected.iter().zip(&got) {
+                assert!((a - b).abs() < 1e-5, "{level}: {a} {b}");
+            }
+        }
+    }
+}

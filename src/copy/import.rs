@@ -1,0 +1,277 @@
+//! COPY FROM: PostgreSQL's own, reading binary COPY data that [`super::source`] makes from the mapped file.
+//!
+//! Mirrors `DoCopy` (commands/copy.c) step by step: the rights to server files, the relation and its lock, the
+//! WHERE clause, the rights to the columns, row-level security, read-only transactions. Defaults, generated
+//! columns, triggers, constraints, partitions, FREEZE, WAL and progress are core's `CopyFrom`.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_char};
+use std::path::Path;
+use std::ptr;
+
+use pgrx::{PgList, PgRelation, pg_sys};
+use tq_corpus::Corpus;
+use tq_format::CorpusHeader;
+
+use super::source::{Source, SourceGuard, read_callback};
+use super::statement::{Format, Statement};
+use crate::error::{Error, notice};
+use crate::vector::Typmod;
+use crate::{pg_compat, registry};
+
+/// Runs a COPY of ours; returns the number of rows.
+///
+/// # Safety
+/// `copy`, `query` and `environment` must be what PostgreSQL passed to the utility hook.
+pub(super) unsafe fn run(
+    format: Format,
+    copy: *const pg_sys::CopyStmt,
+    query: *const c_char,
+    environment: *mut pg_sys::QueryEnvironment,
+) -> Result<u64, Error> {
+    // SAFETY: the statement is the parser's, valid for the whole call; every PostgreSQL function is called as DoCopy
+    // calls it, and raises its errors by unwinding through here.
+    unsafe {
+        let statement = Statement::parse(format, copy)?;
+        if !pg_sys::has_privs_of_role(
+            pg_sys::GetUserId(),
+            pg_sys::Oid::from(pg_sys::ROLE_PG_READ_SERVER_FILES),
+        ) {
+            return Err(Error::NotServerFileReader);
+        }
+        // standard_ProcessUtility's checks for a command that writes.
+        pg_sys::PreventCommandIfParallelMode(c"COPY FROM".as_ptr());
+        pg_sys::PreventCommandDuringRecovery(c"COPY FROM".as_ptr());
+
+        let lock = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
+        let relation = pg_sys::table_openrv((*copy).relation, lock);
+        let parse = pg_sys::make_parsestate(ptr::null_mut());
+        (*parse).p_sourcetext = query;
+        (*parse).p_queryEnv = environment;
+        let item =
+            pg_sys::addRangeTableEntryForRelation(parse, relation, lock, ptr::null_mut(), false, false);
+        let condition = transform_where(parse, item, relation, (*copy).whereClause)?;
+
+        let attributes = pg_sys::CopyGetAttnums((*relation).rd_att, relation, (*copy).attlist);
+        let numbers: Vec<i32> = PgList::<i32>::from_pg(attributes).iter_int().collect();
+        let offset = pg_sys::FirstLowInvalidHeapAttributeNumber;
+        pg_compat::check_insert_permission(parse, item, numbers.iter().map(|number| number - offset));
+        if pg_sys::check_enable_rls((*relation).rd_id, pg_sys::InvalidOid, false)
+            == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
+        {
+            return Err(Error::CopyFromRowSecurity);
+        }
+        if pg_sys::XactReadOnly && !(*relation).rd_islocaltemp {
+            pg_sys::PreventCommandIfReadOnly(c"COPY FROM".as_ptr());
+        }
+
+        let column = target_column(format, relation, &numbers)?;
+        let rows = load(&statement, parse, relation, condition, (*copy).attlist, &column)?;
+        pg_sys::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
+        pg_sys::free_parsestate(parse);
+        Ok(rows)
+    }
+}
+
+/// The column that takes the records.
+struct Column {
+    name: String,
+    typmod: Typmod,
+}
+
+/// Opens the file, checks it against the column and hands it to core.
+///
+/// # Safety
+/// As for [`run`]; `relation` must be open and `parse` its parse state.
+unsafe fn load(
+    statement: &Statement,
+    parse: *mut pg_sys::ParseState,
+    relation: pg_sys::Relation,
+    condition: *mut pg_sys::Node,
+    attlist: *mut pg_sys::List,
+    column: &Column,
+) -> Result<u64, Error> {
+    let path = statement.path.as_path();
+    let corpus = Corpus::open(path).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
+    let header = corpus.header();
+    column.typmod.check_shape(header.dimension, header.bit_width, header.residual).map_err(|source| {
+        Error::CopyTypmod { path: path.into(), column: column.name.clone(), source: source.into() }
+    })?;
+    notify_unknown_codec(path, header)?;
+
+    let bytes = corpus.file().len();
+    let guard = SourceGuard::push(Source::new(path.to_path_buf(), corpus));
+    // SAFETY: the callback reads from the source that `guard` keeps on the stack until this function is left, in
+    // whichever way.
+    let rows = unsafe {
+        let state = pg_sys::BeginCopyFrom(
+            parse,
+            relation,
+            condition,
+            ptr::null(),
+            false,
+            Some(read_callback),
+            attlist,
+            core_options(statement),
+        );
+        pg_sys::pgstat_progress_update_param(pg_sys::PROGRESS_COPY_BYTES_TOTAL as i32, bytes as i64);
+        let rows = pg_sys::CopyFrom(state);
+        pg_sys::EndCopyFrom(state);
+        rows
+    };
+    guard.finish();
+    Ok(rows)
+}
+
+/// The options that core's COPY gets: binary, and what the user said that concerns core.
+///
+/// # Safety
+/// Must run in a backend, which allocates the nodes.
+unsafe fn core_options(statement: &Statement) -> *mut pg_sys::List {
+    // SAFETY: nodes are made in the current memory context; names and values are copied or static.
+    unsafe {
+        let option = |name: &CStr, value: &CStr| {
+            let value = pg_sys::makeString(pg_sys::pstrdup(value.as_ptr()));
+            pg_sys::makeDefElem(pg_sys::pstrdup(name.as_ptr()), value.cast(), -1)
+        };
+        let mut options = PgList::<pg_sys::DefElem>::new();
+        options.push(option(c"format", c"binary"));
+        if statement.freeze {
+            options.push(option(c"freeze", c"true"));
+        }
+        options.into_pg()
+    }
+}
+
+/// A codec that is not known here does no harm to the load, but the user will want to know.
+fn notify_unknown_codec(path: &Path, header: &CorpusHeader) -> Result<(), Error> {
+    if header.vector_count == 0
+        || registry::is_known(&header.config_hash, header.dimension, header.bit_width, header.residual)?
+    {
+        return Ok(());
+    }
+    notice(
+        format!("codec with config_hash \"{}\" is not registered", header.config_hash),
+        Some(format!(
+            "The records of \"{}\" are loaded, and can be stored, copied and compared for equality, but not decoded.",
+            path.display()
+        )),
+        Some(
+            "Register it with tq_create_codec, giving the seed and codebook that the file was made with."
+                .into(),
+        ),
+    );
+    Ok(())
+}
+
+/// The WHERE clause as core's CopyFrom wants it; null if there is none. As in `DoCopy`.
+///
+/// # Safety
+/// As for [`run`]; `item` must belong to `parse` and `relation`.
+unsafe fn transform_where(
+    parse: *mut pg_sys::ParseState,
+    item: *mut pg_sys::ParseNamespaceItem,
+    relation: pg_sys::Relation,
+    clause: *mut pg_sys::Node,
+) -> Result<*mut pg_sys::Node, Error> {
+    if clause.is_null() {
+        return Ok(ptr::null_mut());
+    }
+    // SAFETY: the clause is the parser's raw expression; a copy is transformed, because the tree may be a cached
+    // plan's.
+    unsafe {
+        pg_sys::addNSItemToQuery(parse, item, false, true, true);
+        let clause = pg_sys::copyObjectImpl(clause.cast()).cast();
+        let clause = pg_sys::transformExpr(parse, clause, pg_sys::ParseExprKind::EXPR_KIND_COPY_WHERE);
+        let clause = pg_sys::coerce_to_boolean(parse, clause, c"WHERE".as_ptr());
+        pg_sys::assign_expr_collations(parse, clause);
+        refuse_generated(relation, clause)?;
+        let clause = pg_sys::eval_const_expressions(ptr::null_mut(), clause);
+        let clause = pg_sys::canonicalize_qual(clause.cast(), false);
+        Ok(pg_sys::make_ands_implicit(clause.cast()).cast())
+    }
+}
+
+/// Generated columns have no value yet when the condition is evaluated.
+///
+/// # Safety
+/// `clause` must be a transformed expression over `relation` alone.
+unsafe fn refuse_generated(relation: pg_sys::Relation, clause: *mut pg_sys::Node) -> Result<(), Error> {
+    // SAFETY: pull_varattnos fills the set with attribute numbers of the only relation, offset as usual.
+    unsafe {
+        let mut used: *mut pg_sys::Bitmapset = ptr::null_mut();
+        pg_sys::pull_varattnos(clause, 1, &mut used);
+        let columns = PgRelation::from_pg(relation);
+        for attribute in columns.tuple_desc().iter() {
+            let member = i32::from(attribute.attnum) - pg_sys::FirstLowInvalidHeapAttributeNumber;
+            if attribute.attgenerated != 0 && pg_sys::bms_is_member(member, used) {
+                return Err(Error::CopyWhereGenerated(attribute.name().to_string()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The one column of type `tqvec` that the statement names or, without a column list, that the relation has.
+///
+/// # Safety
+/// `relation` must be open, `numbers` attribute numbers of its columns.
+unsafe fn target_column(
+    format: Format,
+    relation: pg_sys::Relation,
+    numbers: &[i32],
+) -> Result<Column, Error> {
+    let [number] = numbers else {
+        return Err(Error::CopyColumns {
+            format: format.name(),
+            got: format!("{} columns are to be filled", numbers.len()),
+        });
+    };
+    // SAFETY: the relation is open; CopyGetAttnums gave the number of one of its columns.
+    unsafe {
+        let columns = PgRelation::from_pg(relation);
+        let descriptor = columns.tuple_desc();
+        let Some(attribute) = descriptor.get(*number as usize - 1) else {
+            return Err(Error::CopyColumns {
+                format: format.name(),
+                got: format!("column {number} is missing"),
+            });
+        };
+        let name = attribute.name().to_string();
+        match tqvec_typmod(attribute) {
+            Some(typmod) => Ok(Column { name, typmod }),
+            None => {
+                let got =
+                    CStr::from_ptr(pg_sys::format_type_be(attribute.atttypid)).to_string_lossy().into_owned();
+                Err(Error::CopyColumnType { column: name, got })
+            }
+        }
+    }
+}
+
+/// The names of the relation's columns of type `tqvec`.
+pub(super) fn tqvec_columns(relation: &PgRelation) -> Vec<String> {
+    let descriptor = relation.tuple_desc();
+    descriptor
+        .iter()
+        .filter(|attribute| {
+            !attribute.attisdropped && attribute.attgenerated == 0 && tqvec_typmod(attribute).is_some()
+        })
+        .map(|attribute| attribute.name().to_string())
+        .collect()
+}
+
+/// The type modifier of a column of type `tqvec`, or of a domain over it.
+fn tqvec_typmod(attribute: &pg_sys::FormData_pg_attribute) -> Option<Typmod> {
+    // SAFETY: catalog look-ups by OID; a type that is gone gives no extension.
+    unsafe {
+        let mut typmod = attribute.atttypmod;
+        let base = pg_sys::getBaseTypeAndTypmod(attribute.atttypid, &mut typmod);
+        let extension = pg_sys::get_extension_oid(c"tinyquant".as_ptr(), true);
+        let ours = extension != pg_sys::InvalidOid
+            && pg_sys::getExtensionOfObject(pg_sys::TypeRelationId, base) == extension
+            && pg_sys::get_array_type(base) != pg_sys::InvalidOid;
+        ours.then(|| Typmod::from_raw(typmod))
+    }
+}

@@ -1,0 +1,301 @@
+//! The one place that chooses SQLSTATEs.
+//!
+//! Every error a user can meet is a variant of [`Error`], or an error of one of the pure crates wrapped in one;
+//! [`Error::report`] gives it its code, message, detail and hint. Messages follow PostgreSQL's style: lower case,
+//! no full stop, the offending value named; details and hints are sentences.
+
+use std::path::PathBuf;
+
+use pgrx::PgSqlErrorCode as Code;
+use pgrx::pg_sys::panic::ErrorReport;
+use tq_codec::CodecError;
+use tq_corpus::{CorpusFileError, FileError};
+use tq_format::{CorpusError, MAX_DIMENSION, RecordError};
+
+/// Anything that goes wrong in the extension and is not PostgreSQL's own error.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A record whose bytes break the Level-1 format.
+    #[error("invalid tqvec record: {0}")]
+    Record(#[from] RecordError),
+    /// The codec refused its input.
+    #[error("{0}")]
+    Codec(#[from] CodecError),
+    /// A corpus file could not be opened, mapped or read.
+    #[error("{}", corpus_file_message(path, source))]
+    CorpusFile { path: PathBuf, source: CorpusFileError },
+
+    #[error("invalid input syntax for type tqvec: \"{0}\"")]
+    TextSyntax(String),
+    #[error("invalid hexadecimal data for type tqvec: {0}")]
+    TextHex(String),
+    #[error("\"{0}\" is out of range for type tqvec")]
+    TextRange(String),
+
+    #[error("type modifier of tqvec: {0}")]
+    TypmodSyntax(String),
+    #[error("expected {expected} dimensions, not {got}")]
+    TypmodDimension { expected: u32, got: u32 },
+    #[error("expected {expected} bits a dimension, not {got}")]
+    TypmodBitWidth { expected: u8, got: u8 },
+    #[error("expected a record {}, but it has {}", residual_words(*.expected), if *.expected { "none" } else { "one" })]
+    TypmodResidual { expected: bool },
+
+    #[error("the array must have one dimension, not {0}")]
+    ArrayDimensions(i32),
+    #[error("the array must not contain nulls")]
+    ArrayNulls,
+    #[error("the array must not be empty")]
+    ArrayEmpty,
+
+    #[error("different vector dimensions {0} and {1}")]
+    DimensionsDiffer(u32, u32),
+    #[error("bit width must be 2, 4 or 8, not {0}")]
+    BitWidth(i32),
+    #[error("unknown rotation \"{0}\"")]
+    Rotation(String),
+
+    #[error("codec with config_hash \"{0}\" is not registered")]
+    UnknownCodec(String),
+    #[error("codec \"{0}\" does not exist")]
+    NoSuchCodec(String),
+    #[error("codec \"{0}\" already exists")]
+    CodecExists(String),
+    #[error("codec \"{existing}\" has the same config_hash \"{hash}\" and another codebook")]
+    CodebookConflict { existing: String, hash: String },
+    #[error("the same codec is already registered as \"{0}\"")]
+    CodecRegistered(String),
+    #[error("seed {0} belongs to the built-in codec")]
+    ReservedSeed(u64),
+    #[error("seed {0} is out of range: it must be a whole number from 0 to 18446744073709551615")]
+    SeedRange(String),
+    #[error("registered codecs are immutable")]
+    CodecUpdate,
+    #[error("codec name must not be empty")]
+    CodecNameEmpty,
+    #[error("table tq_codec of extension tinyquant was not found")]
+    NoRegistry,
+    #[error(
+        "codec \"{name}\": config_hash \"{given}\" is not the hash of its fields, which is \"{computed}\""
+    )]
+    CodecHash { name: String, given: String, computed: String },
+    #[error("argument \"{0}\" must not be null")]
+    NullArgument(&'static str),
+    #[error("query on table tq_codec failed: {0}")]
+    Spi(#[from] pgrx::spi::SpiError),
+
+    #[error("COPY FORMAT {format} does not support {what}")]
+    CopyUnsupported { format: &'static str, what: String, hint: Option<&'static str> },
+    #[error("option \"{0}\" not recognized")]
+    OptionUnknown(String),
+    #[error("option \"{0}\" not recognized")]
+    ImportOptionUnknown(String),
+    #[error("tq_import needs one column of type tqvec, but {0}")]
+    ImportColumns(String),
+    #[error("conflicting or redundant options: \"{0}\" is given twice")]
+    OptionTwice(String),
+    #[error("option \"{option}\": {problem}")]
+    OptionValue { option: String, problem: String },
+    #[error("COPY FORMAT {format} needs one column of type tqvec, but {got}")]
+    CopyColumns { format: &'static str, got: String },
+    #[error("column \"{column}\" is of type {got}, not tqvec")]
+    CopyColumnType { column: String, got: String },
+    #[error("relative path not allowed for COPY FORMAT {format}: \"{path}\"")]
+    RelativePath { format: &'static str, path: String },
+    #[error("permission denied to COPY from a file")]
+    NotServerFileReader,
+    #[error("COPY FROM not supported with row-level security")]
+    CopyFromRowSecurity,
+    #[error("records of \"{}\" do not fit column \"{column}\": {source}", path.display())]
+    CopyTypmod { path: PathBuf, column: String, source: Box<Error> },
+    #[error("generated column \"{0}\" is not supported in COPY FROM WHERE conditions")]
+    CopyWhereGenerated(String),
+}
+
+fn residual_words(expected: bool) -> &'static str {
+    if expected { "with an FP16 residual" } else { "without an FP16 residual" }
+}
+
+fn corpus_file_message(path: &std::path::Path, source: &CorpusFileError) -> String {
+    match source {
+        CorpusFileError::File(error) => error.to_string(),
+        CorpusFileError::Format(error) => format!("invalid TQCV file \"{}\": {error}", path.display()),
+        other => format!("\"{}\": {other}", path.display()),
+    }
+}
+
+impl Error {
+    /// The report that PostgreSQL shows: SQLSTATE, message, detail and hint.
+    pub(crate) fn report(&self) -> ErrorReport {
+        let mut report = ErrorReport::new(self.code(), self.to_string(), "tinyquant");
+        if let Some(detail) = self.detail() {
+            report = report.set_detail(detail);
+        }
+        if let Some(hint) = self.hint() {
+            report = report.set_hint(hint);
+        }
+        report
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Error::Record(_) => Code::ERRCODE_INVALID_BINARY_REPRESENTATION,
+            Error::Codec(error) => codec_code(error),
+            Error::CorpusFile { source: CorpusFileError::File(error), .. } => file_code(error),
+            Error::CorpusFile { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+            Error::TextSyntax(_) | Error::TextHex(_) => Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
+            Error::TextRange(_) | Error::SeedRange(_) => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            Error::TypmodSyntax(_)
+            | Error::BitWidth(_)
+            | Error::Rotation(_)
+            | Error::ReservedSeed(_)
+            | Error::CodecNameEmpty
+            | Error::CodecHash { .. }
+            | Error::ImportOptionUnknown(_)
+            | Error::OptionValue { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            Error::TypmodDimension { .. }
+            | Error::TypmodBitWidth { .. }
+            | Error::TypmodResidual { .. }
+            | Error::DimensionsDiffer(..)
+            | Error::ArrayEmpty => Code::ERRCODE_DATA_EXCEPTION,
+            Error::CopyTypmod { source, .. } => source.code(),
+            Error::ArrayDimensions(_) => Code::ERRCODE_ARRAY_ELEMENT_ERROR,
+            Error::Spi(_) => Code::ERRCODE_INTERNAL_ERROR,
+            Error::ArrayNulls | Error::NullArgument(_) => Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            Error::UnknownCodec(_) | Error::NoSuchCodec(_) | Error::NoRegistry => {
+                Code::ERRCODE_UNDEFINED_OBJECT
+            }
+            Error::CodecExists(_) | Error::CodecRegistered(_) | Error::CodebookConflict { .. } => {
+                Code::ERRCODE_DUPLICATE_OBJECT
+            }
+            Error::CodecUpdate => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Error::CopyUnsupported { .. } | Error::CopyFromRowSecurity => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+            Error::OptionUnknown(_) | Error::OptionTwice(_) => Code::ERRCODE_SYNTAX_ERROR,
+            Error::CopyColumns { .. } | Error::ImportColumns(_) => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
+            Error::CopyWhereGenerated(_) => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
+            Error::CopyColumnType { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
+            Error::RelativePath { .. } => Code::ERRCODE_INVALID_NAME,
+            Error::NotServerFileReader => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        match self {
+            Error::NotServerFileReader => Some(
+                "Only roles with privileges of the \"pg_read_server_files\" role may COPY from a file."
+                    .into(),
+            ),
+            Error::CopyTypmod { .. } => {
+                Some("A record is never recompressed silently; nothing of the file was loaded.".into())
+            }
+            _ => None,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Error::Codec(CodecError::NormOutOfRange { .. }) => {
+                "Use tq_normalize(v) if only the direction matters (cosine distance), a column with residual, or \
+                 a codec of your own (tq_create_codec)."
+            }
+            Error::Codec(CodecError::ZeroVector) => "A zero vector has no direction; store NULL instead.",
+            Error::Codec(CodecError::RotationUnavailable { .. }) => "Use rotation 'haar'.",
+            Error::CorpusFile { source: CorpusFileError::Format(CorpusError::Unfinished), .. } => {
+                "Its writer did not finish; write the file again."
+            }
+            Error::CorpusFile { source: CorpusFileError::File(_), .. } => {
+                "COPY FROM a file reads a file of the server, not of the client."
+            }
+            Error::TextSyntax(_) => {
+                "Write '[0.1, 0.2, …]' for floats to compress, or '\\x…' for the hexadecimal digits of a record."
+            }
+            Error::TypmodSyntax(_) => {
+                "Write tqvec, tqvec(dimension), tqvec(dimension, bits) or tqvec(dimension, bits, residual)."
+            }
+            Error::TypmodBitWidth { .. } | Error::TypmodResidual { .. } => {
+                "A record is never recompressed silently; use tq_compress(tq_decompress(v), …) to recompress it."
+            }
+            Error::Rotation(_) => "Known rotations are 'haar' and 'hadamard'.",
+            Error::UnknownCodec(_) => {
+                "Register it with tq_create_codec, giving the seed and codebook that it was made with."
+            }
+            Error::NoSuchCodec(_) => "SELECT name, config_hash FROM tq_codec lists the registered codecs.",
+            Error::CodebookConflict { .. } => {
+                "The config_hash does not cover the codebook; choose another seed."
+            }
+            Error::ReservedSeed(_) => "Choose another seed; the built-in codec needs no registration.",
+            Error::CodecUpdate => "Drop the codec with tq_drop_codec and create another.",
+            Error::NoRegistry => "Run CREATE EXTENSION tinyquant in this database.",
+            Error::CopyColumns { .. } => "Name the column: COPY table (column) FROM …",
+            Error::ImportColumns(_) => {
+                "Name the column: tq_import(table, path, '{\"column\": \"embedding\"}')."
+            }
+            Error::ImportOptionUnknown(_) => "Options of tq_import are \"column\" and \"freeze\".",
+            Error::OptionUnknown(_) => "Options of FORMAT tqcv are FORMAT and FREEZE.",
+            Error::NotServerFileReader => {
+                "Ask for membership in pg_read_server_files, or let such a role load the file."
+            }
+            Error::CopyFromRowSecurity => "Use INSERT statements instead.",
+            Error::CopyTypmod { .. } => "Declare the column as the file is, or without a type modifier.",
+            Error::CopyUnsupported { hint, .. } => return hint.map(Into::into),
+            _ => return None,
+        };
+        Some(hint.into())
+    }
+}
+
+fn codec_code(error: &CodecError) -> Code {
+    match error {
+        CodecError::DimensionOutOfRange { dimension } if *dimension > u64::from(MAX_DIMENSION) => {
+            Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED
+        }
+        CodecError::RotationUnavailable { .. } => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+        CodecError::OutOfMemory { .. } => Code::ERRCODE_OUT_OF_MEMORY,
+        CodecError::ResidualOverflow { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+        CodecError::CodebookCount { .. }
+        | CodecError::CodebookNotFinite { .. }
+        | CodecError::CodebookNotAscending { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+        _ => Code::ERRCODE_DATA_EXCEPTION,
+    }
+}
+
+/// As core's `errcode_for_file_access`.
+fn file_code(error: &FileError) -> Code {
+    match error {
+        FileError::Io { source, .. } => match source.kind() {
+            std::io::ErrorKind::NotFound => Code::ERRCODE_UNDEFINED_FILE,
+            std::io::ErrorKind::PermissionDenied => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            std::io::ErrorKind::OutOfMemory => Code::ERRCODE_OUT_OF_MEMORY,
+            _ => Code::ERRCODE_IO_ERROR,
+        },
+        FileError::IsDirectory { .. } | FileError::NotRegular { .. } => Code::ERRCODE_WRONG_OBJECT_TYPE,
+        _ => Code::ERRCODE_IO_ERROR,
+    }
+}
+
+impl From<Error> for ErrorReport {
+    fn from(error: Error) -> Self {
+        error.report()
+    }
+}
+
+/// What SQL-callable functions return: pgrx raises the report with its own SQLSTATE.
+pub(crate) type SqlResult<T> = Result<T, ErrorReport>;
+
+/// Raises the error, for the places that PostgreSQL calls without expecting a result to look at.
+pub(crate) fn raise(error: Error) -> ! {
+    error.report().report(pgrx::PgLogLevel::ERROR);
+    unreachable!("an ERROR report does not return")
+}
+
+/// Sends a NOTICE.
+pub(crate) fn notice(message: String, detail: Option<String>, hint: Option<String>) {
+    let mut report = ErrorReport::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, message, "tinyquant");
+    if let Some(detail) = detail {
+        report = report.set_detail(detail);
+    }
+    if let Some(hint) = hint {
+        report = report.set_hint(hint);
+    }
+    report.report(pgrx::PgLogLevel::NOTICE);
+}

@@ -1,0 +1,45 @@
+//! Accessors. Those that need the record's header alone fetch only that from TOAST.
+
+use pgrx::prelude::*;
+
+use crate::error::{Error, SqlResult};
+use crate::registry;
+use crate::vector::{Header, Record};
+
+#[pg_extern(sql = false)]
+fn tq_dimension(header: Header) -> SqlResult<i32> {
+    Ok(header.parse()?.dimension as i32)
+}
+
+#[pg_extern(sql = false)]
+fn tq_bit_width(header: Header) -> SqlResult<i32> {
+    Ok(i32::from(header.parse()?.bit_width.bits()))
+}
+
+#[pg_extern(sql = false)]
+fn tq_config_hash(header: Header) -> SqlResult<String> {
+    Ok(header.parse()?.hash_str().to_string())
+}
+
+/// A record with a residual is longer than one without; its length is known without reading it.
+#[pg_extern(sql = false)]
+fn tq_has_residual(header: Header) -> SqlResult<bool> {
+    let parsed = header.parse()?;
+    Ok(header.record_len() > tq_format::record_len(parsed.bit_width, parsed.dimension, false))
+}
+
+/// The Euclidean norm of the vector that the record stands for.
+#[pg_extern(sql = false)]
+fn tq_norm(record: Record<'_>) -> SqlResult<f64> {
+    let view = record.view().map_err(Error::from)?;
+    let codec = registry::for_record(&view)?;
+    let mut rotated = vec![0.0; view.dimension() as usize];
+    codec.decode_rotated(&view, &mut rotated).map_err(Error::from)?;
+    Ok(tq_simd::dot_f32(crate::guc::simd_level(), &rotated, &rotated).sqrt())
+}
+
+/// The codes, one per rotated dimension.
+#[pg_extern(sql = false)]
+fn tq_indices(record: Record<'_>) -> SqlResult<Vec<i16>> {
+    Ok(record.view().map_err(Error::from)?.indices().map(i16::from).collect())
+}

@@ -1,0 +1,49 @@
+//! `tq_compress`, `tq_decompress`, `tq_normalize`.
+
+use pgrx::prelude::*;
+use tq_codec::RotationKind;
+use tq_format::BitWidth;
+
+use crate::error::{Error, SqlResult};
+use crate::registry;
+use crate::vector::{FloatArray, Record, RecordOut, Typmod, compress_floats};
+
+/// Bit width from an SQL integer.
+pub(super) fn bit_width(bits: i32) -> Result<BitWidth, Error> {
+    u32::try_from(bits).ok().and_then(BitWidth::from_bits).ok_or(Error::BitWidth(bits))
+}
+
+/// Compresses with the built-in codec.
+#[pg_extern(sql = false)]
+fn tq_compress_builtin(
+    floats: FloatArray<'_>,
+    bits: i32,
+    residual: bool,
+    rotation: &str,
+) -> SqlResult<RecordOut> {
+    let rotation = RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(rotation.to_string()))?;
+    let typmod = Typmod::of_fidelity(bit_width(bits)?, residual, rotation);
+    Ok(RecordOut(compress_floats(&floats.floats()?, typmod)?))
+}
+
+/// Compresses with a registered codec, given by name or by hash.
+#[pg_extern(sql = false)]
+fn tq_compress_codec(floats: FloatArray<'_>, codec: &str) -> SqlResult<RecordOut> {
+    let codec = registry::by_name_or_hash(codec)?;
+    let mut record = Vec::new();
+    codec.encode(&floats.floats()?, &mut record).map_err(Error::from)?;
+    Ok(RecordOut(record))
+}
+
+/// Dequantises, adds the residual and rotates back.
+#[pg_extern(sql = false)]
+fn tq_decompress(record: Record<'_>) -> SqlResult<Vec<f32>> {
+    let view = record.view().map_err(Error::from)?;
+    Ok(registry::for_record(&view)?.decode(&view).map_err(Error::from)?)
+}
+
+/// The vector scaled to unit length.
+#[pg_extern(sql = false)]
+fn tq_normalize(floats: FloatArray<'_>) -> SqlResult<Vec<f32>> {
+    Ok(tq_codec::normalize(&floats.floats()?).map_err(Error::from)?)
+}

@@ -1,0 +1,8 @@
+//! What SQL does with vectors: compress and decompress them, look into a record, measure distances.
+
+mod accessors;
+mod compress;
+mod distance;
+mod version;
+
+pgrx::extension_sql_file!("ops.sql", name = "ops", requires = ["registry"]);

@@ -1,0 +1,125 @@
+-- Compression, accessors and distances. Costs are in units of cpu_operator_cost (a comparison of two integers), so
+-- that large scans are worth parallel workers: a distance reads the whole code, a compression rotates.
+
+CREATE FUNCTION tq_version() RETURNS text
+    AS 'MODULE_PATHNAME', 'tq_version_wrapper' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tq_version() IS 'version of the extension and the instruction set in use';
+
+CREATE FUNCTION tq_compress(
+    v real[], bit_width integer DEFAULT 4, residual boolean DEFAULT false, rotation text DEFAULT 'haar'
+) RETURNS tqvec
+    AS 'MODULE_PATHNAME', 'tq_compress_builtin_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION tq_compress(real[], integer, boolean, text) IS 'compresses a vector with the built-in codec';
+
+CREATE FUNCTION tq_compress(v real[], codec text) RETURNS tqvec
+    AS 'MODULE_PATHNAME', 'tq_compress_codec_wrapper' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION tq_compress(real[], text) IS 'compresses a vector with a registered codec, given by name or hash';
+
+CREATE FUNCTION tq_decompress(v tqvec) RETURNS real[]
+    AS 'MODULE_PATHNAME', 'tq_decompress_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION tq_decompress(tqvec) IS 'the vector that a record stands for';
+CREATE CAST (tqvec AS real[]) WITH FUNCTION tq_decompress(tqvec);
+
+CREATE FUNCTION tq_normalize(v real[]) RETURNS real[]
+    AS 'MODULE_PATHNAME', 'tq_normalize_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_normalize(real[]) IS 'the vector scaled to unit length';
+
+CREATE FUNCTION tq_dimension(v tqvec) RETURNS integer
+    AS 'MODULE_PATHNAME', 'tq_dimension_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION tq_dimension(tqvec) IS 'number of dimensions';
+
+CREATE FUNCTION tq_bit_width(v tqvec) RETURNS integer
+    AS 'MODULE_PATHNAME', 'tq_bit_width_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION tq_bit_width(tqvec) IS 'bits a dimension: 2, 4 or 8';
+
+CREATE FUNCTION tq_config_hash(v tqvec) RETURNS text
+    AS 'MODULE_PATHNAME', 'tq_config_hash_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION tq_config_hash(tqvec) IS 'hash of the codec that the record was made with';
+
+CREATE FUNCTION tq_has_residual(v tqvec) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'tq_has_residual_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION tq_has_residual(tqvec) IS 'whether the record carries an FP16 residual';
+
+CREATE FUNCTION tq_norm(v tqvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_norm_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 40;
+COMMENT ON FUNCTION tq_norm(tqvec) IS 'Euclidean norm of the vector that the record stands for';
+
+CREATE FUNCTION tq_indices(v tqvec) RETURNS smallint[]
+    AS 'MODULE_PATHNAME', 'tq_indices_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_indices(tqvec) IS 'the codes, one a rotated dimension';
+
+-- Distances: for each metric a function and an operator for each pair of arguments, one of which is compressed.
+
+CREATE FUNCTION tq_l2_distance(tqvec, tqvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_l2_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_l2_distance(tqvec, tqvec) IS 'Euclidean distance';
+CREATE FUNCTION tq_l2_distance(tqvec, real[]) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_l2_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_l2_distance(tqvec, real[]) IS 'Euclidean distance';
+CREATE FUNCTION tq_l2_distance(real[], tqvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_l2_fr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_l2_distance(real[], tqvec) IS 'Euclidean distance';
+CREATE OPERATOR <-> (LEFTARG = tqvec, RIGHTARG = tqvec, FUNCTION = tq_l2_distance, COMMUTATOR = <->);
+COMMENT ON OPERATOR <-> (tqvec, tqvec) IS 'Euclidean distance';
+CREATE OPERATOR <-> (LEFTARG = tqvec, RIGHTARG = real[], FUNCTION = tq_l2_distance, COMMUTATOR = <->);
+COMMENT ON OPERATOR <-> (tqvec, real[]) IS 'Euclidean distance';
+CREATE OPERATOR <-> (LEFTARG = real[], RIGHTARG = tqvec, FUNCTION = tq_l2_distance, COMMUTATOR = <->);
+COMMENT ON OPERATOR <-> (real[], tqvec) IS 'Euclidean distance';
+
+CREATE FUNCTION tq_inner_product(tqvec, tqvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_ip_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_inner_product(tqvec, tqvec) IS 'inner product';
+CREATE FUNCTION tq_inner_product(tqvec, real[]) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_ip_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_inner_product(tqvec, real[]) IS 'inner product';
+CREATE FUNCTION tq_inner_product(real[], tqvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_ip_fr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_inner_product(real[], tqvec) IS 'inner product';
+
+CREATE FUNCTION tq_negative_inner_product(tqvec, tqvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_nip_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_negative_inner_product(tqvec, tqvec) IS 'negative inner product';
+CREATE FUNCTION tq_negative_inner_product(tqvec, real[]) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_nip_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_negative_inner_product(tqvec, real[]) IS 'negative inner product';
+CREATE FUNCTION tq_negative_inner_product(real[], tqvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_nip_fr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_negative_inner_product(real[], tqvec) IS 'negative inner product';
+CREATE OPERATOR <#> (LEFTARG = tqvec, RIGHTARG = tqvec, FUNCTION = tq_negative_inner_product, COMMUTATOR = <#>);
+COMMENT ON OPERATOR <#> (tqvec, tqvec) IS 'negative inner product';
+CREATE OPERATOR <#> (LEFTARG = tqvec, RIGHTARG = real[], FUNCTION = tq_negative_inner_product, COMMUTATOR = <#>);
+COMMENT ON OPERATOR <#> (tqvec, real[]) IS 'negative inner product';
+CREATE OPERATOR <#> (LEFTARG = real[], RIGHTARG = tqvec, FUNCTION = tq_negative_inner_product, COMMUTATOR = <#>);
+COMMENT ON OPERATOR <#> (real[], tqvec) IS 'negative inner product';
+
+CREATE FUNCTION tq_cosine_distance(tqvec, tqvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_cosine_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_cosine_distance(tqvec, tqvec) IS 'cosine distance: one minus the cosine of the angle';
+CREATE FUNCTION tq_cosine_distance(tqvec, real[]) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_cosine_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_cosine_distance(tqvec, real[]) IS 'cosine distance: one minus the cosine of the angle';
+CREATE FUNCTION tq_cosine_distance(real[], tqvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_cosine_fr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_cosine_distance(real[], tqvec) IS 'cosine distance: one minus the cosine of the angle';
+CREATE OPERATOR <=> (LEFTARG = tqvec, RIGHTARG = tqvec, FUNCTION = tq_cosine_distance, COMMUTATOR = <=>);
+COMMENT ON OPERATOR <=> (tqvec, tqvec) IS 'cosine distance: one minus the cosine of the angle';
+CREATE OPERATOR <=> (LEFTARG = tqvec, RIGHTARG = real[], FUNCTION = tq_cosine_distance, COMMUTATOR = <=>);
+COMMENT ON OPERATOR <=> (tqvec, real[]) IS 'cosine distance: one minus the cosine of the angle';
+CREATE OPERATOR <=> (LEFTARG = real[], RIGHTARG = tqvec, FUNCTION = tq_cosine_distance, COMMUTATOR = <=>);
+COMMENT ON OPERATOR <=> (real[], tqvec) IS 'cosine distance: one minus the cosine of the angle';
+
+CREATE FUNCTION tq_l1_distance(tqvec, tqvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_l1_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION tq_l1_distance(tqvec, tqvec) IS 'taxicab distance; each record is rotated back, so it is slow';
+CREATE FUNCTION tq_l1_distance(tqvec, real[]) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_l1_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION tq_l1_distance(tqvec, real[]) IS 'taxicab distance; each record is rotated back, so it is slow';
+CREATE FUNCTION tq_l1_distance(real[], tqvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'tq_l1_fr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION tq_l1_distance(real[], tqvec) IS 'taxicab distance; each record is rotated back, so it is slow';
+CREATE OPERATOR <+> (LEFTARG = tqvec, RIGHTARG = tqvec, FUNCTION = tq_l1_distance, COMMUTATOR = <+>);
+COMMENT ON OPERATOR <+> (tqvec, tqvec) IS 'taxicab distance; each record is rotated back, so it is slow';
+CREATE OPERATOR <+> (LEFTARG = tqvec, RIGHTARG = real[], FUNCTION = tq_l1_distance, COMMUTATOR = <+>);
+COMMENT ON OPERATOR <+> (tqvec, real[]) IS 'taxicab distance; each record is rotated back, so it is slow';
+CREATE OPERATOR <+> (LEFTARG = real[], RIGHTARG = tqvec, FUNCTION = tq_l1_distance, COMMUTATOR = <+>);
+COMMENT ON OPERATOR <+> (real[], tqvec) IS 'taxicab distance; each record is rotated back, so it is slow';

@@ -1,0 +1,130 @@
+//! Prepared codecs of this backend.
+//!
+//! What is large about a codec is its rotation, eight bytes for each pair of dimensions; codecs that differ only in
+//! width or residual share one. `tinyquant.codec_cache` bounds the rotations together; the least recently used
+//! codecs go first, the one in use never.
+//!
+//! Rows of `tq_codec` are immutable, but a codec can be dropped and another created under the same hash. The table's
+//! trigger therefore sends a relation-cache invalidation, which reaches every backend at commit (and the own one at
+//! the next command); the callback here counts it, and a count that moved empties the cache.
+
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use pgrx::prelude::*;
+use tq_codec::{Codec, Rotation, RotationKind, build_rotation};
+
+use super::table;
+use crate::error::Error;
+use crate::guc;
+
+/// Counts invalidations of the codec table; see [`generation`].
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+#[derive(Default)]
+struct Cache {
+    generation: u64,
+    clock: u64,
+    codecs: HashMap<[u8; 64], Entry>,
+    rotations: HashMap<(RotationKind, u64, u32), Weak<Rotation>>,
+}
+
+struct Entry {
+    codec: Arc<Codec>,
+    last_use: u64,
+}
+
+thread_local! {
+    static CACHE: RefCell<Cache> = RefCell::default();
+}
+
+/// Changes whenever a codec obtained earlier may no longer be the right one for its hash.
+#[inline]
+pub(crate) fn generation() -> u64 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Hooks the cache to relation-cache invalidations.
+pub(super) fn init() {
+    // SAFETY: the callback is a plain function that lives as long as the process, and calls nothing of the server.
+    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(on_relcache_invalidation), pg_sys::Datum::null()) }
+}
+
+/// An invalidation of `tq_codec`, or of everything (`InvalidOid`).
+///
+/// May run at almost any moment, so it only counts.
+unsafe extern "C-unwind" fn on_relcache_invalidation(_: pg_sys::Datum, relation: pg_sys::Oid) {
+    if relation == pg_sys::InvalidOid || table::is_registry(relation) {
+        GENERATION.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The codec of this hash: from the cache, or from `prepare`, whose result is kept.
+pub(super) fn get_or_prepare(
+    hash: &[u8; 64],
+    prepare: impl FnOnce() -> Result<Arc<Codec>, Error>,
+) -> Result<Arc<Codec>, Error> {
+    let found = CACHE.with_borrow_mut(|cache| {
+        cache.drop_if_stale();
+        cache.clock += 1;
+        let clock = cache.clock;
+        cache.codecs.get_mut(hash).map(|entry| {
+            entry.last_use = clock;
+            entry.codec.clone()
+        })
+    });
+    if let Some(codec) = found {
+        return Ok(codec);
+    }
+    // Not under the borrow: preparing reads the table, and that may run anything.
+    let codec = prepare()?;
+    CACHE.with_borrow_mut(|cache| {
+        cache.codecs.insert(*hash, Entry { codec: codec.clone(), last_use: cache.clock });
+        cache.shrink(guc::codec_cache_bytes(), hash);
+    });
+    Ok(codec)
+}
+
+/// The rotation of this kind, seed and dimension, shared with the codecs that have it already.
+pub(super) fn rotation(kind: RotationKind, seed: u64, dimension: u32) -> Result<Arc<Rotation>, Error> {
+    let key = (kind, seed, dimension);
+    let shared = CACHE.with_borrow(|cache| cache.rotations.get(&key).and_then(Weak::upgrade));
+    if let Some(rotation) = shared {
+        return Ok(rotation);
+    }
+    let rotation = Arc::new(build_rotation(kind, seed, dimension)?);
+    CACHE.with_borrow_mut(|cache| cache.rotations.insert(key, Arc::downgrade(&rotation)));
+    Ok(rotation)
+}
+
+impl Cache {
+    fn drop_if_stale(&mut self) {
+        let now = generation();
+        if self.generation != now {
+            self.generation = now;
+            // Built-in codecs and rotations follow from their parameters alone and stay right.
+            self.codecs.retain(|_, entry| entry.codec.is_builtin());
+        }
+    }
+
+    /// Drops codecs, the least recently used first, until the rotations fit; `keep` stays.
+    fn shrink(&mut self, limit: usize, keep: &[u8; 64]) {
+        while self.rotation_bytes() > limit {
+            let oldest =
+                self.codecs.iter().filter(|(hash, _)| *hash != keep).min_by_key(|(_, entry)| entry.last_use);
+            let Some(hash) = oldest.map(|(hash, _)| *hash) else {
+                break;
+            };
+            self.codecs.remove(&hash);
+        }
+        self.rotations.retain(|_, rotation| rotation.strong_count() > 0);
+    }
+
+    fn rotation_bytes(&self) -> usize {
+        self.rotations.values().filter_map(Weak::upgrade).map(|rotation| rotation.memory_bytes()).sum()
+    }
+}

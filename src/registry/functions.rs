@@ -1,0 +1,138 @@
+//! What SQL does with the codec table: create and drop codecs, check rows, hear of changes.
+
+use pgrx::prelude::*;
+use pgrx::{AnyNumeric, PgTrigger};
+use tq_codec::{Codebook, CodecConfig, RotationKind};
+use tq_format::BitWidth;
+
+use super::table::{self, Row};
+use crate::error::{Error, SqlResult, raise};
+use crate::vector::FloatArray;
+
+/// Columns that `tq_drop_codec` names before it says "and more".
+const LISTED_COLUMNS: i64 = 5;
+
+/// Registers a codec and returns its hash.
+#[pg_extern(sql = false)]
+fn tq_create_codec(
+    name: Option<&str>,
+    dimension: Option<i32>,
+    bit_width: Option<i32>,
+    residual: Option<bool>,
+    seed: Option<AnyNumeric>,
+    codebook: Option<FloatArray<'_>>,
+    rotation: Option<&str>,
+) -> SqlResult<String> {
+    let name = name.ok_or(Error::NullArgument("name"))?;
+    let dimension = dimension.ok_or(Error::NullArgument("dimension"))?;
+    let bits = bit_width.ok_or(Error::NullArgument("bit_width"))?;
+    let residual = residual.ok_or(Error::NullArgument("residual"))?;
+    let seed = seed.ok_or(Error::NullArgument("seed"))?.to_string();
+    let rotation = rotation.ok_or(Error::NullArgument("rotation"))?;
+
+    let width = u32::try_from(bits).ok().and_then(BitWidth::from_bits).ok_or(Error::BitWidth(bits))?;
+    let kind = RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(rotation.to_string()))?;
+    if kind != RotationKind::Haar {
+        Err(Error::Codec(tq_codec::CodecError::RotationUnavailable { name: kind.name() }))?;
+    }
+    let parsed_seed = seed.parse().map_err(|_| Error::SeedRange(seed.clone()))?;
+    let config = CodecConfig::new(width, parsed_seed, u32::try_from(dimension).unwrap_or(0), residual, kind)
+        .map_err(Error::from)?;
+    let codebook = match codebook {
+        Some(entries) => entries.floats()?.into_owned(),
+        None => Codebook::lloyd_max(width, config.dimension()).entries().to_vec(),
+    };
+    let hash = config.hash().to_string();
+    let row =
+        table::row_from_sql(name.into(), hash.clone(), dimension, bits, &seed, residual, rotation, codebook)?;
+    row.check()?;
+    refuse_duplicate(&row)?;
+    table::insert(&row)?;
+    Ok(hash)
+}
+
+/// Says which codec stands in the way, where a unique violation would only name an index.
+fn refuse_duplicate(row: &Row) -> Result<(), Error> {
+    if let Some(existing) = table::by_hash(&row.config_hash)? {
+        return Err(if existing.codebook != row.codebook {
+            Error::CodebookConflict { existing: existing.name, hash: existing.config_hash }
+        } else if existing.name == row.name {
+            Error::CodecExists(existing.name)
+        } else {
+            Error::CodecRegistered(existing.name)
+        });
+    }
+    match table::by_name(&row.name)? {
+        Some(existing) => Err(Error::CodecExists(existing.name)),
+        None => Ok(()),
+    }
+}
+
+/// Drops a codec. Whether a column still holds its records cannot be known without reading all of them, so where
+/// there are `tqvec` columns at all, a notice says what breaks.
+#[pg_extern(sql = false)]
+fn tq_drop_codec(name: &str) -> SqlResult<()> {
+    let row = table::by_name(name)?.ok_or_else(|| Error::NoSuchCodec(name.to_string()))?;
+    table::delete(name)?;
+    let mut columns = table::columns_of_type(LISTED_COLUMNS + 1)?;
+    if columns.is_empty() {
+        return Ok(());
+    }
+    if columns.len() as i64 > LISTED_COLUMNS {
+        columns.truncate(LISTED_COLUMNS as usize);
+        columns.push("and more".into());
+    }
+    crate::error::notice(
+        format!(
+            "records with config_hash \"{}\" can still be stored and copied, but no longer decoded or compared",
+            row.config_hash
+        ),
+        Some(format!("Columns that may hold such records: {}.", columns.join(", "))),
+        Some("To bring them back, create the codec again with the same seed and codebook.".into()),
+    );
+    Ok(())
+}
+
+/// The table's CHECK: refuses, with a reason, a row that does not describe a codec.
+#[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments)] // one for each column
+fn tq_codec_check(
+    name: &str,
+    config_hash: &str,
+    dimension: i32,
+    bit_width: i32,
+    seed: AnyNumeric,
+    residual: bool,
+    rotation: &str,
+    codebook: FloatArray<'_>,
+) -> SqlResult<bool> {
+    let codebook = codebook.floats()?.into_owned();
+    let seed = seed.to_string();
+    table::row_from_sql(
+        name.into(),
+        config_hash.into(),
+        dimension,
+        bit_width,
+        &seed,
+        residual,
+        rotation,
+        codebook,
+    )?
+    .check()?;
+    Ok(true)
+}
+
+/// The table's trigger: refuses updates, and announces every other change to all backends.
+#[pg_trigger(sql = false)]
+fn tq_codec_changed<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, std::convert::Infallible> {
+    if trigger.event().fired_by_update() {
+        raise(Error::CodecUpdate);
+    }
+    match trigger.relid() {
+        Ok(relation) => table::announce_change(relation),
+        Err(_) => raise(Error::NoRegistry),
+    }
+    Ok(trigger.old())
+}

@@ -1,0 +1,56 @@
+-- Registered codecs. A record names its codec by hash alone, so a row is all that stands between a record and its
+-- floats: rows are immutable, and dumped with the database.
+
+CREATE FUNCTION tq_codec_check(
+    name text, config_hash text, dimension integer, bit_width integer, seed numeric, residual boolean,
+    rotation text, codebook real[]
+) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'tq_codec_check_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tq_codec_check(text, text, integer, integer, numeric, boolean, text, real[])
+    IS 'checks that a row of tq_codec describes a codec and carries its hash';
+
+CREATE TABLE tq_codec (
+    config_hash text PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    dimension integer NOT NULL,
+    bit_width integer NOT NULL,
+    seed numeric(20) NOT NULL,
+    residual boolean NOT NULL,
+    rotation text NOT NULL DEFAULT 'haar',
+    codebook real[] NOT NULL,
+    CONSTRAINT tq_codec_valid
+        CHECK (tq_codec_check(name, config_hash, dimension, bit_width, seed, residual, rotation, codebook))
+);
+COMMENT ON TABLE tq_codec IS 'registered codecs: what turns records of foreign or trained codecs back into vectors';
+COMMENT ON COLUMN tq_codec.config_hash IS 'hash of the configuration, as records carry it';
+COMMENT ON COLUMN tq_codec.name IS 'name for tq_compress(v, name)';
+COMMENT ON COLUMN tq_codec.dimension IS 'length of the vectors, 1 to 16384';
+COMMENT ON COLUMN tq_codec.bit_width IS 'bits a dimension: 2, 4 or 8';
+COMMENT ON COLUMN tq_codec.seed IS 'seed of the rotation, an unsigned 64-bit number';
+COMMENT ON COLUMN tq_codec.residual IS 'whether records carry an FP16 residual';
+COMMENT ON COLUMN tq_codec.rotation IS 'kind of rotation: haar';
+COMMENT ON COLUMN tq_codec.codebook IS 'the 2^bit_width entries, ascending';
+SELECT pg_catalog.pg_extension_config_dump('tq_codec', '');
+GRANT SELECT ON tq_codec TO PUBLIC;
+
+CREATE FUNCTION tq_codec_changed() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'tq_codec_changed_wrapper' LANGUAGE C;
+COMMENT ON FUNCTION tq_codec_changed() IS 'refuses updates of tq_codec and tells all sessions of other changes';
+CREATE TRIGGER tq_codec_immutable BEFORE UPDATE ON tq_codec
+    FOR EACH STATEMENT EXECUTE FUNCTION tq_codec_changed();
+CREATE TRIGGER tq_codec_announce AFTER INSERT OR DELETE OR TRUNCATE ON tq_codec
+    FOR EACH STATEMENT EXECUTE FUNCTION tq_codec_changed();
+-- Also where changes arrive by logical replication.
+ALTER TABLE tq_codec ENABLE ALWAYS TRIGGER tq_codec_announce;
+
+CREATE FUNCTION tq_create_codec(
+    name text, dimension integer, bit_width integer DEFAULT 4, residual boolean DEFAULT false,
+    seed numeric DEFAULT 42, codebook real[] DEFAULT NULL, rotation text DEFAULT 'haar'
+) RETURNS text
+    AS 'MODULE_PATHNAME', 'tq_create_codec_wrapper' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION tq_create_codec(text, integer, integer, boolean, numeric, real[], text)
+    IS 'registers a codec and returns its config_hash';
+
+CREATE FUNCTION tq_drop_codec(name text) RETURNS void
+    AS 'MODULE_PATHNAME', 'tq_drop_codec_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION tq_drop_codec(text) IS 'drops a registered codec';

@@ -1,0 +1,258 @@
+//! The table `tq_codec`: finding it, reading a row, adding and removing one.
+//!
+//! Queries run with the caller's rights, name the table with its schema and every operator with `pg_catalog`, so
+//! that no search path matters.
+
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use pgrx::datum::DatumWithOid;
+use pgrx::prelude::*;
+use pgrx::spi::quote_qualified_identifier;
+use tq_codec::{Codebook, Codec, CodecConfig, RotationKind};
+use tq_format::BitWidth;
+
+use super::cache;
+use crate::error::Error;
+
+/// Where the table is: its OID and its qualified, quoted name.
+#[derive(Clone)]
+struct Location {
+    oid: pg_sys::Oid,
+    name: String,
+    generation: u64,
+}
+
+thread_local! {
+    static LOCATION: Cell<Option<Location>> = const { Cell::new(None) };
+    static REGISTRY_OID: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
+}
+
+/// One registered codec.
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) config_hash: String,
+    pub(super) dimension: u32,
+    pub(super) bit_width: BitWidth,
+    pub(super) seed: u64,
+    pub(super) residual: bool,
+    pub(super) rotation: RotationKind,
+    pub(super) codebook: Vec<f32>,
+}
+
+impl Row {
+    pub(super) fn config(&self) -> Result<CodecConfig, Error> {
+        Ok(CodecConfig::new(self.bit_width, self.seed, self.dimension, self.residual, self.rotation)?)
+    }
+
+    /// Checks the row against the rules of the format, so that a bad one is refused before it is stored.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.name.is_empty() {
+            return Err(Error::CodecNameEmpty);
+        }
+        if self.seed == tq_codec::BUILTIN_SEED {
+            return Err(Error::ReservedSeed(self.seed));
+        }
+        Codebook::new(self.bit_width, self.codebook.clone())?;
+        let computed = self.config()?.hash();
+        if computed.as_str() != self.config_hash {
+            return Err(Error::CodecHash {
+                name: self.name.clone(),
+                given: self.config_hash.clone(),
+                computed: computed.to_string(),
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn prepare(&self) -> Result<Arc<Codec>, Error> {
+        let config = self.config()?;
+        let rotation = cache::rotation(config.rotation(), config.seed(), config.dimension())?;
+        let codebook = Codebook::new(self.bit_width, self.codebook.clone())?;
+        Ok(Arc::new(Codec::new(config, codebook, rotation)?))
+    }
+}
+
+/// Whether this relation is the codec table, as far as this backend has looked it up. A backend that hasn't holds
+/// no registered codec.
+pub(super) fn is_registry(relation: pg_sys::Oid) -> bool {
+    REGISTRY_OID.get() == relation
+}
+
+fn location() -> Result<Location, Error> {
+    let generation = cache::generation();
+    let known = LOCATION.take().filter(|location| location.generation == generation);
+    let location = match known {
+        Some(location) => location,
+        None => find(generation)?,
+    };
+    REGISTRY_OID.set(location.oid);
+    LOCATION.set(Some(location.clone()));
+    Ok(location)
+}
+
+fn find(generation: u64) -> Result<Location, Error> {
+    const QUERY: &str = "SELECT c.oid, n.nspname::pg_catalog.text \
+         FROM pg_catalog.pg_extension e \
+         JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) e.extnamespace \
+         JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace \
+         WHERE e.extname OPERATOR(pg_catalog.=) 'tinyquant' AND c.relname OPERATOR(pg_catalog.=) 'tq_codec'";
+    let found = Spi::connect(|client| {
+        let rows = client.select(QUERY, Some(1), &[])?;
+        if rows.is_empty() { Ok((None, None)) } else { rows.first().get_two::<pg_sys::Oid, String>() }
+    })?;
+    match found {
+        (Some(oid), Some(schema)) => Ok(Location {
+            oid,
+            name: quote_qualified_identifier(&schema, &"tq_codec".to_string()),
+            generation,
+        }),
+        _ => Err(Error::NoRegistry),
+    }
+}
+
+/// The row with this hash.
+pub(super) fn by_hash(hash: &str) -> Result<Option<Row>, Error> {
+    select("config_hash", hash)
+}
+
+/// The row with this name.
+pub(super) fn by_name(name: &str) -> Result<Option<Row>, Error> {
+    select("name", name)
+}
+
+fn select(key: &str, value: &str) -> Result<Option<Row>, Error> {
+    let table = location()?.name;
+    let query = format!(
+        "SELECT name, config_hash, dimension, bit_width, seed::pg_catalog.text, residual, rotation, codebook \
+         FROM {table} WHERE {key} OPERATOR(pg_catalog.=) $1"
+    );
+    let fields = Spi::connect(|client| -> Result<_, Error> {
+        let rows = client.select(query.as_str(), Some(1), &[DatumWithOid::from(value)])?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let row = rows.first();
+        Ok(Some((
+            row.get::<String>(1)?,
+            row.get::<String>(2)?,
+            row.get::<i32>(3)?,
+            row.get::<i32>(4)?,
+            row.get::<String>(5)?,
+            row.get::<bool>(6)?,
+            row.get::<String>(7)?,
+            row.get::<Vec<f32>>(8)?,
+        )))
+    })?;
+    let Some(fields) = fields else {
+        return Ok(None);
+    };
+    // Every column is NOT NULL.
+    let (
+        Some(name),
+        Some(config_hash),
+        Some(dimension),
+        Some(width),
+        Some(seed),
+        Some(residual),
+        Some(rotation),
+        Some(codebook),
+    ) = fields
+    else {
+        return Err(Error::NoRegistry);
+    };
+    row_from_sql(name, config_hash, dimension, width, &seed, residual, &rotation, codebook).map(Some)
+}
+
+/// A row from the values of its columns.
+#[allow(clippy::too_many_arguments)] // one for each column
+pub(super) fn row_from_sql(
+    name: String,
+    config_hash: String,
+    dimension: i32,
+    bit_width: i32,
+    seed: &str,
+    residual: bool,
+    rotation: &str,
+    codebook: Vec<f32>,
+) -> Result<Row, Error> {
+    Ok(Row {
+        name,
+        config_hash,
+        dimension: u32::try_from(dimension).unwrap_or(0),
+        bit_width: u32::try_from(bit_width)
+            .ok()
+            .and_then(BitWidth::from_bits)
+            .ok_or(Error::BitWidth(bit_width))?,
+        seed: seed.parse().map_err(|_| Error::SeedRange(seed.to_string()))?,
+        residual,
+        rotation: RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(rotation.to_string()))?,
+        codebook,
+    })
+}
+
+/// Adds a row, which the caller has checked.
+pub(super) fn insert(row: &Row) -> Result<(), Error> {
+    let table = location()?.name;
+    let query = format!(
+        "INSERT INTO {table} (name, config_hash, dimension, bit_width, seed, residual, rotation, codebook) \
+         VALUES ($1, $2, $3, $4, $5::pg_catalog.numeric, $6, $7, $8)"
+    );
+    Spi::connect_mut(|client| {
+        client.update(
+            query.as_str(),
+            None,
+            &[
+                DatumWithOid::from(row.name.as_str()),
+                DatumWithOid::from(row.config_hash.as_str()),
+                DatumWithOid::from(row.dimension as i32),
+                DatumWithOid::from(i32::from(row.bit_width.bits())),
+                DatumWithOid::from(row.seed.to_string()),
+                DatumWithOid::from(row.residual),
+                DatumWithOid::from(row.rotation.name()),
+                DatumWithOid::from(row.codebook.clone()),
+            ],
+        )?;
+        Ok::<_, Error>(())
+    })
+}
+
+/// Removes the row of this name.
+pub(super) fn delete(name: &str) -> Result<(), Error> {
+    let table = location()?.name;
+    let query = format!("DELETE FROM {table} WHERE name OPERATOR(pg_catalog.=) $1");
+    Spi::connect_mut(|client| {
+        client.update(query.as_str(), None, &[DatumWithOid::from(name)])?;
+        Ok::<_, Error>(())
+    })
+}
+
+/// Tables that have a column of type `tqvec`, at most `limit` of them, as `schema.table.column`.
+pub(super) fn columns_of_type(limit: i64) -> Result<Vec<String>, Error> {
+    let query = "SELECT pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname) \
+         FROM pg_catalog.pg_extension e \
+         JOIN pg_catalog.pg_type t ON t.typnamespace OPERATOR(pg_catalog.=) e.extnamespace \
+         JOIN pg_catalog.pg_attribute a ON a.atttypid OPERATOR(pg_catalog.=) t.oid \
+         JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+         WHERE e.extname OPERATOR(pg_catalog.=) 'tinyquant' AND t.typname OPERATOR(pg_catalog.=) 'tqvec' \
+           AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'm', 'p']::pg_catalog.\"char\"[]) \
+           AND NOT a.attisdropped \
+         ORDER BY 1 LIMIT $1";
+    Spi::connect(|client| {
+        let mut columns = Vec::new();
+        for row in client.select(query, None, &[DatumWithOid::from(limit)])? {
+            columns.extend(row.get::<String>(1)?);
+        }
+        Ok(columns)
+    })
+}
+
+/// Tells every backend, at commit, that the table has changed; called by its trigger.
+pub(super) fn announce_change(relation: pg_sys::Oid) {
+    REGISTRY_OID.set(relation);
+    // SAFETY: the relation is the one whose trigger is running, so it exists and is locked.
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) }
+}

@@ -1,0 +1,82 @@
+//! `real[]` and `double precision[]` arguments as vectors of floats.
+
+#![allow(unsafe_code)]
+
+use std::borrow::Cow;
+
+use pgrx::callconv::{Arg, ArgAbi};
+use pgrx::{impl_sql_translatable, pg_sys};
+
+use super::datum::AnyDatum;
+use crate::error::Error;
+
+/// A detoasted array of `real` or `double precision`, checked when it is read.
+pub(crate) struct FloatArray<'fcx> {
+    array: &'fcx pg_sys::ArrayType,
+}
+
+impl_sql_translatable!(FloatArray<'_>, "real[]");
+
+// SAFETY: the SQL declarations name `real[]` or `double precision[]` for these arguments.
+unsafe impl<'fcx> ArgAbi<'fcx> for FloatArray<'fcx> {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: the argument is an array (see the impl), and the caller checked that it isn't null.
+        unsafe {
+            FloatArray::from_datum(
+                arg.unbox_arg_using_from_datum::<AnyDatum>().map_or(pg_sys::Datum::null(), |d| d.0),
+            )
+        }
+    }
+}
+
+impl<'a> FloatArray<'a> {
+    /// The array behind `datum`.
+    ///
+    /// # Safety
+    /// `datum` must be a valid, non-null array datum that outlives `'a`.
+    pub(crate) unsafe fn from_datum(datum: pg_sys::Datum) -> FloatArray<'a> {
+        // SAFETY: by the contract the datum is an array; detoasted it has a four-byte header and is aligned, which
+        // is what ArrayType demands.
+        unsafe {
+            FloatArray { array: &*pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>() }
+        }
+    }
+
+    /// The elements, in f32: `real[]` borrowed, `double precision[]` rounded. A double beyond f32's range becomes
+    /// infinite, which whoever compresses refuses.
+    ///
+    /// # Errors
+    /// More than one dimension, no element, a null.
+    pub(crate) fn floats(&self) -> Result<Cow<'a, [f32]>, Error> {
+        let array = std::ptr::from_ref(self.array).cast_mut();
+        if self.array.ndim == 0 {
+            return Err(Error::ArrayEmpty);
+        }
+        if self.array.ndim != 1 {
+            return Err(Error::ArrayDimensions(self.array.ndim));
+        }
+        // SAFETY: `array` is a valid detoasted array.
+        if self.array.dataoffset != 0 && unsafe { pg_sys::array_contains_nulls(array) } {
+            return Err(Error::ArrayNulls);
+        }
+        // SAFETY: with one dimension the header is followed by that dimension's length and lower bound (ARR_DIMS);
+        // the elements begin at ARR_DATA_PTR: `dataoffset`, or without a null bitmap the aligned end of the header.
+        // Arrays of float4 and float8 are stored without gaps, aligned to their element.
+        unsafe {
+            let header = size_of::<pg_sys::ArrayType>();
+            let base = array.cast::<u8>();
+            let length = base.add(header).cast::<i32>().read() as usize;
+            let offset = match self.array.dataoffset {
+                0 => (header + 2 * size_of::<i32>()).next_multiple_of(pg_sys::MAXIMUM_ALIGNOF as usize),
+                offset => offset as usize,
+            };
+            let data = base.add(offset);
+            Ok(if self.array.elemtype == pg_sys::FLOAT8OID {
+                let doubles = std::slice::from_raw_parts(data.cast::<f64>(), length);
+                Cow::Owned(doubles.iter().map(|&value| value as f32).collect())
+            } else {
+                Cow::Borrowed(std::slice::from_raw_parts(data.cast::<f32>(), length))
+            })
+        }
+    }
+}

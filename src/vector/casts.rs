@@ -1,0 +1,51 @@
+//! Casts: floats to `tqvec` under a type modifier, `bytea` both ways, and the length-coercion cast that enforces a
+//! modifier as `varchar(n)`'s does.
+
+use pgrx::prelude::*;
+use tq_codec::CodecError;
+use tq_format::{MAX_DIMENSION, RecordView};
+
+use super::{FloatArray, Record, RecordOut, Typmod};
+use crate::error::{Error, SqlResult};
+use crate::registry;
+
+/// Compresses floats with the built-in codec, to the fidelity that `typmod` asks for.
+///
+/// # Errors
+/// A dimension other than the modifier's or beyond the format's, and what the codec refuses: NaN, infinity, a zero
+/// vector and, without residual, a norm far from one.
+pub(crate) fn compress_floats(floats: &[f32], typmod: Typmod) -> Result<Vec<u8>, Error> {
+    let dimension = u32::try_from(floats.len())
+        .ok()
+        .filter(|dimension| (1..=MAX_DIMENSION).contains(dimension))
+        .ok_or(CodecError::DimensionOutOfRange { dimension: floats.len() as u64 })?;
+    typmod.check_dimension(dimension)?;
+    // Before the codec is looked up: its rotation may have to be built first, which takes time.
+    tq_codec::check_vector(floats)?;
+    let (width, residual) = typmod.fidelity();
+    let codec = registry::builtin(dimension, width, residual, typmod.rotation())?;
+    let mut record = Vec::with_capacity(tq_format::record_len(width, dimension, residual));
+    codec.encode(floats, &mut record)?;
+    Ok(record)
+}
+
+/// `tqvec` to `tqvec` with another modifier: a check, never a recompression.
+#[pg_extern(sql = false)]
+fn tqvec_enforce_typmod(record: Record<'_>, typmod: i32, _explicit: bool) -> SqlResult<RecordOut> {
+    let view = record.view().map_err(Error::from)?;
+    Typmod::from_raw(typmod).check(&view)?;
+    Ok(RecordOut(view.as_bytes().to_vec()))
+}
+
+/// `real[]` and `double precision[]` to `tqvec`.
+#[pg_extern(sql = false)]
+fn tqvec_from_floats(floats: FloatArray<'_>, typmod: i32, _explicit: bool) -> SqlResult<RecordOut> {
+    Ok(RecordOut(compress_floats(&floats.floats()?, Typmod::from_raw(typmod))?))
+}
+
+/// `bytea` to `tqvec`: the bytes must be one record.
+#[pg_extern(sql = false)]
+fn tqvec_from_bytea(bytes: &[u8], typmod: i32, _explicit: bool) -> SqlResult<RecordOut> {
+    Typmod::from_raw(typmod).check(&RecordView::parse(bytes).map_err(Error::from)?)?;
+    Ok(RecordOut(bytes.to_vec()))
+}

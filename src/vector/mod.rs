@@ -1,0 +1,15 @@
+//! The type `tqvec`: its datum, text and binary forms, type modifiers, casts and comparison.
+
+mod array;
+mod binary;
+mod casts;
+mod datum;
+mod text;
+mod typmod;
+
+pub(crate) use array::FloatArray;
+pub(crate) use casts::compress_floats;
+pub(crate) use datum::{Header, Record, RecordOut, Varlena};
+pub(crate) use typmod::Typmod;
+
+pgrx::extension_sql_file!("vector.sql", name = "vector", bootstrap);

@@ -1,0 +1,114 @@
+-- The type tqvec. Its datum is one TinyQuant Level-1 record, laid out like a bytea: whatever core's bytea functions
+-- do on the bytes (send, compare, hash) they do for tqvec too.
+
+CREATE TYPE tqvec;
+
+CREATE FUNCTION tqvec_in(cstring, oid, integer) RETURNS tqvec
+    AS 'MODULE_PATHNAME', 'tqvec_in_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION tqvec_out(tqvec) RETURNS cstring
+    AS 'MODULE_PATHNAME', 'tqvec_out_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION tqvec_recv(internal, oid, integer) RETURNS tqvec
+    AS 'MODULE_PATHNAME', 'tqvec_recv_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION tqvec_send(tqvec) RETURNS bytea
+    AS 'byteasend' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION tqvec_typmod_in(cstring[]) RETURNS integer
+    AS 'MODULE_PATHNAME', 'tqvec_typmod_in_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION tqvec_typmod_out(integer) RETURNS cstring
+    AS 'MODULE_PATHNAME', 'tqvec_typmod_out_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+-- Codes look random and don't compress, so TOAST stores them as they are, and slices of them can be fetched.
+CREATE TYPE tqvec (
+    INPUT = tqvec_in,
+    OUTPUT = tqvec_out,
+    RECEIVE = tqvec_recv,
+    SEND = tqvec_send,
+    TYPMOD_IN = tqvec_typmod_in,
+    TYPMOD_OUT = tqvec_typmod_out,
+    INTERNALLENGTH = VARIABLE,
+    ALIGNMENT = int4,
+    STORAGE = external
+);
+COMMENT ON TYPE tqvec IS 'embedding vector compressed by rotation and scalar quantisation (a TinyQuant Level-1 record)';
+
+-- Casts -------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION tqvec(tqvec, integer, boolean) RETURNS tqvec
+    AS 'MODULE_PATHNAME', 'tqvec_enforce_typmod_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tqvec(tqvec, integer, boolean) IS 'checks a record against a type modifier';
+CREATE CAST (tqvec AS tqvec) WITH FUNCTION tqvec(tqvec, integer, boolean) AS IMPLICIT;
+
+CREATE FUNCTION tqvec(real[], integer, boolean) RETURNS tqvec
+    AS 'MODULE_PATHNAME', 'tqvec_from_floats_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION tqvec(real[], integer, boolean) IS 'compresses floats under a type modifier';
+CREATE CAST (real[] AS tqvec) WITH FUNCTION tqvec(real[], integer, boolean) AS ASSIGNMENT;
+
+CREATE FUNCTION tqvec(double precision[], integer, boolean) RETURNS tqvec
+    AS 'MODULE_PATHNAME', 'tqvec_from_floats_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION tqvec(double precision[], integer, boolean) IS 'compresses floats under a type modifier';
+CREATE CAST (double precision[] AS tqvec) WITH FUNCTION tqvec(double precision[], integer, boolean) AS ASSIGNMENT;
+
+CREATE FUNCTION tqvec(bytea, integer, boolean) RETURNS tqvec
+    AS 'MODULE_PATHNAME', 'tqvec_from_bytea_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tqvec(bytea, integer, boolean) IS 'takes bytes as a record, checked in full';
+CREATE CAST (bytea AS tqvec) WITH FUNCTION tqvec(bytea, integer, boolean);
+
+-- A tqvec is a bytea as it is: nothing to compute.
+CREATE CAST (tqvec AS bytea) WITHOUT FUNCTION;
+
+-- Comparison of the bytes ---------------------------------------------------------------------------------------
+
+CREATE FUNCTION tqvec_eq(tqvec, tqvec) RETURNS boolean
+    AS 'byteaeq' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+CREATE FUNCTION tqvec_ne(tqvec, tqvec) RETURNS boolean
+    AS 'byteane' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+CREATE FUNCTION tqvec_lt(tqvec, tqvec) RETURNS boolean
+    AS 'bytealt' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+CREATE FUNCTION tqvec_le(tqvec, tqvec) RETURNS boolean
+    AS 'byteale' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+CREATE FUNCTION tqvec_gt(tqvec, tqvec) RETURNS boolean
+    AS 'byteagt' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+CREATE FUNCTION tqvec_ge(tqvec, tqvec) RETURNS boolean
+    AS 'byteage' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+CREATE FUNCTION tqvec_cmp(tqvec, tqvec) RETURNS integer
+    AS 'byteacmp' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+CREATE FUNCTION tqvec_sortsupport(internal) RETURNS void
+    AS 'bytea_sortsupport' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION tqvec_hash(tqvec) RETURNS integer
+    AS 'hashvarlena' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+CREATE FUNCTION tqvec_hash_extended(tqvec, bigint) RETURNS bigint
+    AS 'hashvarlenaextended' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+
+CREATE OPERATOR = (
+    LEFTARG = tqvec, RIGHTARG = tqvec, FUNCTION = tqvec_eq, COMMUTATOR = =, NEGATOR = <>,
+    RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
+);
+CREATE OPERATOR <> (
+    LEFTARG = tqvec, RIGHTARG = tqvec, FUNCTION = tqvec_ne, COMMUTATOR = <>, NEGATOR = =,
+    RESTRICT = neqsel, JOIN = neqjoinsel
+);
+CREATE OPERATOR < (
+    LEFTARG = tqvec, RIGHTARG = tqvec, FUNCTION = tqvec_lt, COMMUTATOR = >, NEGATOR = >=,
+    RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+CREATE OPERATOR <= (
+    LEFTARG = tqvec, RIGHTARG = tqvec, FUNCTION = tqvec_le, COMMUTATOR = >=, NEGATOR = >,
+    RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+CREATE OPERATOR > (
+    LEFTARG = tqvec, RIGHTARG = tqvec, FUNCTION = tqvec_gt, COMMUTATOR = <, NEGATOR = <=,
+    RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+CREATE OPERATOR >= (
+    LEFTARG = tqvec, RIGHTARG = tqvec, FUNCTION = tqvec_ge, COMMUTATOR = <=, NEGATOR = <,
+    RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+
+CREATE OPERATOR CLASS tqvec_ops DEFAULT FOR TYPE tqvec USING btree AS
+    OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
+    FUNCTION 1 tqvec_cmp(tqvec, tqvec),
+    FUNCTION 2 tqvec_sortsupport(internal);
+
+CREATE OPERATOR CLASS tqvec_hash_ops DEFAULT FOR TYPE tqvec USING hash AS
+    OPERATOR 1 =,
+    FUNCTION 1 tqvec_hash(tqvec),
+    FUNCTION 2 tqvec_hash_extended(tqvec, bigint);

@@ -1,0 +1,40 @@
+-- Compression with the built-in codec, and what can be read off a record.
+
+-- The built-in codec is the same on every machine: these bytes never change.
+SELECT tq_compress('{0.5, -0.5, 0.5, -0.5}', 2);
+SELECT tq_compress('{0.5, -0.5, 0.5, -0.5}', 4);
+SELECT tq_compress('{0.5, -0.5, 0.5, -0.5}', 8);
+SELECT tq_compress('{0.5, -0.5, 0.5, -0.5}', 4, true);
+SELECT md5(string_agg(tq_compress(test.unit(i, 96), 4)::text, '' ORDER BY i)) FROM generate_series(1, 50) i;
+
+-- Relative squared error, by width: what rate-distortion theory expects of Lloyd-Max codes.
+SELECT bits, residual, round(avg(test.l2(f, tq_decompress(tq_compress(f, bits, residual))) ^ 2)::numeric, 3) AS error
+FROM (SELECT test.unit(i, 256) AS f FROM generate_series(1, 20) i) s, unnest('{2,4,8}'::int[]) bits, unnest('{f,t}'::bool[]) residual
+GROUP BY bits, residual ORDER BY 1, 2;
+
+-- Bytes a record.
+SELECT dimension, bits, residual, octet_length(tq_compress(test.unit(1, dimension), bits, residual)::bytea)
+FROM unnest('{1,3,384}'::int[]) dimension, unnest('{2,4,8}'::int[]) bits, unnest('{f,t}'::bool[]) residual
+ORDER BY 1, 2, 3;
+
+-- Accessors.
+SELECT tq_dimension(v), tq_bit_width(v), tq_has_residual(v), tq_config_hash(v), round(tq_norm(v)::numeric, 2) AS norm, tq_indices(v)
+FROM (SELECT tq_compress('{0.5, -0.5, 0.5, -0.5}', 4) AS v) s;
+SELECT round(tq_norm(tq_compress('{3, 4}', 8, true))::numeric, 3) AS norm;
+SELECT tq_normalize('{3, 4}'), tq_normalize('{1e30, 0}'), tq_normalize('{1e-40, 0}');
+SELECT tq_compress(NULL) IS NULL AND tq_decompress(NULL) IS NULL AND tq_norm(NULL) IS NULL AS strict;
+SELECT tq_version() ~ '^tinyquant \d+\.\d+\.\d+, simd (avx512|avx2|neon|scalar)$' AS version;
+
+-- What it refuses.
+SELECT * FROM test.failure($$SELECT tq_compress('{3, 4}')$$);
+SELECT * FROM test.failure($$SELECT tq_compress('{0, 0}')$$);
+SELECT * FROM test.failure($$SELECT tq_compress('{1, NaN}')$$);
+SELECT * FROM test.failure($$SELECT tq_compress('{1, Infinity}')$$);
+SELECT * FROM test.failure($$SELECT tq_compress('{1, NULL}')$$);
+SELECT * FROM test.failure($$SELECT tq_compress('{}')$$);
+SELECT * FROM test.failure($$SELECT tq_compress('{{1},{0}}')$$);
+SELECT * FROM test.failure($$SELECT tq_compress('{1}', 3)$$);
+SELECT * FROM test.failure($$SELECT tq_compress('{1}', 4, false, 'hadamard')$$);
+SELECT * FROM test.failure($$SELECT tq_compress('{1}', 4, false, 'none')$$);
+SELECT * FROM test.failure($$SELECT tq_compress(array_fill(1::real, '{16385}'))$$);
+SELECT * FROM test.failure($$SELECT tq_normalize('{0}')$$);
