@@ -163,6 +163,7 @@ impl Mapping {
 /// Access to the bytes of a [`MappedFile`]; while it lives, a missing page reads as zeros instead of ending the process.
 ///
 /// May be shared with other threads, on condition that they don't block SIGBUS (a blocked fault can't be handled).
+/// A system call that is given these bytes fails with EFAULT at a missing page instead.
 #[derive(Debug)]
 pub struct MapGuard<'f> {
     file: &'f MappedFile,
