@@ -1,0 +1,33 @@
+# `make` lists what there is. All of it works from a fresh clone: what is missing is fetched and built first, into
+# .build and target (Debian's packages by apt).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-stop test install bench fmt lint clean
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: ## private PostgreSQL with the extension, real embeddings, similarity search, sizes
+	@scripts/demo
+
+demo-stop: ## stop the demonstration's server and remove its folder
+	@scripts/demo stop
+
+test: ## all tests; SUITES="crates golden18" or TESTS="name" for some of them
+	@scripts/test $(SUITES)
+
+install: ## release build into the server of PG_CONFIG=/path/to/pg_config
+	@PG_CONFIG="$(PG_CONFIG)" scripts/install
+
+bench: ## kernels, and recall of the codec (with ../shared/data or DATA=folder)
+	cargo run --release -p tq_simd --example kernels
+	cargo run --release -p tq_codec --example recall -- $(DATA)
+
+fmt: ## format the Rust sources
+	cargo fmt --all
+
+lint: ## clippy, format, who may import whom
+	@scripts/lint
+
+clean: demo-stop ## stop the demonstration, remove all that was fetched or built
+	rm -rf .build target

