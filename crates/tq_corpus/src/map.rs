@@ -93,7 +93,7 @@ impl MappedFile {
     }
 
     /// Makes the bytes readable for as long as the guard lives. Guards nest, and are cheap: the first of a process
-    /// costs three system calls, another while it lives none.
+    /// and its end cost four system calls, another while it lives none.
     ///
     /// # Errors
     /// [`FileError::Io`] when the system refuses the signal handler.
