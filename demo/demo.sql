@@ -26,7 +26,7 @@ ANALYZE packages, names;
 \echo
 \echo '-- The five nearest neighbours of some packages, by cosine distance on the compressed vectors'
 SELECT q.name AS package, near.name AS neighbour, round(near.distance::numeric, 3) AS distance
-FROM (VALUES (1, 'postgresql-client'), (2, 'apache2'), (3, 'inkscape'), (4, 'ardour')) AS asked (position, name)
+FROM (VALUES (1, 'postgresql-client'), (2, 'nginx-light'), (3, 'php'), (4, 'audacity')) AS asked (position, name)
 JOIN names q USING (name)
 CROSS JOIN LATERAL (
     SELECT n.name, p.embedding <=> query.embedding AS distance
