@@ -27,6 +27,8 @@ export USER=${USER:-$(id -un)}
 
 # The caller's own connection settings must not lead a test to a server that isn't ours.
 unset PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGDATA PGOPTIONS PGSERVICE PGSSLMODE PGTZ
+# A server that inherits this prints a backtrace, which differs from machine to machine, below an error.
+unset RUST_BACKTRACE
 
 # ---- messages -------------------------------------------------------------------------------------------------
 
