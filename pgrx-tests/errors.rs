@@ -41,7 +41,7 @@ mod tests {
         };
         assert_fails(&with(0, "02"), "22P03", "version");
         assert_fails(&with(1, "ff"), "22P03", "UTF-8");
-        assert_fails(&with(65, "00000000"), "22P03", "dimension 0");
+        assert_fails(&with(65, "00000000"), "22P03", "no dimensions");
         assert_fails(&with(65, "01400000"), "22P03", "16385");
         assert_fails(&with(69, "03"), "22P03", "bit width 3");
         assert_fails(&with(71, "f0"), "22P03", "padding");
@@ -98,6 +98,8 @@ mod tests {
             "22000",
             "with an FP16 residual",
         );
+        assert_fails("SELECT tq_compress('{1,0}', 8)::tqvec(2, 4)", "22000", "expected 4 bits");
+        assert_fails("SELECT '[3,4]'::tqvec(2, 4)", "22000", "not within 10 %");
         assert_fails("SELECT tq_compress('{1,0}', 4)::text::tqvec(3)", "22000", "expected 3 dimensions");
         assert_fails("SELECT tq_compress('{1,0}', 4)::bytea::tqvec(3)", "22000", "expected 3 dimensions");
     }

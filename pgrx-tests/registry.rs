@@ -59,7 +59,7 @@ mod tests {
         assert_fails("SELECT tq_create_codec('b', 16385)", "54000", "16385");
         assert_fails("SELECT tq_create_codec('b', 8, 5)", "22023", "2, 4 or 8");
         assert_fails("SELECT tq_create_codec('b', 8, 2, false, 1, '{1,2,3}')", "22023", "entries");
-        assert_fails("SELECT tq_create_codec('b', 8, 2, false, 1, '{1,2,2,3}')", "22023", "entry 2");
+        assert_fails("SELECT tq_create_codec('b', 8, 2, false, 1, '{1,2,2,3}')", "22023", "entry 3");
         assert_fails("SELECT tq_create_codec('b', 8, 2, false, 1, '{1,2,3,NaN}')", "22023", "finite");
         assert_fails("SELECT tq_create_codec('b', 8, rotation => 'hadamard')", "0A000", "hadamard");
         assert_fails("SELECT tq_create_codec('b', 8, rotation => 'no')", "22023", "no");

@@ -19,7 +19,7 @@ pub(crate) enum Error {
     #[error("invalid tqvec record: {0}")]
     Record(#[from] RecordError),
     /// The codec refused its input.
-    #[error("{0}")]
+    #[error("{}", codec_message(.0))]
     Codec(#[from] CodecError),
     /// A corpus file could not be opened, mapped or read.
     #[error("{}", corpus_file_message(path, source))]
@@ -48,6 +48,8 @@ pub(crate) enum Error {
     #[error("the array must not be empty")]
     ArrayEmpty,
 
+    #[error("the array is damaged")]
+    ArrayDamaged,
     #[error("different vector dimensions {0} and {1}")]
     DimensionsDiffer(u32, u32),
     #[error("bit width must be 2, 4 or 8, not {0}")]
@@ -55,6 +57,8 @@ pub(crate) enum Error {
     #[error("unknown rotation \"{0}\"")]
     Rotation(String),
 
+    #[error("the record's config_hash contains a NUL byte, which text can't")]
+    HashNotText,
     #[error("codec with config_hash \"{0}\" is not registered")]
     UnknownCodec(String),
     #[error("codec \"{0}\" does not exist")]
@@ -116,8 +120,27 @@ fn residual_words(expected: bool) -> &'static str {
     if expected { "with an FP16 residual" } else { "without an FP16 residual" }
 }
 
+/// The codec counts elements from 0, SQL from 1.
+fn codec_message(error: &CodecError) -> String {
+    match error {
+        CodecError::NotFinite { index, value } => format!("element {} of the vector is {value}", index + 1),
+        CodecError::NormOutOfRange { norm } => format!("the vector's norm {norm:.4} is not within 10 % of 1"),
+        CodecError::CodebookNotFinite { index } => format!("codebook entry {} is not finite", index + 1),
+        CodecError::CodebookNotAscending { index } => {
+            format!("codebook entry {} is not above the entry before it", index + 1)
+        }
+        other => other.to_string(),
+    }
+}
+
 fn corpus_file_message(path: &std::path::Path, source: &CorpusFileError) -> String {
     match source {
+        CorpusFileError::File(FileError::Io { op, source, .. }) => {
+            // The system's words alone, as core's %m gives them.
+            let reason = source.to_string();
+            let reason = reason.split(" (os error").next().unwrap_or_default();
+            format!("could not {op} file \"{}\": {reason}", path.display())
+        }
         CorpusFileError::File(error) => error.to_string(),
         CorpusFileError::Format(error) => format!("invalid TQCV file \"{}\": {error}", path.display()),
         other => format!("\"{}\": {other}", path.display()),
@@ -160,6 +183,8 @@ impl Error {
             | Error::ArrayEmpty => Code::ERRCODE_DATA_EXCEPTION,
             Error::CopyTypmod { source, .. } => source.code(),
             Error::ArrayDimensions(_) => Code::ERRCODE_ARRAY_ELEMENT_ERROR,
+            Error::HashNotText => Code::ERRCODE_UNTRANSLATABLE_CHARACTER,
+            Error::ArrayDamaged => Code::ERRCODE_DATA_CORRUPTED,
             Error::Spi(_) => Code::ERRCODE_INTERNAL_ERROR,
             Error::ArrayNulls | Error::NullArgument(_) => Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
             Error::UnknownCodec(_) | Error::NoSuchCodec(_) | Error::NoRegistry => {

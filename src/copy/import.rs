@@ -98,7 +98,7 @@ unsafe fn load(
     column.typmod.check_shape(header.dimension, header.bit_width, header.residual).map_err(|source| {
         Error::CopyTypmod { path: path.into(), column: column.name.clone(), source: source.into() }
     })?;
-    notify_unknown_codec(path, header)?;
+    let header = header.clone();
 
     let bytes = corpus.file().len();
     let guard = SourceGuard::push(Source::new(path.to_path_buf(), corpus));
@@ -121,6 +121,7 @@ unsafe fn load(
         rows
     };
     guard.finish();
+    notify_unknown_codec(path, &header)?;
     Ok(rows)
 }
 
@@ -152,7 +153,7 @@ fn notify_unknown_codec(path: &Path, header: &CorpusHeader) -> Result<(), Error>
         return Ok(());
     }
     notice(
-        format!("codec with config_hash \"{}\" is not registered", header.config_hash),
+        format!("codec with config_hash \"{}\" is not registered", header.config_hash.escape_debug()),
         Some(format!(
             "The records of \"{}\" are loaded, and can be stored, copied and compared for equality, but not decoded.",
             path.display()

@@ -18,7 +18,12 @@ fn tq_bit_width(header: Header) -> SqlResult<i32> {
 
 #[pg_extern(sql = false)]
 fn tq_config_hash(header: Header) -> SqlResult<String> {
-    Ok(header.parse()?.hash_str().to_string())
+    let header = header.parse()?;
+    let hash = header.hash_str();
+    if hash.contains('\0') {
+        Err(Error::HashNotText)?;
+    }
+    Ok(hash.to_string())
 }
 
 /// A record with a residual is longer than one without; its length is known without reading it.

@@ -50,7 +50,7 @@ pub(crate) fn for_record(record: &RecordView<'_>) -> Result<Arc<Codec>, Error> {
         }
         match table::by_hash(record.config_hash())? {
             Some(row) => row.prepare(),
-            None => Err(Error::UnknownCodec(record.config_hash().to_string())),
+            None => Err(Error::UnknownCodec(record.config_hash().escape_debug().to_string())),
         }
     })
 }

@@ -115,6 +115,10 @@ fn find(generation: u64) -> Result<Location, Error> {
 
 /// The row with this hash.
 pub(super) fn by_hash(hash: &str) -> Result<Option<Row>, Error> {
+    // The format allows what PostgreSQL's text does not; a row can't hold it.
+    if hash.contains('\0') {
+        return Ok(None);
+    }
     select("config_hash", hash)
 }
 

@@ -59,24 +59,36 @@ impl<'a> FloatArray<'a> {
         if self.array.dataoffset != 0 && unsafe { pg_sys::array_contains_nulls(array) } {
             return Err(Error::ArrayNulls);
         }
-        // SAFETY: with one dimension the header is followed by that dimension's length and lower bound (ARR_DIMS);
-        // the elements begin at ARR_DATA_PTR: `dataoffset`, or without a null bitmap the aligned end of the header.
-        // Arrays of float4 and float8 are stored without gaps, aligned to their element.
-        unsafe {
-            let header = size_of::<pg_sys::ArrayType>();
+        // SAFETY: a detoasted array begins with its four-byte varlena header, which says how many bytes it has; with
+        // one dimension that dimension's length follows ArrayType (ARR_DIMS).
+        let (bytes, length) = unsafe {
             let base = array.cast::<u8>();
-            let length = base.add(header).cast::<i32>().read() as usize;
-            let offset = match self.array.dataoffset {
-                0 => (header + 2 * size_of::<i32>()).next_multiple_of(pg_sys::MAXIMUM_ALIGNOF as usize),
-                offset => offset as usize,
-            };
-            let data = base.add(offset);
-            Ok(if self.array.elemtype == pg_sys::FLOAT8OID {
-                let doubles = std::slice::from_raw_parts(data.cast::<f64>(), length);
-                Cow::Owned(doubles.iter().map(|&value| value as f32).collect())
-            } else {
-                Cow::Borrowed(std::slice::from_raw_parts(data.cast::<f32>(), length))
-            })
+            let bytes = std::slice::from_raw_parts(base, pgrx::varsize_any(array.cast()));
+            (bytes, base.add(HEADER).cast::<i32>().read() as usize)
+        };
+        // ARR_DATA_PTR: `dataoffset`, or without a null bitmap the aligned end of the header. Elements of float4 and
+        // float8 follow each other without gaps, aligned to their size.
+        let offset = match self.array.dataoffset {
+            0 => (HEADER + 2 * size_of::<i32>()).next_multiple_of(pg_sys::MAXIMUM_ALIGNOF as usize),
+            offset => offset as usize,
+        };
+        if self.array.elemtype == pg_sys::FLOAT8OID {
+            let doubles: &[f64] = elements(bytes, offset, length)?;
+            Ok(Cow::Owned(doubles.iter().map(|&value| value as f32).collect()))
+        } else {
+            Ok(Cow::Borrowed(elements(bytes, offset, length)?))
         }
     }
+}
+
+/// Size of the fixed part of an array's header.
+const HEADER: usize = size_of::<pg_sys::ArrayType>();
+
+/// The elements of an array, if it is as long as it says.
+fn elements<T: bytemuck::AnyBitPattern>(bytes: &[u8], offset: usize, length: usize) -> Result<&[T], Error> {
+    length
+        .checked_mul(size_of::<T>())
+        .and_then(|size| bytes.get(offset..offset.checked_add(size)?))
+        .and_then(|data| bytemuck::try_cast_slice(data).ok())
+        .ok_or(Error::ArrayDamaged)
 }

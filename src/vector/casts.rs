@@ -1,9 +1,14 @@
 //! Casts: floats to `tqvec` under a type modifier, `bytea` both ways, and the length-coercion cast that enforces a
 //! modifier as `varchar(n)`'s does.
+//!
+//! PostgreSQL turns a literal into a value without telling the input function the modifier (`coerce_type`), and
+//! applies the length coercion afterwards. So the `'[0.1, …]'` of an INSERT into a `tqvec(1536, 4)` column arrives
+//! there as what floats become without a modifier: an 8 bit record with residual of the built-in codec. Such a record
+//! stands for floats, and is compressed; any other that doesn't match the modifier is refused.
 
 use pgrx::prelude::*;
-use tq_codec::CodecError;
-use tq_format::{MAX_DIMENSION, RecordView};
+use tq_codec::{CodecConfig, CodecError};
+use tq_format::{BitWidth, MAX_DIMENSION, RecordView};
 
 use super::{FloatArray, Record, RecordOut, Typmod};
 use crate::error::{Error, SqlResult};
@@ -29,12 +34,26 @@ pub(crate) fn compress_floats(floats: &[f32], typmod: Typmod) -> Result<Vec<u8>,
     Ok(record)
 }
 
-/// `tqvec` to `tqvec` with another modifier: a check, never a recompression.
+/// `tqvec` to `tqvec` with another modifier: a check, and compression for floats in the guise of a record.
 #[pg_extern(sql = false)]
 fn tqvec_enforce_typmod(record: Record<'_>, typmod: i32, _explicit: bool) -> SqlResult<RecordOut> {
     let view = record.view().map_err(Error::from)?;
-    Typmod::from_raw(typmod).check(&view)?;
+    let typmod = Typmod::from_raw(typmod);
+    typmod.check_dimension(view.dimension())?;
+    if stands_for_floats(&view) && typmod.fidelity() != (BitWidth::Eight, true) {
+        let floats = registry::for_record(&view)?.decode(&view).map_err(Error::from)?;
+        return Ok(RecordOut(compress_floats(&floats, typmod)?));
+    }
+    typmod.check(&view)?;
     Ok(RecordOut(view.as_bytes().to_vec()))
+}
+
+/// Whether the record is what floats become without a modifier.
+fn stands_for_floats(record: &RecordView<'_>) -> bool {
+    record.bit_width() == BitWidth::Eight
+        && record.has_residual()
+        && CodecConfig::builtin(record.dimension(), BitWidth::Eight, true)
+            .is_ok_and(|config| config.hash().as_bytes() == record.hash_field())
 }
 
 /// `real[]` and `double precision[]` to `tqvec`.

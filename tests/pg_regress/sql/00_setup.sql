@@ -6,14 +6,14 @@ CREATE EXTENSION IF NOT EXISTS tinyquant;
 CREATE SCHEMA test;
 
 -- Runs a statement that is expected to fail, and shows all of its error that is ours.
-CREATE FUNCTION test.failure(statement text) RETURNS TABLE (sqlstate text, message text, detail text, hint text)
+CREATE FUNCTION test.failure(statement text) RETURNS TABLE (code text, message text, detail text, hint text)
 LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE statement;
-    sqlstate := '00000';
+    code := '00000';
     RETURN NEXT;
 EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS sqlstate = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     -- Paths differ from machine to machine.
     message := regexp_replace(message, '"/[^"]*/', '"…/', 'g');
