@@ -59,7 +59,7 @@ CREATE TABLE test.constrained (embedding tqvec CHECK (tq_dimension(embedding) < 
 
 -- Ordinary COPYs are left alone.
 COPY (SELECT 1 AS one) TO STDOUT WITH (FORMAT csv, HEADER);
-COPY test.constrained FROM STDIN WITH (FORMAT tqcw);
+COPY test.constrained FROM '/dev/null' WITH (FORMAT tqcw);
 
 -- What is refused, and why; nothing of a refused file is in the table.
 CREATE TABLE test.one (embedding tqvec, plain real[]);
@@ -87,7 +87,6 @@ SELECT f.* FROM (VALUES
     (format('SELECT tq_import(%L, %L)', 'test.one', 'relative.tqcv')),
     (format('SELECT tq_import(%L, %L)', 'pg_class', :'b4'))
 ) t (statement), LATERAL test.failure(statement) f;
-COPY test.one (embedding) FROM STDIN (FORMAT tqcv);
 SELECT count(*) FROM test.one;
 
 -- Each malformed file, with the record and the byte where it breaks.
