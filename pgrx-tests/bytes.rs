@@ -59,10 +59,8 @@ mod tests {
                 one(&format!("SELECT v::bytea FROM stored WHERE tq_dimension(v) = {dimension}"));
             assert_eq!(found, expected);
         }
-        assert_eq!(
-            one::<i64>("SELECT pg_relation_size(reltoastrelid) FROM pg_class WHERE relname = 'stored'") > 0,
-            true
-        );
+        let toasted = "SELECT pg_relation_size(reltoastrelid) FROM pg_class WHERE relname = 'stored'";
+        assert!(one::<i64>(toasted) > 0);
     }
 
     #[pg_test]

@@ -8,6 +8,9 @@
 //! and comments are all in sight; the Rust functions carry `#[pg_extern(sql = false)]` and are named there by
 //! their symbol.
 
+// pgrx recognises an ErrorReport in a Result, not a box of one; it is built only where a statement fails.
+#![allow(clippy::result_large_err)]
+
 // PostgreSQL errors travel through these functions as unwinding panics: a build that aborts on panic would take
 // the whole server down with the first of them.
 #[cfg(not(panic = "unwind"))]
