@@ -19,9 +19,8 @@ test: ## all tests; SUITES="crates golden18" or TESTS="name" for some of them
 install: ## release build into the server of PG_CONFIG=/path/to/pg_config
 	@PG_CONFIG="$(PG_CONFIG)" scripts/install
 
-bench: ## kernels, and recall of the codec (with ../shared/data or DATA=folder)
-	cargo run --release -p tq_simd --example kernels
-	cargo run --release -p tq_codec --example recall -- $(DATA)
+bench: ## exact scans beside pgvector, and the kernels; ROWS=100000 DIMS=1536 QUERIES=20
+	@ROWS="$(ROWS)" DIMS="$(DIMS)" QUERIES="$(QUERIES)" scripts/bench
 
 fmt: ## format the Rust sources
 	cargo fmt --all

@@ -2,7 +2,8 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use pgrx::{PgList, pg_sys};
@@ -78,7 +79,7 @@ impl Statement {
             }
             let freeze = parse_options((*copy).options)?;
             let name = CStr::from_ptr((*copy).filename);
-            let path = PathBuf::from(std::ffi::OsStr::new(&*name.to_string_lossy()));
+            let path = PathBuf::from(OsStr::from_bytes(name.to_bytes()));
             if !path.is_absolute() {
                 return Err(Error::RelativePath { format: format.name(), path: path.display().to_string() });
             }

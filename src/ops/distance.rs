@@ -122,7 +122,9 @@ impl Operand<'_> {
     fn with_record<R>(&self, f: impl FnOnce(&RecordView<'_>) -> Result<R, Error>) -> Result<R, Error> {
         // SAFETY: the SQL declaration says `tqvec`, and the function is strict.
         let varlena = unsafe { Varlena::packed(self.datum) };
-        f(&RecordView::parse_stored(varlena.bytes())?)
+        let result = f(&RecordView::parse_stored(varlena.bytes())?);
+        varlena.release();
+        result
     }
 }
 
@@ -137,8 +139,9 @@ impl CallSite {
         let (planned, constant) = *self.planned.get_or_insert_with(fixed);
         let value = match planned {
             Some(side) => {
-                let known =
-                    self.query_side == Some(side) && (constant || self.query_key.holds(&operands[side]));
+                let known = self.query_side == Some(side)
+                    && self.generation == registry::generation()
+                    && (constant || self.query_key.holds(&operands[side]));
                 if !known {
                     self.take_query(side, &operands[side])?;
                 }
@@ -146,7 +149,8 @@ impl CallSite {
             }
             None => match self.repeated_side(operands) {
                 Some(side) => {
-                    if self.query_side != Some(side) || !self.query_key.holds(&operands[side]) {
+                    // `repeated_side` has compared the bytes.
+                    if self.query_side != Some(side) || self.generation != registry::generation() {
                         self.take_query(side, &operands[side])?;
                     }
                     self.against_query(function.metric, side, &operands[1 - side])?
@@ -209,13 +213,10 @@ impl CallSite {
         }
     }
 
-    /// The query, prepared for the record's codec.
+    /// The query, prepared for the record's codec. Codecs changed since the query was taken are no concern here:
+    /// `distance` takes it anew then.
     #[inline]
     fn prepared_for(&mut self, record: &RecordView<'_>) -> Result<&mut PreparedQuery, Error> {
-        if self.generation != registry::generation() {
-            self.prepared.clear();
-            self.generation = registry::generation();
-        }
         let position = match self.prepared.iter().position(|prepared| prepared.matches(record)) {
             Some(position) => position,
             None => {

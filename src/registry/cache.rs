@@ -30,6 +30,8 @@ struct Cache {
     generation: u64,
     clock: u64,
     codecs: HashMap<[u8; 64], Entry>,
+    /// Hashes of registered codecs by name.
+    names: HashMap<String, [u8; 64]>,
     rotations: HashMap<(RotationKind, u64, u32), Weak<Rotation>>,
 }
 
@@ -89,6 +91,19 @@ pub(super) fn get_or_prepare(
     Ok(codec)
 }
 
+/// The hash of the registered codec of this name, if it was looked up before.
+pub(super) fn hash_of_name(name: &str) -> Option<[u8; 64]> {
+    CACHE.with_borrow_mut(|cache| {
+        cache.drop_if_stale();
+        cache.names.get(name).copied()
+    })
+}
+
+/// Keeps the hash of a registered codec by its name.
+pub(super) fn remember_name(name: &str, hash: [u8; 64]) {
+    CACHE.with_borrow_mut(|cache| cache.names.insert(name.to_string(), hash));
+}
+
 /// The rotation of this kind, seed and dimension, shared with the codecs that have it already.
 pub(super) fn rotation(kind: RotationKind, seed: u64, dimension: u32) -> Result<Arc<Rotation>, Error> {
     let key = (kind, seed, dimension);
@@ -108,6 +123,7 @@ impl Cache {
             self.generation = now;
             // Built-in codecs and rotations follow from their parameters alone and stay right.
             self.codecs.retain(|_, entry| entry.codec.is_builtin());
+            self.names.clear();
         }
     }
 

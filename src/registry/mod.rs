@@ -63,11 +63,17 @@ pub(crate) fn is_known(hash: &str, dimension: u32, width: BitWidth, residual: bo
 
 /// A registered codec by its name or its hash.
 pub(crate) fn by_name_or_hash(codec: &str) -> Result<Arc<Codec>, Error> {
-    let row = match table::by_name(codec)? {
-        Some(row) => row,
-        None => table::by_hash(codec)?.ok_or_else(|| Error::NoSuchCodec(codec.to_string()))?,
+    let find = || match table::by_name(codec)? {
+        Some(row) => Ok(row),
+        None => table::by_hash(codec)?.ok_or_else(|| Error::NoSuchCodec(codec.to_string())),
     };
-    cache::get_or_prepare(row.config()?.hash().as_bytes(), || row.prepare())
+    if let Some(hash) = cache::hash_of_name(codec) {
+        return cache::get_or_prepare(&hash, || find()?.prepare());
+    }
+    let row = find()?;
+    let hash = *row.config()?.hash().as_bytes();
+    cache::remember_name(codec, hash);
+    cache::get_or_prepare(&hash, || row.prepare())
 }
 
 fn prepare_builtin(dimension: u32, width: BitWidth, residual: bool) -> Result<Arc<Codec>, Error> {

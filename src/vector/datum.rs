@@ -89,6 +89,16 @@ impl<'a> Varlena<'a> {
     pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes
     }
+
+    /// Frees the copy, if detoasting made one. Left undone, as when an error passes, its memory context frees it.
+    #[inline]
+    pub(crate) fn release(self) {
+        if !self.owned.is_null() {
+            // SAFETY: `owned` is the copy that pg_detoast_datum_packed allocated for this value alone, which is
+            // consumed here.
+            unsafe { pg_sys::pfree(self.owned.cast()) }
+        }
+    }
 }
 
 /// A one-byte header that is a length, not the mark of a TOAST pointer.
@@ -96,17 +106,6 @@ impl<'a> Varlena<'a> {
 unsafe fn is_short(pointer: *const pg_sys::varlena) -> bool {
     // SAFETY: the caller passes a valid varlena; both macros read its first byte only.
     unsafe { pgrx::varatt_is_1b(pointer) && !pgrx::varatt_is_1b_e(pointer) }
-}
-
-impl Drop for Varlena<'_> {
-    fn drop(&mut self) {
-        // A panic on its way up may be a PostgreSQL error, during which the server must not be called; the memory
-        // context frees the copy then.
-        if !self.owned.is_null() && !std::thread::panicking() {
-            // SAFETY: `owned` is the copy that pg_detoast_datum_packed allocated for this value alone.
-            unsafe { pg_sys::pfree(self.owned.cast()) }
-        }
-    }
 }
 
 /// The header of a `tqvec` argument, and the record's length, without fetching the rest from TOAST.
