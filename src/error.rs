@@ -52,6 +52,10 @@ pub(crate) enum Error {
     ArrayDamaged,
     #[error("different vector dimensions {0} and {1}")]
     DimensionsDiffer(u32, u32),
+    #[error("the sum is out of range for real")]
+    SumOverflow,
+    #[error("aggregate function called in non-aggregate context")]
+    NotAggregate,
     #[error("bit width must be 2, 4 or 8, not {0}")]
     BitWidth(i32),
     #[error("unknown rotation \"{0}\"")]
@@ -167,7 +171,9 @@ impl Error {
             Error::CorpusFile { source: CorpusFileError::File(error), .. } => file_code(error),
             Error::CorpusFile { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
             Error::TextSyntax(_) | Error::TextHex(_) => Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
-            Error::TextRange(_) | Error::SeedRange(_) => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            Error::TextRange(_) | Error::SeedRange(_) | Error::SumOverflow => {
+                Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE
+            }
             Error::TypmodSyntax(_)
             | Error::BitWidth(_)
             | Error::Rotation(_)
@@ -184,6 +190,7 @@ impl Error {
             Error::CopyTypmod { source, .. } => source.code(),
             Error::ArrayDimensions(_) => Code::ERRCODE_ARRAY_ELEMENT_ERROR,
             Error::HashNotText => Code::ERRCODE_UNTRANSLATABLE_CHARACTER,
+            Error::NotAggregate => Code::ERRCODE_INTERNAL_ERROR,
             Error::ArrayDamaged => Code::ERRCODE_DATA_CORRUPTED,
             Error::Spi(_) => Code::ERRCODE_INTERNAL_ERROR,
             Error::ArrayNulls | Error::NullArgument(_) => Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,

@@ -1,6 +1,7 @@
 //! What SQL does with vectors: compress and decompress them, look into a record, measure distances.
 
 mod accessors;
+mod aggregate;
 mod compress;
 mod distance;
 mod version;

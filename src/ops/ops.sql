@@ -123,3 +123,29 @@ CREATE OPERATOR <+> (LEFTARG = tqvec, RIGHTARG = real[], FUNCTION = tq_l1_distan
 COMMENT ON OPERATOR <+> (tqvec, real[]) IS 'taxicab distance; each record is rotated back, so it is slow';
 CREATE OPERATOR <+> (LEFTARG = real[], RIGHTARG = tqvec, FUNCTION = tq_l1_distance, COMMUTATOR = <+>);
 COMMENT ON OPERATOR <+> (real[], tqvec) IS 'taxicab distance; each record is rotated back, so it is slow';
+
+-- Aggregates: summed in the rotated space, rotated back once.
+
+CREATE FUNCTION tqvec_accumulate(internal, tqvec) RETURNS internal
+    AS 'MODULE_PATHNAME', 'tqvec_accumulate_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 60;
+CREATE FUNCTION tqvec_combine(internal, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'tqvec_combine_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION tqvec_serialize(internal) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'tqvec_serialize_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION tqvec_deserialize(bytea, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'tqvec_deserialize_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION tqvec_sum(internal) RETURNS real[]
+    AS 'MODULE_PATHNAME', 'tqvec_sum_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION tqvec_avg(internal) RETURNS real[]
+    AS 'MODULE_PATHNAME', 'tqvec_avg_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE AGGREGATE sum(tqvec) (
+    SFUNC = tqvec_accumulate, STYPE = internal, SSPACE = 16384, FINALFUNC = tqvec_sum,
+    COMBINEFUNC = tqvec_combine, SERIALFUNC = tqvec_serialize, DESERIALFUNC = tqvec_deserialize, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE sum(tqvec) IS 'sum of the vectors, decompressed';
+CREATE AGGREGATE avg(tqvec) (
+    SFUNC = tqvec_accumulate, STYPE = internal, SSPACE = 16384, FINALFUNC = tqvec_avg,
+    COMBINEFUNC = tqvec_combine, SERIALFUNC = tqvec_serialize, DESERIALFUNC = tqvec_deserialize, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE avg(tqvec) IS 'mean of the vectors, decompressed';

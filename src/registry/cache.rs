@@ -105,7 +105,7 @@ pub(super) fn remember_name(name: &str, hash: [u8; 64]) {
 }
 
 /// The rotation of this kind, seed and dimension, shared with the codecs that have it already.
-pub(super) fn rotation(kind: RotationKind, seed: u64, dimension: u32) -> Result<Arc<Rotation>, Error> {
+pub(crate) fn rotation(kind: RotationKind, seed: u64, dimension: u32) -> Result<Arc<Rotation>, Error> {
     let key = (kind, seed, dimension);
     let shared = CACHE.with_borrow(|cache| cache.rotations.get(&key).and_then(Weak::upgrade));
     if let Some(rotation) = shared {

@@ -14,7 +14,7 @@ use tq_format::{BitWidth, RecordView};
 
 use crate::error::Error;
 
-pub(crate) use cache::generation;
+pub(crate) use cache::{generation, rotation};
 
 pgrx::extension_sql_file!("registry.sql", name = "registry", requires = ["vector"]);
 

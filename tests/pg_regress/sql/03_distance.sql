@@ -61,3 +61,32 @@ EXPLAIN (COSTS OFF) SELECT id FROM test.many ORDER BY v <=> '[1]' LIMIT 10;
 SELECT md5(string_agg(id || ' ' || round(d::numeric, 6), ',' ORDER BY id)) = :'serial' AS parallel_agrees
 FROM (SELECT id, v <=> test.unit(3, 48) AS d FROM test.many) s;
 DROP TABLE test.items, test.many;
+
+-- Aggregates: the sum and the mean of the decompressed vectors, from several codecs, NULLs left out.
+RESET ALL;
+CREATE TABLE test.sums AS
+SELECT i AS id, CASE WHEN i % 10 > 0 THEN tq_compress(test.unit(i, 24), (array[2, 4, 8])[1 + i % 3], i % 2 = 0) END AS v
+FROM generate_series(1, 3000) i;
+SELECT tq_create_codec('summed', 24, 8, true, 12) IS NOT NULL AS registered;
+INSERT INTO test.sums SELECT i, tq_compress(test.unit(i, 24), 'summed') FROM generate_series(1, 100) i;
+CREATE VIEW test.by_definition AS
+SELECT array_agg(total::real ORDER BY position) AS sum, array_agg(mean::real ORDER BY position) AS avg
+FROM (SELECT position, sum(x::float8) AS total, avg(x::float8) AS mean
+      FROM test.sums, unnest(tq_decompress(v)) WITH ORDINALITY u (x, position) GROUP BY position) s;
+SELECT test.l2(sum(v), (SELECT sum FROM test.by_definition)) / 50 < 1e-5 AS sum,
+       test.l2(avg(v), (SELECT avg FROM test.by_definition)) < 1e-5 AS avg
+FROM test.sums;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+EXPLAIN (COSTS OFF) SELECT avg(v) FROM test.sums;
+SELECT test.l2(sum(v), (SELECT sum FROM test.by_definition)) / 50 < 1e-5 AS sum,
+       test.l2(avg(v), (SELECT avg FROM test.by_definition)) < 1e-5 AS avg
+FROM test.sums;
+RESET ALL;
+SELECT sum(v) IS NULL AS sum, avg(v) IS NULL AS avg FROM test.sums WHERE v IS NULL;
+SELECT bool_and(test.l2(avg, tq_decompress(v)) < 1e-5) AS windows
+FROM (SELECT v, avg(v) OVER (ORDER BY id ROWS CURRENT ROW) AS avg FROM test.sums WHERE v IS NOT NULL LIMIT 100) s;
+SELECT * FROM test.failure($$SELECT sum(v) FROM (SELECT v FROM test.sums UNION ALL SELECT '[1, 0]') s$$);
+DROP TABLE test.sums CASCADE;
+SELECT tq_drop_codec('summed');

@@ -1,0 +1,225 @@
+//! `sum(tqvec)` and `avg(tqvec)`: added up in the rotated space, in double precision, and rotated back once.
+//!
+//! A column may mix codecs. Those that share a rotation (kind, seed and dimension) share a sum; the sums meet after
+//! each has been rotated back. The state travels between parallel workers as bytes:
+//!
+//! ```text
+//! u64 count   then per rotation: u64 seed   u32 dimension   u32 kind   dimension × f64, in machine order
+//! ```
+
+#![allow(unsafe_code)]
+
+use pgrx::prelude::*;
+use pgrx::{Internal, PgMemoryContexts, pg_sys};
+use tq_codec::RotationKind;
+
+use crate::error::{Error, SqlResult};
+use crate::registry;
+use crate::vector::Record;
+
+/// What an aggregate has seen.
+#[derive(Default)]
+struct Sums {
+    count: u64,
+    rotated: Vec<RotatedSum>,
+    /// One decoded record.
+    scratch: Vec<f32>,
+}
+
+/// The sum of the records that share a rotation, in its space.
+struct RotatedSum {
+    kind: RotationKind,
+    seed: u64,
+    values: Vec<f64>,
+}
+
+impl Sums {
+    /// The sum of this rotation, made if it isn't there.
+    fn of(&mut self, kind: RotationKind, seed: u64, dimension: usize) -> Result<&mut RotatedSum, Error> {
+        if let Some(first) = self.rotated.first()
+            && first.values.len() != dimension
+        {
+            return Err(Error::DimensionsDiffer(first.values.len() as u32, dimension as u32));
+        }
+        let position = match self.rotated.iter().position(|sum| sum.kind == kind && sum.seed == seed) {
+            Some(position) => position,
+            None => {
+                self.rotated.push(RotatedSum { kind, seed, values: vec![0.0; dimension] });
+                self.rotated.len() - 1
+            }
+        };
+        Ok(&mut self.rotated[position])
+    }
+
+    fn add_record(&mut self, record: &Record<'_>) -> Result<(), Error> {
+        let view = record.view()?;
+        let codec = registry::for_record(&view)?;
+        let dimension = view.dimension() as usize;
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.resize(dimension, 0.0);
+        codec.decode_rotated(&view, &mut scratch)?;
+        let sum = self.of(codec.config().rotation(), codec.config().seed(), dimension)?;
+        sum.values.iter_mut().zip(&scratch).for_each(|(sum, value)| *sum += f64::from(*value));
+        self.scratch = scratch;
+        self.count += 1;
+        Ok(())
+    }
+
+    fn add_all(&mut self, other: &Sums) -> Result<(), Error> {
+        for theirs in &other.rotated {
+            let ours = self.of(theirs.kind, theirs.seed, theirs.values.len())?;
+            ours.values.iter_mut().zip(&theirs.values).for_each(|(sum, value)| *sum += value);
+        }
+        self.count += other.count;
+        Ok(())
+    }
+
+    /// The sum divided by `divisor`, rotated back; nothing if there was no record.
+    fn finish(&self, divisor: f64) -> Result<Option<Vec<f32>>, Error> {
+        let Some(dimension) = self.rotated.first().map(|sum| sum.values.len()) else {
+            return Ok(None);
+        };
+        let mut total = vec![0.0f64; dimension];
+        let mut back = vec![0.0f32; dimension];
+        for sum in &self.rotated {
+            let scaled: Vec<f32> = sum.values.iter().map(|value| (value / divisor) as f32).collect();
+            registry::rotation(sum.kind, sum.seed, dimension as u32)?.apply_inverse(&scaled, &mut back);
+            total.iter_mut().zip(&back).for_each(|(total, value)| *total += f64::from(*value));
+        }
+        let total: Vec<f32> = total.into_iter().map(|value| value as f32).collect();
+        if total.iter().all(|value| value.is_finite()) { Ok(Some(total)) } else { Err(Error::SumOverflow) }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.count.to_ne_bytes().to_vec();
+        for sum in &self.rotated {
+            bytes.extend_from_slice(&sum.seed.to_ne_bytes());
+            bytes.extend_from_slice(&(sum.values.len() as u32).to_ne_bytes());
+            bytes.extend_from_slice(&(sum.kind as u32).to_ne_bytes());
+            bytes.extend_from_slice(bytemuck::cast_slice(&sum.values));
+        }
+        bytes
+    }
+
+    /// What [`Sums::to_bytes`] made; anything else gives nothing.
+    fn from_bytes(bytes: &[u8]) -> Option<Sums> {
+        let (count, mut rest) = bytes.split_first_chunk::<8>()?;
+        let mut sums = Sums { count: u64::from_ne_bytes(*count), ..Sums::default() };
+        while !rest.is_empty() {
+            let (seed, tail) = rest.split_first_chunk::<8>()?;
+            let (dimension, tail) = tail.split_first_chunk::<4>()?;
+            let (kind, tail) = tail.split_first_chunk::<4>()?;
+            let dimension = u32::from_ne_bytes(*dimension) as usize;
+            let (values, tail) = tail.split_at_checked(dimension.checked_mul(size_of::<f64>())?)?;
+            let kind = u32::from_ne_bytes(*kind);
+            sums.rotated.push(RotatedSum {
+                kind: [RotationKind::Haar, RotationKind::Hadamard]
+                    .into_iter()
+                    .find(|known| *known as u32 == kind)?,
+                seed: u64::from_ne_bytes(*seed),
+                values: values.as_chunks::<8>().0.iter().map(|bytes| f64::from_ne_bytes(*bytes)).collect(),
+            });
+            rest = tail;
+        }
+        Some(sums)
+    }
+}
+
+/// The state behind an aggregate's `internal` argument, if it has one yet.
+///
+/// # Safety
+/// The argument must be the state of one of the aggregates here, which alone hold it.
+unsafe fn state<'a>(argument: Internal) -> Option<&'a mut Sums> {
+    // SAFETY: by the contract the datum is null or a pointer from `new_state`, whose memory lives as long as the
+    // aggregate.
+    unsafe { argument.unwrap().and_then(|datum| datum.cast_mut_ptr::<Sums>().as_mut()) }
+}
+
+/// A new state in the aggregate's memory context, dropped with it.
+///
+/// # Safety
+/// `fcinfo` must be the running call's.
+unsafe fn new_state(fcinfo: pg_sys::FunctionCallInfo, sums: Sums) -> Result<*mut Sums, Error> {
+    // SAFETY: AggCheckCallContext writes a context that outlives the aggregate's transition calls.
+    unsafe {
+        let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
+        if pg_sys::AggCheckCallContext(fcinfo, &mut context) == 0 {
+            return Err(Error::NotAggregate);
+        }
+        Ok(PgMemoryContexts::For(context).leak_and_drop_on_delete(sums))
+    }
+}
+
+fn internal(pointer: *mut Sums) -> Internal {
+    Internal::from(Some(pg_sys::Datum::from(pointer)))
+}
+
+/// SFUNC: adds a record; NULLs don't count.
+#[pg_extern(sql = false)]
+fn tqvec_accumulate(
+    sums: Internal,
+    record: Option<Record<'_>>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> SqlResult<Internal> {
+    // SAFETY: ops.sql declares the function as the aggregates' transition function alone; `new_state` checks that it
+    // runs as one.
+    unsafe {
+        let pointer = match state(sums) {
+            Some(sums) => sums,
+            None => new_state(fcinfo, Sums::default())?,
+        };
+        if let Some(record) = record {
+            (*pointer).add_record(&record)?;
+        }
+        Ok(internal(pointer))
+    }
+}
+
+/// COMBINEFUNC: adds what another worker has seen.
+#[pg_extern(sql = false)]
+fn tqvec_combine(left: Internal, right: Internal, fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<Internal> {
+    // SAFETY: as in tqvec_accumulate; the two states are different ones.
+    unsafe {
+        let pointer = match state(left) {
+            Some(left) => left,
+            None => new_state(fcinfo, Sums::default())?,
+        };
+        if let Some(right) = state(right) {
+            (*pointer).add_all(right)?;
+        }
+        Ok(internal(pointer))
+    }
+}
+
+/// SERIALFUNC.
+#[pg_extern(sql = false)]
+fn tqvec_serialize(sums: Internal) -> Vec<u8> {
+    // SAFETY: PostgreSQL passes the state of the transition function.
+    unsafe { state(sums) }.map(|sums| sums.to_bytes()).unwrap_or_default()
+}
+
+/// DESERIALFUNC.
+#[pg_extern(sql = false)]
+fn tqvec_deserialize(
+    bytes: &[u8],
+    _unused: Internal,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> SqlResult<Internal> {
+    let sums = Sums::from_bytes(bytes).ok_or(Error::NotAggregate)?;
+    // SAFETY: fcinfo is the running call's.
+    Ok(internal(unsafe { new_state(fcinfo, sums)? }))
+}
+
+/// FINALFUNC of `sum`.
+#[pg_extern(sql = false)]
+fn tqvec_sum(sums: Internal) -> SqlResult<Option<Vec<f32>>> {
+    // SAFETY: PostgreSQL passes the state of the transition function.
+    Ok(unsafe { state(sums) }.map_or(Ok(None), |sums| sums.finish(1.0))?)
+}
+
+/// FINALFUNC of `avg`.
+#[pg_extern(sql = false)]
+fn tqvec_avg(sums: Internal) -> SqlResult<Option<Vec<f32>>> {
+    // SAFETY: PostgreSQL passes the state of the transition function.
+    Ok(unsafe { state(sums) }.map_or(Ok(None), |sums| sums.finish(sums.count as f64))?)
+}
