@@ -12,8 +12,8 @@ INSERT INTO contender VALUES
     (6, 'tqvec, 8 bits', 't_tq8', 'SELECT id FROM t_tq8 ORDER BY v <=> %L LIMIT 10'),
     (7, 'tqvec, 4 bits', 't_tq4', 'SELECT id FROM t_tq4 ORDER BY v <=> %L LIMIT 10'),
     (8, 'tqvec, 2 bits', 't_tq2', 'SELECT id FROM t_tq2 ORDER BY v <=> %L LIMIT 10'),
-    (9, 'tqvec, 4 bits + residual', 't_tq4r', 'SELECT id FROM t_tq4r ORDER BY v <=> %L LIMIT 10');
-DELETE FROM contender WHERE relation IS NULL;
+    (9, 'tqvec, 4 bits + residual', 't_tq4r', 'SELECT id FROM t_tq4r ORDER BY v <=> %L LIMIT 10'),
+    (10, 'the same, PLAIN', 't_tq4r_plain', 'SELECT id FROM t_tq4r_plain ORDER BY v <=> %L LIMIT 10');
 UPDATE contender SET search = replace(search, ':dims', (SELECT vector_dims(v)::text FROM query LIMIT 1));
 
 CREATE TABLE measured (position int, workers int, query int, ms float8, ids int[]);

@@ -141,4 +141,79 @@ mod tests {
             }
         }
     }
+
+    #[pg_test]
+    fn cursors_and_arrays() {
+        table_of(20);
+        let query: String = one("SELECT v::text FROM items WHERE id = 11");
+        run(&format!("DECLARE near CURSOR FOR SELECT id FROM items ORDER BY v <-> '{query}'"));
+        run(
+            "DECLARE far CURSOR FOR SELECT id FROM items ORDER BY v <-> (SELECT v FROM items WHERE id = 2) DESC",
+        );
+        let fetch = |cursor: &str| -> i32 {
+            run(&format!(
+                "CREATE OR REPLACE FUNCTION fetched() RETURNS int LANGUAGE plpgsql AS $$ \
+                 DECLARE c refcursor := '{cursor}'; r int; BEGIN FETCH c INTO r; RETURN r; END $$"
+            ));
+            one("SELECT fetched()")
+        };
+        assert_eq!(fetch("near"), 11);
+        assert_ne!(fetch("far"), 2);
+        assert_ne!(fetch("near"), 11);
+
+        let worst = one::<f64>(
+            "SELECT max(abs((i.v <-> q) - by_definition(tq_decompress(i.v), tq_decompress(q)))) \
+             FROM (SELECT array_agg(v) AS queries FROM items WHERE id < 4) a, items i, unnest(a.queries) q",
+        );
+        assert!(worst < 1e-5, "{worst}");
+        run("CREATE FUNCTION nearest(queries tqvec[]) RETURNS int[] LANGUAGE plpgsql AS $$ \
+             DECLARE ids int[] := '{}'; n int; \
+             BEGIN \
+               FOR k IN 1 .. array_length(queries, 1) LOOP \
+                 SELECT id INTO n FROM items ORDER BY v <-> queries[k] LIMIT 1; ids := ids || n; \
+               END LOOP; \
+               RETURN ids; \
+             END $$");
+        let ids: Vec<i32> =
+            one("SELECT nearest(array_agg(v ORDER BY id DESC)) FROM items WHERE id IN (1, 5, 13)");
+        assert_eq!(ids, [13, 5, 1]);
+    }
+
+    /// The most memory the backend has had, in KiB.
+    fn peak_memory() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("VmHWM");
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+    }
+
+    #[pg_test]
+    fn a_million_rows_leave_memory_as_it_is() {
+        table_of(20);
+        // Out of line as well as inline: each call detoasts its row.
+        run("CREATE TABLE big AS SELECT tq_compress(array_agg((sin(i * 7) / 32)::real), 8, true) AS v \
+             FROM generate_series(1, 2048) i");
+        let query = unit_vector(1, DIMENSION);
+        let large = "(SELECT v FROM big)";
+        let scan = |repeats: u32| {
+            assert!(
+                one::<f64>(&format!("SELECT sum(v <-> '{query}') FROM items, generate_series(1, {repeats})"))
+                    > 0.0
+            );
+            assert!(
+                one::<f64>(&format!("SELECT sum(v <=> '{query}') FROM items, generate_series(1, {repeats})"))
+                    > 0.0
+            );
+            let repeats = repeats / 10;
+            assert!(
+                one::<f64>(&format!("SELECT sum(v <-> {large}) FROM big, generate_series(1, {repeats})"))
+                    < 1.0
+            );
+        };
+        scan(100);
+        let before = peak_memory();
+        scan(25_000);
+        let grown = peak_memory() - before;
+        // A leak of even ten bytes a call would show.
+        assert!(grown < 8 * 1024, "{grown} KiB more after a million calls");
+    }
 }

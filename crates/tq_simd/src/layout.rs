@@ -1,11 +1,11 @@
 //! The order in which a prepared query is stored: the order in which a kernel's lanes meet the codes.
 //!
-//! In *natural* order, sixteen lanes are sixteen consecutive dimensions. In *strided* order a kernel loads a block of `L` dwords of codes and
-//! shifts all of them at once: with `n` codes a dword (8 of four bits, 16 of two), step `s` of a block puts dimension
-//! `n·lane + s` in each lane, so the query keeps those `L` values side by side:
+//! In *natural* order, sixteen lanes are sixteen consecutive dimensions. In *strided* order a kernel spreads a block of `L` bytes
+//! of codes over `L` lanes and shifts all of them at once: with `n` codes a byte (2 of four bits, 4 of two), step `s` of a block
+//! puts dimension `n·lane + s` in each lane, so the query keeps those `L` values side by side:
 //!
 //! ```text
-//! 4 bit, L = 16   step 0: q0  q8  q16 … q120     step 1: q1  q9  q17 … q121     …     step 7: q7  q15 … q127
+//! 2 bit, L = 16   step 0: q0  q4  q8 … q60     step 1: q1  q5  q9 … q61     …     step 3: q3  q7 … q63
 //! ```
 //!
 //! Both are padded with zeros to whole blocks. The codebook is kept in the form in which kernels look it up: four entries
@@ -95,7 +95,7 @@ pub(crate) fn fill_table<'a>(lines: &'a mut [Line], codebook: &[f32]) -> &'a [Li
 }
 
 fn strided(width: Width, lanes: usize, query: &[f32]) -> Vec<Line> {
-    let steps = 32 / width.bits() as usize;
+    let steps = 8 / width.bits() as usize;
     let block = lanes * steps;
     lines(query.len().next_multiple_of(block), |slot| {
         let (first, step, lane) = (slot / block * block, slot % block / lanes, slot % lanes);
@@ -127,14 +127,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strided_order_follows_the_dwords_of_a_block() {
-        let query: Vec<f32> = (0..130).map(|i| i as f32 + 1.0).collect();
-        let strided = strided(Width::Four, 16, &query);
-        assert_eq!(strided.len(), 16);
-        assert_eq!(strided[0].0[..3], [1.0, 9.0, 17.0]);
-        assert_eq!(strided[7].0[15], 128.0);
-        assert_eq!(strided[8].0[..2], [129.0, 0.0]);
-        assert_eq!(strided[9].0[..2], [130.0, 0.0]);
+    fn strided_order_follows_the_bytes_of_a_block() {
+        let query: Vec<f32> = (0..66).map(|i| i as f32 + 1.0).collect();
+        let strided = strided(Width::Two, 16, &query);
+        assert_eq!(strided.len(), 8);
+        assert_eq!(strided[0].0[..3], [1.0, 5.0, 9.0]);
+        assert_eq!(strided[3].0[15], 64.0);
+        assert_eq!(strided[4].0[..2], [65.0, 0.0]);
+        assert_eq!(strided[5].0[..2], [66.0, 0.0]);
     }
 
     #[test]
