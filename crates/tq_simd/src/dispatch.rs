@@ -44,7 +44,9 @@ impl RowKernels {
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => Some(RowKernels::avx2(width)),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => Some(RowKernels::avx512(width, level::has_byte_permutes())),
+            Level::Avx512 => {
+                Some(RowKernels::avx512(width, level::has_byte_permutes(), level::has_bit_counts()))
+            }
             #[cfg(not(target_arch = "x86_64"))]
             Level::Avx2 | Level::Avx512 => None,
         }
@@ -52,17 +54,16 @@ impl RowKernels {
 
     #[cfg(target_arch = "x86_64")]
     fn avx2(width: Width) -> RowKernels {
-        let strided = Order { strided_lanes: Some(avx2::strided::LANES), byte_planes: false };
         let natural = Order { strided_lanes: None, byte_planes: false };
         match width {
             Width::Two => RowKernels {
-                order: strided,
-                plain: each_measure!(avx2::strided, [2] []),
+                order: Order { strided_lanes: Some(avx2::strided::LANES), byte_planes: false },
+                plain: each_measure!(avx2::strided, [][]),
                 with_residual: each_measure!(avx2::natural, [2][true]),
             },
             Width::Four => RowKernels {
-                order: strided,
-                plain: each_measure!(avx2::strided, [4] []),
+                order: Order { strided_lanes: Some(avx2::planes::LANES), byte_planes: true },
+                plain: each_measure!(avx2::planes, [][]),
                 with_residual: each_measure!(avx2::natural, [4][true]),
             },
             Width::Eight => RowKernels {
@@ -74,12 +75,20 @@ impl RowKernels {
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn avx512(width: Width, byte_permutes: bool) -> RowKernels {
+    fn avx512(width: Width, byte_permutes: bool, bit_counts: bool) -> RowKernels {
         let strided = Order { strided_lanes: Some(avx512::strided::LANES), byte_planes: false };
         match width {
             Width::Two => RowKernels {
                 order: strided,
-                plain: each_measure!(avx512::strided, [2] []),
+                plain: if bit_counts {
+                    [
+                        avx512::strided::row::<2, DOT>,
+                        avx512::counts::dot_and_norm,
+                        avx512::strided::row::<2, SQUARED_L2>,
+                    ]
+                } else {
+                    each_measure!(avx512::strided, [2] [])
+                },
                 with_residual: each_measure!(avx512::natural, [2][true]),
             },
             Width::Four => RowKernels {
@@ -227,7 +236,7 @@ mod tests {
             eprintln!("SKIPPED: not available here: level avx512");
             return;
         }
-        let kernels = RowKernels::avx512(Width::Eight, false);
+        let kernels = RowKernels::avx512(Width::Eight, false, false);
         let codebook: Vec<f32> = (0..256).map(|k| (k as f32 - 127.3) / 64.0).collect();
         for d in (1..=200).chain([1536, 9001]) {
             let query: Vec<f32> = (0..d).map(|i| (i as f32 * 0.7).sin()).collect();

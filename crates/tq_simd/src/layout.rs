@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Both are padded with zeros to whole blocks. The codebook is kept in the form in which kernels look it up: four entries
-//! repeated over a register, sixteen entries as they are, and 256 entries also as four planes of bytes, one for each byte of the `f32`.
+//! repeated over a register, sixteen entries as they are, and 16 or 256 also as four planes of bytes, one for each byte of the `f32`.
 
 use crate::width::Width;
 
@@ -41,16 +41,16 @@ pub(crate) struct Layout {
     pub(crate) codebook: Vec<f32>,
     /// The query in natural order, padded to a multiple of 64.
     pub(crate) natural: Vec<Line>,
-    /// The query in strided order, padded to whole blocks; empty unless asked for.
+    /// The query in strided order, padded to a multiple of 64; empty unless asked for.
     pub(crate) strided: Vec<Line>,
     /// The codebook over whole lines: at least one line, four entries repeated.
     pub(crate) table: Vec<Line>,
-    /// The codebook's bytes: lines `4p..4p+4` hold byte `p` (little-endian) of all 256 entries; empty unless asked for.
+    /// The bytes of `table`: first byte 0 (little-endian) of all its entries, then byte 1, 2 and 3; empty unless asked for.
     pub(crate) planes: Vec<ByteLine>,
 }
 
-/// Dimensions to which the natural order is padded.
-const NATURAL_BLOCK: usize = 64;
+/// Dimensions to whose multiples queries are padded: whole blocks of any order.
+const PADDING: usize = 64;
 
 impl Layout {
     /// The plain form alone.
@@ -68,13 +68,13 @@ impl Layout {
     /// All forms of `order`.
     pub(crate) fn new(order: Order, width: Width, query: &[f32], codebook: &[f32]) -> Layout {
         let mut layout = Layout::plain(query, codebook);
-        layout.natural = lines(query.len().next_multiple_of(NATURAL_BLOCK), |i| value_or_zero(query, i));
+        layout.natural = lines(query.len().next_multiple_of(PADDING), |i| value_or_zero(query, i));
         if let Some(lanes) = order.strided_lanes {
             layout.strided = strided(width, lanes, query);
         }
         layout.table = table(codebook);
         if order.byte_planes {
-            layout.planes = planes(codebook);
+            layout.planes = planes(&layout.table);
         }
         layout
     }
@@ -97,18 +97,18 @@ pub(crate) fn fill_table<'a>(lines: &'a mut [Line], codebook: &[f32]) -> &'a [Li
 fn strided(width: Width, lanes: usize, query: &[f32]) -> Vec<Line> {
     let steps = 8 / width.bits() as usize;
     let block = lanes * steps;
-    lines(query.len().next_multiple_of(block), |slot| {
+    lines(query.len().next_multiple_of(PADDING), |slot| {
         let (first, step, lane) = (slot / block * block, slot % block / lanes, slot % lanes);
         value_or_zero(query, first + lane * steps + step)
     })
 }
 
-fn planes(codebook: &[f32]) -> Vec<ByteLine> {
-    let byte = |plane: usize, entry: usize| codebook[entry].to_le_bytes()[plane];
-    (0..4 * codebook.len() / 64)
+fn planes(table: &[Line]) -> Vec<ByteLine> {
+    let entries = 16 * table.len();
+    let byte = |plane: usize, entry: usize| table[entry / 16].0[entry % 16].to_le_bytes()[plane];
+    (0..table.len())
         .map(|line| {
-            let (plane, first) = (line / 4, line % 4 * 64);
-            ByteLine(std::array::from_fn(|k| byte(plane, first + k)))
+            ByteLine(std::array::from_fn(|k| byte((64 * line + k) / entries, (64 * line + k) % entries)))
         })
         .collect()
 }
@@ -139,11 +139,14 @@ mod tests {
 
     #[test]
     fn planes_hold_the_bytes_of_every_entry() {
-        let codebook: Vec<f32> = (0..256).map(|i| (i as f32 - 100.5) * 0.37).collect();
-        let planes = planes(&codebook);
-        for (entry, value) in codebook.iter().enumerate() {
-            let bytes = std::array::from_fn(|plane| planes[4 * plane + entry / 64].0[entry % 64]);
-            assert_eq!(f32::from_le_bytes(bytes), *value);
+        for entries in [16, 256] {
+            let codebook: Vec<f32> = (0..entries).map(|i| (i as f32 - 100.5) * 0.37).collect();
+            let planes = planes(&table(&codebook));
+            for (entry, value) in codebook.iter().enumerate() {
+                let at = |plane| entries * plane + entry;
+                let bytes = std::array::from_fn(|plane| planes[at(plane) / 64].0[at(plane) % 64]);
+                assert_eq!(f32::from_le_bytes(bytes), *value);
+            }
         }
     }
 

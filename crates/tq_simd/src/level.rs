@@ -9,7 +9,7 @@ pub enum Level {
     Scalar,
     /// x86-64 with AVX2, FMA and F16C.
     Avx2,
-    /// x86-64 with AVX-512 F, BW, DQ and VL, and all that [`Level::Avx2`] asks. VBMI is used where present.
+    /// x86-64 with AVX-512 F, BW, DQ and VL, and all that [`Level::Avx2`] asks. VBMI and VPOPCNTDQ are used where present.
     Avx512,
     /// AArch64 Advanced SIMD.
     Neon,
@@ -21,6 +21,7 @@ struct Features {
     avx2: bool,
     avx512: bool,
     byte_permutes: bool,
+    bit_counts: bool,
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -28,12 +29,17 @@ fn ask_processor() -> Features {
     use std::arch::is_x86_feature_detected as has;
     let avx2 = has!("avx2") && has!("fma") && has!("f16c");
     let avx512 = avx2 && has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl");
-    Features { avx2, avx512, byte_permutes: avx512 && has!("avx512vbmi") }
+    Features {
+        avx2,
+        avx512,
+        byte_permutes: avx512 && has!("avx512vbmi"),
+        bit_counts: avx512 && has!("avx512vpopcntdq"),
+    }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 fn ask_processor() -> Features {
-    Features { avx2: false, avx512: false, byte_permutes: false }
+    Features { avx2: false, avx512: false, byte_permutes: false, bit_counts: false }
 }
 
 fn features() -> Features {
@@ -44,6 +50,11 @@ fn features() -> Features {
 /// Whether AVX-512 VBMI (byte permutes through two registers) accompanies [`Level::Avx512`].
 pub(crate) fn has_byte_permutes() -> bool {
     features().byte_permutes
+}
+
+/// Whether AVX-512 VPOPCNTDQ (counts of bits in each lane) accompanies [`Level::Avx512`].
+pub(crate) fn has_bit_counts() -> bool {
+    features().bit_counts
 }
 
 impl Level {

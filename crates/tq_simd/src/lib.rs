@@ -22,6 +22,7 @@ mod dispatch;
 mod layout;
 mod level;
 mod measure;
+mod prefetch;
 mod query;
 mod scalar;
 mod width;
@@ -30,5 +31,6 @@ mod x86_64;
 
 pub use dense::{dot_and_norms_f32, dot_f32, l1_f32, rotate, rotate_transposed, squared_l2_f32};
 pub use level::Level;
+pub use prefetch::prefetch_below;
 pub use query::{ScanQuery, dequantize, unpack};
 pub use width::Width;

@@ -3,6 +3,7 @@
 
 pub(crate) mod dense;
 pub(crate) mod natural;
+pub(crate) mod planes;
 pub(crate) mod strided;
 
 use crate::layout::Line;
@@ -88,13 +89,6 @@ fn load_half(line: &Line, half: usize) -> __m256 {
 fn load_floats(values: &[f32; 8]) -> __m256 {
     // SAFETY: the array is 32 readable bytes, and the load asks for no alignment.
     unsafe { _mm256_loadu_ps(values.as_ptr()) }
-}
-
-#[inline]
-#[target_feature(enable = "avx")]
-fn load_codes(codes: &[u8; 32]) -> __m256i {
-    // SAFETY: the array is 32 readable bytes, and the load asks for no alignment.
-    unsafe { _mm256_loadu_si256(codes.as_ptr().cast()) }
 }
 
 /// Eight binary16 residuals, widened.

@@ -1,6 +1,7 @@
 //! AVX-512: sixteen `f32` lanes, masked tails.
 #![allow(unsafe_code)]
 
+pub(crate) mod counts;
 pub(crate) mod dense;
 pub(crate) mod natural;
 pub(crate) mod planes;
@@ -12,29 +13,29 @@ use std::arch::x86_64::*;
 
 /// The sums of a scan over one row, in `f32` lanes that are spilled to `f64` now and then.
 ///
-/// Four of each, since a fused multiply-add takes four cycles to be ready for the next.
-struct Sums {
-    products: [__m512; 4],
-    squares: [__m512; 4],
+/// A fused multiply-add takes four cycles to be ready for the next, and two start in each: eight `SLOTS` keep up with products alone.
+struct Sums<const SLOTS: usize> {
+    products: [__m512; SLOTS],
+    squares: [__m512; SLOTS],
     spilled: (f64, f64),
 }
 
 /// Additions to one lane between spills; at this count rounding stays an order of magnitude below 1e-5.
 const ADDITIONS_PER_SPILL: usize = 64;
 
-impl Sums {
+impl<const SLOTS: usize> Sums<SLOTS> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-    fn zero() -> Sums {
+    fn zero() -> Sums<SLOTS> {
         let zero = _mm512_setzero_ps();
-        Sums { products: [zero; 4], squares: [zero; 4], spilled: (0.0, 0.0) }
+        Sums { products: [zero; SLOTS], squares: [zero; SLOTS], spilled: (0.0, 0.0) }
     }
 
     /// Adds sixteen coordinates of the query and of the row, through accumulator `slot`.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
     fn add<const MEASURE: u8>(&mut self, slot: usize, query: __m512, row: __m512) {
-        let slot = slot % 4;
+        let slot = slot % SLOTS;
         if MEASURE == measure::SQUARED_L2 {
             let difference = _mm512_sub_ps(query, row);
             self.products[slot] = _mm512_fmadd_ps(difference, difference, self.products[slot]);
@@ -50,15 +51,11 @@ impl Sums {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
     fn spill<const MEASURE: u8>(&mut self) {
-        let [a, b, c, d] = self.products;
-        let products = _mm512_add_ps(_mm512_add_ps(a, b), _mm512_add_ps(c, d));
-        self.spilled.0 += f64::from(_mm512_reduce_add_ps(products));
-        self.products = [_mm512_setzero_ps(); 4];
+        self.spilled.0 += total(self.products);
+        self.products = [_mm512_setzero_ps(); SLOTS];
         if MEASURE == measure::DOT_AND_NORM {
-            let [a, b, c, d] = self.squares;
-            let squares = _mm512_add_ps(_mm512_add_ps(a, b), _mm512_add_ps(c, d));
-            self.spilled.1 += f64::from(_mm512_reduce_add_ps(squares));
-            self.squares = [_mm512_setzero_ps(); 4];
+            self.spilled.1 += total(self.squares);
+            self.squares = [_mm512_setzero_ps(); SLOTS];
         }
     }
 
@@ -68,6 +65,20 @@ impl Sums {
         self.spill::<MEASURE>();
         self.spilled
     }
+}
+
+/// The sum of all lanes, pairwise. `SLOTS` is a power of two.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn total<const SLOTS: usize>(mut sums: [__m512; SLOTS]) -> f64 {
+    let mut count = SLOTS;
+    while count > 1 {
+        count /= 2;
+        for i in 0..count {
+            sums[i] = _mm512_add_ps(sums[i], sums[i + count]);
+        }
+    }
+    f64::from(_mm512_reduce_add_ps(sums[0]))
 }
 
 #[inline]

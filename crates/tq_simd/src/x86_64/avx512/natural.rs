@@ -16,7 +16,7 @@ pub(crate) fn row<const BITS: u32, const MEASURE: u8, const RESIDUAL: bool>(
     let whole = layout.query.len() / 16;
     let groups = whole / 4;
     let (queries, _) = layout.natural.as_chunks::<4>();
-    let mut sums = Sums::zero();
+    let mut sums = Sums::<4>::zero();
     for (i, (codes, query)) in codes.chunks_exact(8 * BITS as usize).zip(&queries[..groups]).enumerate() {
         if i > 0 && i % ADDITIONS_PER_SPILL == 0 {
             sums.spill::<MEASURE>();

@@ -24,7 +24,7 @@ pub(crate) fn row<const MEASURE: u8, const RESIDUAL: bool>(
     let (queries, _) = layout.natural.as_chunks::<4>();
     let (residuals, residual_tail) = residual.as_chunks::<128>();
 
-    let mut sums = Sums::zero();
+    let mut sums = Sums::<4>::zero();
     for (i, (codes, query)) in blocks.iter().zip(queries).enumerate() {
         if i > 0 && i % ADDITIONS_PER_SPILL == 0 {
             sums.spill::<MEASURE>();
