@@ -199,7 +199,10 @@ impl CallSite {
                 if record.dimension() as usize != self.query.len() {
                     return Err(dimensions_differ(side, self.query.len(), record.dimension() as usize));
                 }
-                Ok(self.prepared_for(record)?.distance(metric, record))
+                let prepared = self.prepared_for(record)?;
+                // While the kernel runs on this row, the next one comes into the cache.
+                tq_simd::prefetch_below(record.as_bytes());
+                Ok(prepared.distance(metric, record))
             }),
             Kind::Floats => {
                 // SAFETY: the SQL declaration says `real[]`, and the function is strict.

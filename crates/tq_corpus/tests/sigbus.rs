@@ -220,9 +220,12 @@ fn block_all_but_sigbus() {
 const SCENARIO: &str = "TQ_CORPUS_SIGBUS_SCENARIO";
 
 fn run(scenario: &str) -> ExitStatus {
+    // The child doesn't live to clean up after itself.
+    let folder = TempDir::new().unwrap();
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "scenario", "--nocapture"])
         .env(SCENARIO, scenario)
+        .env("TMPDIR", folder.path())
         .output()
         .unwrap();
     eprintln!("{}", String::from_utf8_lossy(&output.stderr));
