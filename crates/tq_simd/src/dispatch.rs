@@ -4,8 +4,10 @@
 //! kernels of its level as function pointers, so that a row costs an indirect call and no look at the processor.
 #![allow(unsafe_code)]
 
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+use crate::aarch64::neon;
 use crate::layout::{self, Layout, Order};
-use crate::level::{self, Level};
+use crate::level::Level;
 use crate::measure::{DOT, DOT_AND_NORM, L1, SQUARED_L2};
 use crate::scalar;
 use crate::width::Width;
@@ -25,7 +27,7 @@ pub(crate) struct RowKernels {
 }
 
 /// The `row` kernel of a module for each measure of a row, between its other constant parameters.
-#[cfg(target_arch = "x86_64")]
+#[allow(unused_macros)]
 macro_rules! each_measure {
     ($($module:ident)::+, [$($before:expr),*] [$($after:expr),*]) => {
         [
@@ -40,15 +42,19 @@ impl RowKernels {
     /// The kernels of an available level; `None` for the scalar definition, which has none of its own.
     pub(crate) fn of(level: Level, width: Width) -> Option<RowKernels> {
         match level {
-            Level::Scalar | Level::Neon => None,
+            Level::Scalar => None,
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Level::Neon => Some(RowKernels::neon(width)),
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => Some(RowKernels::avx2(width)),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => {
-                Some(RowKernels::avx512(width, level::has_byte_permutes(), level::has_bit_counts()))
-            }
-            #[cfg(not(target_arch = "x86_64"))]
-            Level::Avx2 | Level::Avx512 => None,
+            Level::Avx512 => Some(RowKernels::avx512(
+                width,
+                crate::level::has_byte_permutes(),
+                crate::level::has_bit_counts(),
+            )),
+            #[allow(unreachable_patterns)]
+            Level::Neon | Level::Avx2 | Level::Avx512 => None,
         }
     }
 
@@ -105,6 +111,28 @@ impl RowKernels {
                 order: Order { strided_lanes: None, byte_planes: false },
                 plain: each_measure!(avx512::natural, [8][false]),
                 with_residual: each_measure!(avx512::natural, [8][true]),
+            },
+        }
+    }
+
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    fn neon(width: Width) -> RowKernels {
+        let strided = Order { strided_lanes: Some(neon::strided::LANES), byte_planes: false };
+        match width {
+            Width::Two => RowKernels {
+                order: strided,
+                plain: each_measure!(neon::strided, [2] []),
+                with_residual: each_measure!(neon::natural, [2][true]),
+            },
+            Width::Four => RowKernels {
+                order: strided,
+                plain: each_measure!(neon::strided, [4] []),
+                with_residual: each_measure!(neon::natural, [4][true]),
+            },
+            Width::Eight => RowKernels {
+                order: Order { strided_lanes: None, byte_planes: false },
+                plain: each_measure!(neon::natural, [8][false]),
+                with_residual: each_measure!(neon::natural, [8][true]),
             },
         }
     }
@@ -176,6 +204,22 @@ pub(crate) fn dequantize(
             // SAFETY: the kernels are safe functions but for their target features, and the level is available.
             unsafe { kernel(table, codes, residual.unwrap_or(&[]), out) }
         }
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        (Level::Neon, _) => {
+            type Kernel = unsafe fn(&[layout::Line], &[u8], &[u8], &mut [f32]);
+            let kernel: Kernel = match (width, residual.is_some()) {
+                (Width::Two, false) => neon::natural::dequantize::<2, false>,
+                (Width::Two, true) => neon::natural::dequantize::<2, true>,
+                (Width::Four, false) => neon::natural::dequantize::<4, false>,
+                (Width::Four, true) => neon::natural::dequantize::<4, true>,
+                (Width::Eight, false) => neon::natural::dequantize::<8, false>,
+                (Width::Eight, true) => neon::natural::dequantize::<8, true>,
+            };
+            let mut lines = [layout::Line([0.0; 16]); 16];
+            let table = layout::fill_table(&mut lines, codebook);
+            // SAFETY: the kernels are safe functions but for their target features, and the level is available.
+            unsafe { kernel(table, codes, residual.unwrap_or(&[]), out) }
+        }
         _ => scalar::rows::dequantize(width, codes, residual, codebook, out),
     }
 }
@@ -190,6 +234,9 @@ macro_rules! dense {
             // SAFETY: the function is safe but for its target features, and the level is available.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { avx2::dense::$function$(::<$measure>)?($($argument),*) },
+            // SAFETY: the function is safe but for its target features, and the level is available.
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Level::Neon => unsafe { neon::dense::$function$(::<$measure>)?($($argument),*) },
             _ => $scalar,
         }
     };

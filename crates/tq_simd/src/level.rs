@@ -11,11 +11,12 @@ pub enum Level {
     Avx2,
     /// x86-64 with AVX-512 F, BW, DQ and VL, and all that [`Level::Avx2`] asks. VBMI and VPOPCNTDQ are used where present.
     Avx512,
-    /// AArch64 Advanced SIMD.
+    /// AArch64 Advanced SIMD, little-endian.
     Neon,
 }
 
 /// What the processor offers, asked once.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 #[derive(Clone, Copy)]
 struct Features {
     avx2: bool,
@@ -48,11 +49,13 @@ fn features() -> Features {
 }
 
 /// Whether AVX-512 VBMI (byte permutes through two registers) accompanies [`Level::Avx512`].
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn has_byte_permutes() -> bool {
     features().byte_permutes
 }
 
 /// Whether AVX-512 VPOPCNTDQ (counts of bits in each lane) accompanies [`Level::Avx512`].
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn has_bit_counts() -> bool {
     features().bit_counts
 }
@@ -66,6 +69,7 @@ impl Level {
         match features() {
             Features { avx512: true, .. } => Level::Avx512,
             Features { avx2: true, .. } => Level::Avx2,
+            _ if Level::Neon.is_available() => Level::Neon,
             _ => Level::Scalar,
         }
     }
@@ -76,7 +80,8 @@ impl Level {
             Level::Scalar => true,
             Level::Avx2 => features().avx2,
             Level::Avx512 => features().avx512,
-            Level::Neon => false,
+            // A part of the architecture as Rust's targets have it.
+            Level::Neon => cfg!(all(target_arch = "aarch64", target_endian = "little")),
         }
     }
 

@@ -15,8 +15,13 @@
 //! and everything it exports is safe: lengths are asserted once per call, and a level that the processor lacks means scalar code.
 
 // Layouts and measures have no users where there are no kernels.
-#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_imports, unused_variables))]
+#![cfg_attr(
+    not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))),
+    allow(dead_code, unused_imports, unused_variables)
+)]
 
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod aarch64;
 mod dense;
 mod dispatch;
 mod layout;

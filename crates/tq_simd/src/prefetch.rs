@@ -18,7 +18,11 @@ pub fn prefetch_below(row: &[u8]) {
         for offset in (LINE..=row.len() + 2 * LINE).step_by(LINE) {
             // SAFETY: a prefetch of any address, mapped or not, has no effect but on the cache; the pointer is made by
             // wrapping arithmetic and never dereferenced.
-            unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(start.wrapping_sub(offset).cast()) }
+            unsafe {
+                std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+                    start.wrapping_sub(offset).cast(),
+                )
+            }
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
