@@ -7,8 +7,10 @@
 mod error;
 mod guard;
 mod map;
+mod matrix;
 mod tqcv;
 
 pub use error::FileError;
 pub use map::{MapGuard, MappedFile};
+pub use matrix::{MatrixEntry, MatrixError, MatrixFile, MatrixKey, list_matrices, remove_matrix, store_matrix};
 pub use tqcv::{Corpus, CorpusFileError};

@@ -115,6 +115,16 @@ impl MappedFile {
         Ok(result)
     }
 
+    /// The bytes, for those in this crate who hold a [`HandlerGuard`] of their own.
+    pub(crate) fn bytes_under_guard(&self) -> &[u8] {
+        self.bytes()
+    }
+
+    /// [`MapGuard::check`] for them.
+    pub(crate) fn confirm(&self) -> Result<(), FileError> {
+        self.check()
+    }
+
     fn bytes(&self) -> &[u8] {
         self.mapping.as_ref().map_or(&[], |mapping| &mapping.map)
     }
