@@ -1,23 +1,24 @@
 //! Nanoseconds a row for each level and width at 1536 dimensions, from an array that fits the second-level cache and from one that doesn't
-//! fit any, next to a plain read of the same array in the same run.
+//! fit any, next to a plain read of the same array in the same run. Quick; `benches/kernels.rs` has statistics and bytes per second.
 //!
 //! `cargo run --release -p tq_simd --example kernels [dimension]`
+
+#[path = "../benches/support/mod.rs"]
+mod support;
 
 use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::Instant;
+use support::{CACHE_BYTES, fill, read, uniform};
 use tq_simd::{Level, ScanQuery, Width, dequantize, dot_f32, rotate, rotate_transposed};
 
-const CACHE_BYTES: usize = 512 << 10;
 const MEMORY_BYTES: usize = 200 << 20;
 
 fn main() {
     let dimension = std::env::args().nth(1).and_then(|d| d.parse().ok()).unwrap_or(1536);
     let mut seed = 1u64;
     let mut memory = vec![0u8; MEMORY_BYTES];
-    for bytes in memory.chunks_exact_mut(8) {
-        bytes.copy_from_slice(&next(&mut seed).to_le_bytes());
-    }
+    fill(&mut memory, &mut seed);
     let query: Vec<f32> = (0..dimension).map(|_| uniform(&mut seed)).collect();
 
     println!(
@@ -124,27 +125,4 @@ fn best(repeats: usize, mut run: impl FnMut()) -> f64 {
         best = best.min(start.elapsed().as_nanos() as f64);
     }
     best
-}
-
-/// Every byte of the row, in as many independent sums as a register is wide.
-fn read(row: &[u8]) -> f64 {
-    let mut sums = [0u64; 16];
-    let (blocks, _) = row.as_chunks::<128>();
-    for block in blocks {
-        for (sum, bytes) in sums.iter_mut().zip(block.as_chunks::<8>().0) {
-            *sum ^= u64::from_le_bytes(*bytes);
-        }
-    }
-    sums.iter().fold(0, |a, b| a ^ b) as f64
-}
-
-fn next(seed: &mut u64) -> u64 {
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    *seed
-}
-
-fn uniform(seed: &mut u64) -> f32 {
-    (next(seed) >> 40) as f32 / (1u32 << 23) as f32 - 1.0
 }

@@ -276,26 +276,30 @@ pub(crate) fn l1_f32(level: Level, a: &[f32], b: &[f32]) -> f64 {
 mod tests {
     use super::*;
 
-    /// Eight-bit rows by gathers, as on processors with AVX-512 but no byte permutes.
+    /// Rows as on processors with AVX-512 but neither byte permutes nor bit counts.
     #[test]
-    fn avx512_without_byte_permutes() {
+    fn avx512_without_its_later_parts() {
         if !Level::Avx512.is_available() {
             eprintln!("SKIPPED: not available here: level avx512");
             return;
         }
-        let kernels = RowKernels::avx512(Width::Eight, false, false);
-        let codebook: Vec<f32> = (0..256).map(|k| (k as f32 - 127.3) / 64.0).collect();
-        for d in (1..=200).chain([1536, 9001]) {
-            let query: Vec<f32> = (0..d).map(|i| (i as f32 * 0.7).sin()).collect();
-            let codes: Vec<u8> = (0..d).map(|i| (i * i + 7 * i) as u8).collect();
-            let residual: Vec<u8> = (0..2 * d).map(|i| if i % 2 == 0 { i as u8 } else { 0x2c }).collect();
-            let layout = Layout::new(kernels.order, Width::Eight, &query, &codebook);
-            for residual in [None, Some(&residual[..])] {
-                let (dot, norm) = kernels.dot_and_norm(&layout, &codes, residual);
-                let expected = scalar::rows::dot_and_norm(Width::Eight, &query, &codebook, &codes, residual);
-                assert!((norm - expected.1).abs() <= 1e-5 * expected.1, "d={d}");
-                let scale = (scalar::dense::dot(&query, &query) * expected.1).sqrt();
-                assert!((dot - expected.0).abs() <= 1e-5 * scale, "d={d}");
+        for width in [Width::Two, Width::Eight] {
+            let kernels = RowKernels::avx512(width, false, false);
+            let levels = width.levels() as f32;
+            let codebook: Vec<f32> =
+                (0..width.levels()).map(|k| (k as f32 - 0.49 * levels) / levels).collect();
+            for d in (1..=300).chain([1536, 9001]) {
+                let query: Vec<f32> = (0..d).map(|i| (i as f32 * 0.7).sin()).collect();
+                let codes: Vec<u8> = (0..width.packed_len(d)).map(|i| (i * i + 7 * i) as u8).collect();
+                let residual: Vec<u8> = (0..2 * d).map(|i| if i % 2 == 0 { i as u8 } else { 0x2c }).collect();
+                let layout = Layout::new(kernels.order, width, &query, &codebook);
+                for residual in [None, Some(&residual[..])] {
+                    let (dot, norm) = kernels.dot_and_norm(&layout, &codes, residual);
+                    let expected = scalar::rows::dot_and_norm(width, &query, &codebook, &codes, residual);
+                    assert!((norm - expected.1).abs() <= 1e-5 * expected.1, "{width:?} d={d}");
+                    let scale = (scalar::dense::dot(&query, &query) * expected.1).sqrt();
+                    assert!((dot - expected.0).abs() <= 1e-5 * scale, "{width:?} d={d}");
+                }
             }
         }
     }

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::{load_codes, load_codes_tail, strided};
-use crate::layout::Layout;
+use crate::layout::{Layout, Line};
 use crate::measure::DOT;
 use std::arch::x86_64::*;
 
@@ -20,59 +20,64 @@ pub(crate) fn dot_and_norm(layout: &Layout, codes: &[u8], residual: &[u8]) -> (f
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,fma,f16c")]
 fn norm(layout: &Layout, codes: &[u8]) -> f64 {
     let (blocks, tail) = codes.as_chunks::<64>();
-    let mut bits = Bits::zero();
+    let mut counts = Counts::zero();
     for block in blocks {
-        bits.add(load_codes(block));
+        counts.add(load_codes(block));
     }
+    let mut codes_a_lane = _mm512_set1_epi64(32 * blocks.len() as i64);
     if !tail.is_empty() {
-        bits.add(load_codes_tail(tail));
+        let bits = 2 * layout.query.len() as i64 - 512 * blocks.len() as i64;
+        let (first, full) = (_mm512_set_epi64(448, 384, 320, 256, 192, 128, 64, 0), _mm512_set1_epi64(64));
+        let bits = _mm512_sub_epi64(_mm512_set1_epi64(bits), first);
+        let bits = _mm512_max_epi64(_mm512_min_epi64(bits, full), _mm512_setzero_si512());
+        // A shift by 64 leaves nothing; the bits that the last byte holds beyond the row are cut off.
+        let beyond = _mm512_sllv_epi64(_mm512_set1_epi64(-1), bits);
+        counts.add(_mm512_andnot_si512(beyond, load_codes_tail(tail)));
+        codes_a_lane = _mm512_add_epi64(codes_a_lane, _mm512_srli_epi64::<1>(bits));
     }
-    let dimension = layout.query.len();
-    let [all, lower, both] = bits.totals();
-    let unused = match (codes.last(), dimension % 4) {
-        (Some(last), used @ 1..) => last >> (2 * used),
-        _ => 0,
-    };
-    let all = all - i64::from(unused.count_ones());
-    let lower = lower - i64::from((unused & LOWER).count_ones());
-    let both = both - i64::from((unused & unused >> 1 & LOWER).count_ones());
-
-    let upper = all - lower;
-    let counts = [dimension as i64 - lower - upper + both, lower - both, upper - both, both];
-    counts.iter().zip(&layout.codebook).map(|(n, x)| *n as f64 * f64::from(*x) * f64::from(*x)).sum()
+    counts.weigh(codes_a_lane, &layout.table[0])
 }
 
-/// The lower bit of each code in a byte.
-const LOWER: u8 = 0x55;
-
-/// Counts, in each qword, of all bits that are set, of lower bits of a code, and of codes with both bits set.
-struct Bits {
-    all: __m512i,
+/// Counts, in each qword, of upper bits of a code that are set, of lower bits, and of codes with both bits set.
+struct Counts {
+    upper: __m512i,
     lower: __m512i,
     both: __m512i,
 }
 
-impl Bits {
+impl Counts {
     #[inline]
     #[target_feature(enable = "avx512f")]
-    fn zero() -> Bits {
+    fn zero() -> Counts {
         let zero = _mm512_setzero_si512();
-        Bits { all: zero, lower: zero, both: zero }
+        Counts { upper: zero, lower: zero, both: zero }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512vpopcntdq")]
     fn add(&mut self, codes: __m512i) {
-        let lower = _mm512_and_si512(codes, _mm512_set1_epi8(LOWER as i8));
+        let mask = _mm512_set1_epi8(0x55);
+        let (lower, upper) = (_mm512_and_si512(mask, codes), _mm512_andnot_si512(mask, codes));
         let both = _mm512_and_si512(lower, _mm512_srli_epi64::<1>(codes));
-        self.all = _mm512_add_epi64(self.all, _mm512_popcnt_epi64(codes));
+        self.upper = _mm512_add_epi64(self.upper, _mm512_popcnt_epi64(upper));
         self.lower = _mm512_add_epi64(self.lower, _mm512_popcnt_epi64(lower));
         self.both = _mm512_add_epi64(self.both, _mm512_popcnt_epi64(both));
     }
 
+    /// How often each value occurs, times its square; all terms are positive, so that nothing cancels.
     #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn totals(&self) -> [i64; 3] {
-        [self.all, self.lower, self.both].map(|count| _mm512_reduce_add_epi64(count))
+    #[target_feature(enable = "avx512f,avx512dq")]
+    fn weigh(&self, codes_a_lane: __m512i, table: &Line) -> f64 {
+        let square = |entry: usize| {
+            let entry = f64::from(table.0[entry]);
+            _mm512_set1_pd(entry * entry)
+        };
+        let either = _mm512_sub_epi64(_mm512_add_epi64(self.lower, self.upper), self.both);
+        let sum = _mm512_mul_pd(_mm512_cvtepi64_pd(_mm512_sub_epi64(codes_a_lane, either)), square(0));
+        let sum =
+            _mm512_fmadd_pd(_mm512_cvtepi64_pd(_mm512_sub_epi64(self.lower, self.both)), square(1), sum);
+        let sum =
+            _mm512_fmadd_pd(_mm512_cvtepi64_pd(_mm512_sub_epi64(self.upper, self.both)), square(2), sum);
+        _mm512_reduce_add_pd(_mm512_fmadd_pd(_mm512_cvtepi64_pd(self.both), square(3), sum))
     }
 }

@@ -1,0 +1,78 @@
+//! Bytes of codes a second for each level, width and measure at 1536 dimensions, from an array that fits the second-level cache and
+//! from one that fits no cache, beside a plain read of the same array in the same run.
+//!
+//! `cargo bench -p tq_simd [-- FILTER]`, where benchmarks are named `memory/2 bit/avx512/dot+norm` or `cache/read`. The
+//! scalar definition is measured from cache alone: it is the same from memory.
+
+mod support;
+
+use criterion::{Criterion, Throughput};
+use std::hint::black_box;
+use std::time::Duration;
+use support::{CACHE_BYTES, fill, read, uniform};
+use tq_simd::{Level, ScanQuery, Width};
+
+const DIMENSION: usize = 1536;
+/// More than any cache; a multiple of the longest row.
+const MEMORY_BYTES: usize = 160_000 * DIMENSION;
+
+/// A kernel as a number from a row of codes.
+type Measure = fn(&ScanQuery, &[u8]) -> f64;
+
+const MEASURES: [(&str, Measure); 3] = [
+    ("dot", |scan, row| scan.dot(row, None)),
+    ("dot+norm", |scan, row| {
+        let (dot, norm) = scan.dot_and_norm(row, None);
+        dot + norm
+    }),
+    ("l2", |scan, row| scan.squared_l2(row, None)),
+];
+
+fn kernels(criterion: &mut Criterion) {
+    let mut seed = 1;
+    let mut memory = vec![0; MEMORY_BYTES];
+    fill(&mut memory, &mut seed);
+    let query: Vec<f32> = (0..DIMENSION).map(|_| uniform(&mut seed)).collect();
+    let cache = &memory[..CACHE_BYTES / DIMENSION * DIMENSION];
+
+    for (place, array) in [("cache", cache), ("memory", &memory[..])] {
+        let mut group = criterion.benchmark_group(place);
+        group.throughput(Throughput::Bytes(array.len() as u64));
+        group.bench_function("read", |bencher| bencher.iter(|| over_rows(array, DIMENSION, read)));
+        for width in Width::ALL {
+            let levels = width.levels() as f32;
+            let codebook: Vec<f32> =
+                (0..width.levels()).map(|k| (k as f32 - levels / 2.0 + 0.5) / levels).collect();
+            for level in Level::available().into_iter().rev() {
+                if level == Level::Scalar && place == "memory" {
+                    continue;
+                }
+                let scan = ScanQuery::new(level, width, &query, &codebook);
+                for (name, measure) in MEASURES {
+                    let name = format!("{} bit/{}/{name}", width.bits(), level.name());
+                    group.bench_function(name, |bencher| {
+                        bencher
+                            .iter(|| over_rows(array, width.packed_len(DIMENSION), |row| measure(&scan, row)))
+                    });
+                }
+            }
+        }
+        group.finish();
+    }
+}
+
+/// The sum of `f` over all rows of `bytes` bytes, which the compiler can't drop.
+fn over_rows(array: &[u8], bytes: usize, f: impl Fn(&[u8]) -> f64) -> f64 {
+    black_box(array).chunks_exact(bytes).map(f).sum()
+}
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(600))
+        .without_plots()
+        .configure_from_args();
+    kernels(&mut criterion);
+    criterion.final_summary();
+}
