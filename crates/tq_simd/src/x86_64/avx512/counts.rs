@@ -19,16 +19,16 @@ pub(crate) fn dot_and_norm(layout: &Layout, codes: &[u8], residual: &[u8]) -> (f
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,fma,f16c")]
 fn norm(layout: &Layout, codes: &[u8]) -> f64 {
-    let (blocks, tail) = codes.as_chunks::<64>();
+    let (whole, rest) = (layout.query.len() / 256, layout.query.len() % 256);
+    let (blocks, tail) = codes.split_at(64 * whole);
     let mut counts = Counts::zero();
-    for block in blocks {
+    for block in blocks.as_chunks::<64>().0 {
         counts.add(load_codes(block));
     }
-    let mut codes_a_lane = _mm512_set1_epi64(32 * blocks.len() as i64);
-    if !tail.is_empty() {
-        let bits = 2 * layout.query.len() as i64 - 512 * blocks.len() as i64;
+    let mut codes_a_lane = _mm512_set1_epi64(32 * whole as i64);
+    if rest > 0 {
         let (first, full) = (_mm512_set_epi64(448, 384, 320, 256, 192, 128, 64, 0), _mm512_set1_epi64(64));
-        let bits = _mm512_sub_epi64(_mm512_set1_epi64(bits), first);
+        let bits = _mm512_sub_epi64(_mm512_set1_epi64(2 * rest as i64), first);
         let bits = _mm512_max_epi64(_mm512_min_epi64(bits, full), _mm512_setzero_si512());
         // A shift by 64 leaves nothing; the bits that the last byte holds beyond the row are cut off.
         let beyond = _mm512_sllv_epi64(_mm512_set1_epi64(-1), bits);
