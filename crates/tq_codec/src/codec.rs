@@ -52,18 +52,18 @@ impl Codec {
         Ok(Self { config, hash, codebook, rotation, builder, builtin, level: Level::detect() })
     }
 
-    /// The built-in codec: [`BUILTIN_SEED`], Haar rotation, Lloyd-Max codebook.
+    /// The built-in codec on that kind of rotation: [`BUILTIN_SEED`], Lloyd-Max codebook.
     ///
     /// # Errors
-    /// [`CodecError::DimensionOutOfRange`], and [`CodecError::RotationMismatch`] unless `rotation` is the
-    /// Haar rotation of [`BUILTIN_SEED`] in that dimension.
+    /// [`CodecError::DimensionOutOfRange`], and [`CodecError::RotationMismatch`] unless `rotation` is that
+    /// of [`BUILTIN_SEED`] in that dimension.
     pub fn builtin(
         dimension: u32,
         bit_width: BitWidth,
         residual: bool,
         rotation: Arc<Rotation>,
     ) -> Result<Self, CodecError> {
-        let config = CodecConfig::builtin(dimension, bit_width, residual)?;
+        let config = CodecConfig::new(bit_width, BUILTIN_SEED, dimension, residual, rotation.kind())?;
         Self::new(config, Codebook::lloyd_max(bit_width, dimension), rotation)
     }
 

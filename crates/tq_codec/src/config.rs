@@ -19,7 +19,7 @@ pub const BUILTIN_SEED: u64 = 1_414_611_798;
 pub enum RotationKind {
     /// TinyQuant's: a dense matrix, uniformly distributed over the orthogonal group.
     Haar,
-    /// Random signs and Walsh-Hadamard transforms; no other reader knows it.
+    /// Random signs and Walsh-Hadamard transforms, as `docs/hadamard.md` defines them; no other reader knows it.
     Hadamard,
 }
 

@@ -111,6 +111,14 @@ pub enum CodecError {
         /// Kind, seed and dimension of the rotation given.
         got: String,
     },
+    /// A matrix given for a rotation has the wrong number of values.
+    #[error("the rotation's matrix has {got} values, not {expected}")]
+    MatrixLength {
+        /// The dimension squared.
+        expected: usize,
+        /// The number of values given.
+        got: usize,
+    },
     /// The rotation's matrix does not fit into memory.
     #[error("cannot allocate {bytes} bytes for the rotation")]
     OutOfMemory {

@@ -21,6 +21,7 @@ mod config;
 mod distance;
 mod error;
 mod haar;
+mod hadamard;
 pub mod lloyd_max;
 mod query;
 mod rotation;
@@ -33,7 +34,7 @@ pub use config::{BUILTIN_SEED, CodecConfig, ConfigHash, RotationKind};
 pub use distance::{Metric, distance_f32};
 pub use error::CodecError;
 pub use query::PreparedQuery;
-pub use rotation::{Rotation, build_rotation};
+pub use rotation::{Rotation, SharedMatrix, build_rotation};
 pub use vector::{check_vector, normalize};
 
 use tq_format::BitWidth;

@@ -1,22 +1,55 @@
 //! The orthogonal map applied before quantisation, and its inverse.
 //!
 //! Quantising every coordinate with one codebook works because, after a random rotation, all coordinates of
-//! all unit vectors look alike. TinyQuant's rotation is a dense matrix drawn uniformly from the orthogonal
-//! group by a seed; this module holds it in f64, row-major, so that rotating rounds once for each coordinate
-//! and gives the reference's values. Making the matrix is `haar`'s business.
+//! all unit vectors look alike. There are two rotations. TinyQuant's is a dense matrix drawn uniformly from
+//! the orthogonal group by a seed; it is held in f64, row-major, so that rotating rounds once for each
+//! coordinate and gives the reference's values. Making the matrix is `haar`'s business. The Hadamard rotation
+//! needs nothing but a few bits of sign for each coordinate.
 
 use crate::config::check_dimension;
-use crate::{CodecError, RotationKind, haar};
+use crate::{CodecError, RotationKind, haar, hadamard};
 use std::collections::TryReserveError;
 use std::fmt;
+use std::sync::Arc;
 use tq_simd::Level;
 
-/// A rotation that is ready for use: kind, seed, dimension *d* and the *d* × *d* matrix.
+/// A matrix that someone else keeps: a mapped file, say.
+pub type SharedMatrix = Arc<dyn AsRef<[f64]> + Send + Sync>;
+
+/// A rotation that is ready for use: kind, seed, dimension *d* and what it takes to apply it.
 pub struct Rotation {
     seed: u64,
     dimension: u32,
-    matrix: Vec<f64>,
+    map: Map,
     level: Level,
+}
+
+enum Map {
+    Haar(Matrix),
+    /// Sign masks, one for each input of each transform.
+    Hadamard(Vec<u32>),
+}
+
+enum Matrix {
+    Owned(Vec<f64>),
+    Shared(SharedMatrix),
+}
+
+impl Matrix {
+    fn values(&self) -> &[f64] {
+        match self {
+            Self::Owned(values) => values,
+            Self::Shared(values) => (**values).as_ref(),
+        }
+    }
+
+    /// Bytes that go when this goes.
+    fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Owned(values) => values.capacity() * size_of::<f64>(),
+            Self::Shared(_) => 0,
+        }
+    }
 }
 
 impl Rotation {
@@ -38,12 +71,43 @@ impl Rotation {
 
     fn try_haar(seed: u64, dimension: u32) -> Result<Self, TryReserveError> {
         let matrix = haar::matrix(seed, dimension as usize)?;
-        Ok(Self { seed, dimension, matrix, level: Level::detect() })
+        Ok(Self::new(seed, dimension, Map::Haar(Matrix::Owned(matrix))))
+    }
+
+    /// The Haar rotation of `seed` in `dimension` dimensions, whose *d* × *d* matrix, row-major, was built
+    /// before and is kept elsewhere. Whether the content is that matrix is the caller's to know; only the
+    /// length is looked at.
+    ///
+    /// # Errors
+    /// [`CodecError::DimensionOutOfRange`], and [`CodecError::MatrixLength`] unless there are *d*² values.
+    pub fn haar_from(seed: u64, dimension: u32, matrix: SharedMatrix) -> Result<Self, CodecError> {
+        check_dimension(dimension)?;
+        let (expected, got) = ((dimension as usize).pow(2), (*matrix).as_ref().len());
+        if got != expected {
+            return Err(CodecError::MatrixLength { expected, got });
+        }
+        Ok(Self::new(seed, dimension, Map::Haar(Matrix::Shared(matrix))))
+    }
+
+    /// The Hadamard rotation of `seed` in `dimension` dimensions: three rounds of random signs and
+    /// Walsh-Hadamard transforms, as `docs/hadamard.md` defines them.
+    ///
+    /// Holds at most `24·d` bytes and takes `O(d·log d)` to apply, with equal bits on every machine.
+    /// [`build_rotation`] checks the range of the dimension.
+    pub fn hadamard(seed: u64, dimension: u32) -> Self {
+        Self::new(seed, dimension, Map::Hadamard(hadamard::signs(seed, dimension as usize)))
+    }
+
+    fn new(seed: u64, dimension: u32, map: Map) -> Self {
+        Self { seed, dimension, map, level: Level::detect() }
     }
 
     /// The kind of rotation.
     pub fn kind(&self) -> RotationKind {
-        RotationKind::Haar
+        match self.map {
+            Map::Haar(_) => RotationKind::Haar,
+            Map::Hadamard(_) => RotationKind::Hadamard,
+        }
     }
 
     /// The seed it was drawn by.
@@ -58,10 +122,13 @@ impl Rotation {
 
     /// The *d* × *d* matrix, row-major; `None` for a rotation that has none.
     pub fn matrix(&self) -> Option<&[f64]> {
-        Some(&self.matrix)
+        match &self.map {
+            Map::Haar(matrix) => Some(matrix.values()),
+            Map::Hadamard(_) => None,
+        }
     }
 
-    /// Rotates `x` into `y`: `y[i] = f32(Σ_j Q[i,j]·x[j])`, summed in f64.
+    /// Rotates `x` into `y`: with a matrix `y[i] = f32(Σ_j Q[i,j]·x[j])`, summed in f64.
     ///
     /// # Panics
     /// If either slice is not of length *d*.
@@ -72,16 +139,28 @@ impl Rotation {
     /// [`Rotation::apply`] with the kernels of `level`.
     pub(crate) fn apply_at(&self, level: Level, x: &[f32], y: &mut [f32]) {
         self.check_lengths(x, y);
-        tq_simd::rotate(level, &self.matrix, x, y);
+        match &self.map {
+            Map::Haar(matrix) => tq_simd::rotate(level, matrix.values(), x, y),
+            Map::Hadamard(signs) => {
+                y.copy_from_slice(x);
+                tq_simd::hadamard(level, signs, y);
+            }
+        }
     }
 
-    /// Rotates `y` back into `x`: `x[j] = f32(Σ_i Q[i,j]·y[i])`, summed in f64.
+    /// Rotates `y` back into `x`: with a matrix `x[j] = f32(Σ_i Q[i,j]·y[i])`, summed in f64.
     ///
     /// # Panics
     /// If either slice is not of length *d*.
     pub fn apply_inverse(&self, y: &[f32], x: &mut [f32]) {
         self.check_lengths(y, x);
-        tq_simd::rotate_transposed(self.level, &self.matrix, y, x);
+        match &self.map {
+            Map::Haar(matrix) => tq_simd::rotate_transposed(self.level, matrix.values(), y, x),
+            Map::Hadamard(signs) => {
+                x.copy_from_slice(y);
+                tq_simd::hadamard_inverse(self.level, signs, x);
+            }
+        }
     }
 
     fn check_lengths(&self, from: &[f32], to: &[f32]) {
@@ -89,9 +168,13 @@ impl Rotation {
         assert!(from.len() == dimension && to.len() == dimension, "vectors of another dimension");
     }
 
-    /// The memory it occupies, for a cache with a budget.
+    /// The memory it occupies, for a cache with a budget. A matrix that is shared isn't counted.
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.matrix.capacity() * size_of::<f64>()
+        let held = match &self.map {
+            Map::Haar(matrix) => matrix.memory_bytes(),
+            Map::Hadamard(signs) => signs.capacity() * size_of::<u32>(),
+        };
+        size_of::<Self>() + held
     }
 
     /// Kind, seed and dimension in words, for messages.
@@ -109,8 +192,7 @@ impl fmt::Debug for Rotation {
 /// Builds the rotation of that kind.
 ///
 /// # Errors
-/// [`CodecError::DimensionOutOfRange`]; [`CodecError::RotationUnavailable`] for a kind that this version can
-/// name but not build; [`CodecError::OutOfMemory`] when the matrix can't be allocated.
+/// [`CodecError::DimensionOutOfRange`]; [`CodecError::OutOfMemory`] when a matrix can't be allocated.
 pub fn build_rotation(kind: RotationKind, seed: u64, dimension: u32) -> Result<Rotation, CodecError> {
     check_dimension(dimension)?;
     match kind {
@@ -118,6 +200,6 @@ pub fn build_rotation(kind: RotationKind, seed: u64, dimension: u32) -> Result<R
             let size = dimension as usize;
             CodecError::OutOfMemory { bytes: size.saturating_mul(size).saturating_mul(size_of::<f64>()) }
         }),
-        RotationKind::Hadamard => Err(CodecError::RotationUnavailable { name: kind.name() }),
+        RotationKind::Hadamard => Ok(Rotation::hadamard(seed, dimension)),
     }
 }

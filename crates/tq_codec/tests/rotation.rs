@@ -4,6 +4,7 @@ mod common;
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use std::sync::Arc;
 use std::time::Instant;
 use tinyquant_core::codec::RotationMatrix;
 use tq_codec::{CodecError, Rotation, RotationKind, build_rotation};
@@ -112,9 +113,33 @@ fn large_matrices_are_orthogonal() {
 #[test]
 fn what_cannot_be_built_is_an_error() {
     let error = |kind, dimension| build_rotation(kind, 1, dimension).unwrap_err();
-    assert_eq!(error(RotationKind::Hadamard, 8), CodecError::RotationUnavailable { name: "hadamard" });
-    assert_eq!(error(RotationKind::Haar, 0), CodecError::DimensionOutOfRange { dimension: 0 });
-    assert_eq!(error(RotationKind::Haar, 16385), CodecError::DimensionOutOfRange { dimension: 16385 });
-    let rotation = build_rotation(RotationKind::Haar, 1, 8).unwrap();
-    assert_eq!((rotation.kind(), rotation.seed(), rotation.dimension()), (RotationKind::Haar, 1, 8));
+    for kind in [RotationKind::Haar, RotationKind::Hadamard] {
+        assert_eq!(error(kind, 0), CodecError::DimensionOutOfRange { dimension: 0 });
+        assert_eq!(error(kind, 16385), CodecError::DimensionOutOfRange { dimension: 16385 });
+        let rotation = build_rotation(kind, 1, 8).unwrap();
+        assert_eq!((rotation.kind(), rotation.seed(), rotation.dimension()), (kind, 1, 8));
+    }
+}
+
+#[test]
+fn a_shared_matrix_rotates_as_an_own_one() {
+    let own = Rotation::haar(3, 20);
+    let matrix: Arc<Vec<f64>> = Arc::new(own.matrix().unwrap().to_vec());
+    let shared = Rotation::haar_from(3, 20, matrix.clone()).unwrap();
+    assert_eq!((shared.kind(), shared.seed(), shared.dimension()), (RotationKind::Haar, 3, 20));
+    assert_eq!(shared.matrix(), own.matrix());
+    assert!(shared.memory_bytes() + 8 * 20 * 20 <= own.memory_bytes());
+    let vector = common::Random(8).unit_vector(20);
+    let (mut a, mut b) = (vec![0.0; 20], vec![0.0; 20]);
+    own.apply(&vector, &mut a);
+    shared.apply(&vector, &mut b);
+    assert_eq!(a, b);
+    own.apply_inverse(&vector, &mut a);
+    shared.apply_inverse(&vector, &mut b);
+    assert_eq!(a, b);
+
+    let error = |dimension| Rotation::haar_from(3, dimension, matrix.clone()).unwrap_err();
+    assert_eq!(error(19), CodecError::MatrixLength { expected: 361, got: 400 });
+    assert_eq!(error(0), CodecError::DimensionOutOfRange { dimension: 0 });
+    assert_eq!(error(16385), CodecError::DimensionOutOfRange { dimension: 16385 });
 }

@@ -119,3 +119,17 @@ pub fn relative_squared_error(original: &[f32], decoded: &[f32]) -> f64 {
     let error: f64 = original.iter().zip(decoded).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum();
     error / original.iter().map(|&a| f64::from(a).powi(2)).sum::<f64>()
 }
+
+/// A row of the table of test vectors in `docs/hadamard.md`.
+pub fn hadamard_row(seed: u64, dimension: u32) -> String {
+    use sha2::{Digest, Sha256};
+    let x: Vec<f32> = (0..dimension).map(|i| ((7 * i + 3) % 31) as f32 / 16.0 - 15.0 / 16.0).collect();
+    let mut y = vec![0.0; x.len()];
+    tq_codec::Rotation::hadamard(seed, dimension).apply(&x, &mut y);
+    let bits = |y: &f32| format!("{:08x}", y.to_bits());
+    let first: Vec<String> = y.iter().take(4).map(bits).collect();
+    let bytes: Vec<u8> = y.iter().flat_map(|y| y.to_le_bytes()).collect();
+    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let last = bits(&y[y.len() - 1]);
+    format!("| {seed} | {dimension} | {} | {last} | {digest} |", first.join(" "))
+}
