@@ -6,16 +6,23 @@
 
 use super::{load_codes, load_codes_tail, strided};
 use crate::layout::{Layout, Line};
-use crate::measure::DOT;
+use crate::measure::{DOT, DOT_AND_NORM};
 use std::arch::x86_64::*;
+
+/// Dimensions from which counting is faster than one more multiply-add a step; the counts cost as much to weigh for any row.
+const LONG: usize = 768;
 
 /// Sums the products and squares of one row without a residual; the layout has strided order for [`strided::LANES`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,fma,f16c")]
 pub(crate) fn dot_and_norm(layout: &Layout, codes: &[u8], residual: &[u8]) -> (f64, f64) {
+    if layout.query.len() < LONG {
+        return strided::row::<2, DOT_AND_NORM>(layout, codes, residual);
+    }
     let norm = norm(layout, codes);
     (strided::row::<2, DOT>(layout, codes, residual).0, norm)
 }
 
+/// `Σ x²`, of a row of any length.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,fma,f16c")]
 fn norm(layout: &Layout, codes: &[u8]) -> f64 {
@@ -79,5 +86,39 @@ impl Counts {
         let sum =
             _mm512_fmadd_pd(_mm512_cvtepi64_pd(_mm512_sub_epi64(self.upper, self.both)), square(2), sum);
         _mm512_reduce_add_pd(_mm512_fmadd_pd(_mm512_cvtepi64_pd(self.both), square(3), sum))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::Order;
+    use crate::level::has_bit_counts;
+    use crate::scalar;
+    use crate::width::Width;
+
+    /// Every tail, also of rows that are too short to be counted.
+    #[test]
+    fn norms_of_every_length() {
+        if !has_bit_counts() {
+            eprintln!("SKIPPED: not available here: avx512vpopcntdq");
+            return;
+        }
+        let order = Order { strided_lanes: None, byte_planes: false };
+        for codebook in [[-1.5, -0.45, 0.45, 1.5], [3e-6, 1e6, -2.0, 0.0]] {
+            for d in (1..=1100).chain([16384]) {
+                let codes: Vec<u8> =
+                    (0..Width::Two.packed_len(d)).map(|i| (i * i * 5 + 99 * i) as u8).collect();
+                for codes in [codes, vec![0; d.div_ceil(4)], vec![0xff; d.div_ceil(4)]] {
+                    let query = vec![0.0; d];
+                    let layout = Layout::new(order, Width::Two, &query, &codebook);
+                    // SAFETY: `norm` is a safe function but for its target features, and they are there.
+                    let norm = unsafe { norm(&layout, &codes) };
+                    let (_, expected) =
+                        scalar::rows::dot_and_norm(Width::Two, &query, &codebook, &codes, None);
+                    assert!((norm - expected).abs() <= 1e-12 * expected, "d={d}: {norm} not {expected}");
+                }
+            }
+        }
     }
 }

@@ -13,7 +13,7 @@ use std::arch::x86_64::*;
 
 /// The sums of a scan over one row, in `f32` lanes that are spilled to `f64` now and then.
 ///
-/// A fused multiply-add takes four cycles to be ready for the next, and two start in each: eight `SLOTS` keep up with products alone.
+/// A fused multiply-add takes four cycles to be ready for the next, and two start in each: eight chains keep up.
 struct Sums<const SLOTS: usize> {
     products: [__m512; SLOTS],
     squares: [__m512; SLOTS],
