@@ -65,7 +65,6 @@ mod tests {
         assert_fails("SELECT tq_compress('{}')", "22000", "empty");
         assert_fails("SELECT tq_compress('{1}', 3)", "22023", "2, 4 or 8");
         assert_fails("SELECT tq_compress('{1}', 4, false, 'sideways')", "22023", "sideways");
-        assert_fails("SELECT tq_compress('{1}', 4, false, 'hadamard')", "0A000", "hadamard");
         assert_fails(
             "SELECT tq_compress(array_agg(1::real)) FROM generate_series(1, 16385)",
             "54000",
@@ -85,7 +84,12 @@ mod tests {
         assert_fails("SELECT NULL::tqvec(8, residual)", "22023", "bit width");
         assert_fails("SELECT NULL::tqvec(8, 4, residual, residual)", "22023", "twice");
         assert_fails("SELECT NULL::tqvec(8, 4, sideways)", "22023", "sideways");
-        assert_fails("SELECT NULL::tqvec(8, 4, hadamard)", "0A000", "hadamard");
+        assert_fails("SELECT NULL::tqvec(8, 4, hadamard, haar)", "22023", "rotation is given twice");
+        assert_fails(
+            "SELECT tq_compress('{1,0}')::tqvec(2, 4, hadamard)",
+            "22000",
+            "expected the hadamard rotation",
+        );
         assert_fails("SELECT '[1,0]'::tqvec(3)", "22000", "expected 3 dimensions, not 2");
         assert_fails("SELECT tq_compress('{1,0}', 2)::tqvec(2, 4)", "22000", "expected 4 bits");
         assert_fails(

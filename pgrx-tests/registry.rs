@@ -61,7 +61,6 @@ mod tests {
         assert_fails("SELECT tq_create_codec('b', 8, 2, false, 1, '{1,2,3}')", "22023", "entries");
         assert_fails("SELECT tq_create_codec('b', 8, 2, false, 1, '{1,2,2,3}')", "22023", "entry 3");
         assert_fails("SELECT tq_create_codec('b', 8, 2, false, 1, '{1,2,3,NaN}')", "22023", "finite");
-        assert_fails("SELECT tq_create_codec('b', 8, rotation => 'hadamard')", "0A000", "hadamard");
         assert_fails("SELECT tq_create_codec('b', 8, rotation => 'no')", "22023", "no");
         assert_fails("SELECT tq_create_codec('', 8)", "22023", "empty");
         assert_fails("SELECT tq_create_codec(NULL, 8)", "22004", "name");

@@ -41,6 +41,9 @@ pub(crate) enum Error {
     #[error("expected a record {}, but it has {}", residual_words(*.expected), if *.expected { "none" } else { "one" })]
     TypmodResidual { expected: bool },
 
+    #[error("expected the {expected} rotation, not {got}")]
+    TypmodRotation { expected: &'static str, got: &'static str },
+
     #[error("the array must have one dimension, not {0}")]
     ArrayDimensions(i32),
     #[error("the array must not contain nulls")]
@@ -81,6 +84,12 @@ pub(crate) enum Error {
     CodecUpdate,
     #[error("codec name must not be empty")]
     CodecNameEmpty,
+    #[error(transparent)]
+    RotationFile(#[from] tq_corpus::MatrixError),
+    #[error("a rotation of {0} dimensions is too large to be kept")]
+    RotationTooLarge(u32),
+    #[error("a file below \"pg_tinyquant\" was changed while it was in use")]
+    RotationLost,
     #[error("table tq_codec of extension tinyquant was not found")]
     NoRegistry,
     #[error(
@@ -185,11 +194,14 @@ impl Error {
             Error::TypmodDimension { .. }
             | Error::TypmodBitWidth { .. }
             | Error::TypmodResidual { .. }
+            | Error::TypmodRotation { .. }
             | Error::DimensionsDiffer(..)
             | Error::ArrayEmpty => Code::ERRCODE_DATA_EXCEPTION,
             Error::CopyTypmod { source, .. } => source.code(),
             Error::ArrayDimensions(_) => Code::ERRCODE_ARRAY_ELEMENT_ERROR,
             Error::HashNotText => Code::ERRCODE_UNTRANSLATABLE_CHARACTER,
+            Error::RotationFile(_) | Error::RotationLost => Code::ERRCODE_IO_ERROR,
+            Error::RotationTooLarge(_) => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Error::NotAggregate => Code::ERRCODE_INTERNAL_ERROR,
             Error::ArrayDamaged => Code::ERRCODE_DATA_CORRUPTED,
             Error::Spi(_) => Code::ERRCODE_INTERNAL_ERROR,
@@ -242,9 +254,9 @@ impl Error {
                 "Write '[0.1, 0.2, …]' for floats to compress, or '\\x…' for the hexadecimal digits of a record."
             }
             Error::TypmodSyntax(_) => {
-                "Write tqvec, tqvec(dimension), tqvec(dimension, bits) or tqvec(dimension, bits, residual)."
+                "Write tqvec, tqvec(dimension), tqvec(dimension, bits), with \"residual\" or \"hadamard\" behind."
             }
-            Error::TypmodBitWidth { .. } | Error::TypmodResidual { .. } => {
+            Error::TypmodBitWidth { .. } | Error::TypmodResidual { .. } | Error::TypmodRotation { .. } => {
                 "A record is never recompressed silently; use tq_compress(tq_decompress(v), …) to recompress it."
             }
             Error::Rotation(_) => "Known rotations are 'haar' and 'hadamard'.",
@@ -257,6 +269,7 @@ impl Error {
             }
             Error::ReservedSeed(_) => "Choose another seed; the built-in codec needs no registration.",
             Error::CodecUpdate => "Drop the codec with tq_drop_codec and create another.",
+            Error::RotationLost => "Run the statement again: the file is built anew.",
             Error::NoRegistry => "Run CREATE EXTENSION tinyquant in this database.",
             Error::CopyColumns { .. } => "Name the column: COPY table (column) FROM …",
             Error::ImportColumns(_) => {
@@ -318,6 +331,25 @@ pub(crate) type SqlResult<T> = Result<T, ErrorReport>;
 pub(crate) fn raise(error: Error) -> ! {
     error.report().report(pgrx::PgLogLevel::ERROR);
     unreachable!("an ERROR report does not return")
+}
+
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        Error::RotationFile(error.into())
+    }
+}
+
+/// Writes to the server's log.
+pub(crate) fn log(message: String, detail: &str) {
+    let report =
+        ErrorReport::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, message, "tinyquant").set_detail(detail);
+    report.report(pgrx::PgLogLevel::LOG);
+}
+
+/// Sends a WARNING.
+pub(crate) fn warning(message: String, detail: &str) {
+    let report = ErrorReport::new(Code::ERRCODE_WARNING, message, "tinyquant").set_detail(detail);
+    report.report(pgrx::PgLogLevel::WARNING);
 }
 
 /// Sends a NOTICE.

@@ -95,9 +95,14 @@ unsafe fn load(
     let path = statement.path.as_path();
     let corpus = Corpus::open(path).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
     let header = corpus.header();
-    column.typmod.check_shape(header.dimension, header.bit_width, header.residual).map_err(|source| {
-        Error::CopyTypmod { path: path.into(), column: column.name.clone(), source: source.into() }
-    })?;
+    column
+        .typmod
+        .check_shape(header.dimension, header.bit_width, header.residual, header.config_hash.as_bytes())
+        .map_err(|source| Error::CopyTypmod {
+            path: path.into(),
+            column: column.name.clone(),
+            source: source.into(),
+        })?;
     let header = header.clone();
 
     let bytes = corpus.file().len();

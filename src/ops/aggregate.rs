@@ -83,7 +83,7 @@ impl Sums {
         let mut back = vec![0.0f32; dimension];
         for sum in &self.rotated {
             let scaled: Vec<f32> = sum.values.iter().map(|value| (value / divisor) as f32).collect();
-            registry::rotation(sum.kind, sum.seed, dimension as u32)?.apply_inverse(&scaled, &mut back);
+            registry::rotate_back(sum.kind, sum.seed, &scaled, &mut back)?;
             total.iter_mut().zip(&back).for_each(|(total, value)| *total += f64::from(*value));
         }
         let total: Vec<f32> = total.into_iter().map(|value| value as f32).collect();

@@ -31,7 +31,7 @@ fn tq_compress_builtin(
 fn tq_compress_codec(floats: FloatArray<'_>, codec: &str) -> SqlResult<RecordOut> {
     let codec = registry::by_name_or_hash(codec)?;
     let mut record = Vec::new();
-    codec.encode(&floats.floats()?, &mut record).map_err(Error::from)?;
+    registry::encode(&codec, &floats.floats()?, &mut record)?;
     Ok(RecordOut(record))
 }
 
@@ -39,7 +39,7 @@ fn tq_compress_codec(floats: FloatArray<'_>, codec: &str) -> SqlResult<RecordOut
 #[pg_extern(sql = false)]
 fn tq_decompress(record: Record<'_>) -> SqlResult<Vec<f32>> {
     let view = record.view().map_err(Error::from)?;
-    Ok(registry::for_record(&view)?.decode(&view).map_err(Error::from)?)
+    Ok(registry::decode(&view)?)
 }
 
 /// The vector scaled to unit length.

@@ -115,7 +115,7 @@ impl Operand<'_> {
                 let array = unsafe { FloatArray::from_datum(self.datum) };
                 Ok(array.floats()?.into_owned())
             }
-            Kind::Record => self.with_record(|record| Ok(registry::for_record(record)?.decode(record)?)),
+            Kind::Record => self.with_record(registry::decode),
         }
     }
 
@@ -202,7 +202,7 @@ impl CallSite {
                 let prepared = self.prepared_for(record)?;
                 // While the kernel runs on this row, the next one comes into the cache.
                 tq_simd::prefetch_below(record.as_bytes());
-                Ok(prepared.distance(metric, record))
+                registry::distance(prepared, metric, record)
             }),
             Kind::Floats => {
                 // SAFETY: the SQL declaration says `real[]`, and the function is strict.
@@ -227,7 +227,7 @@ impl CallSite {
                 if self.prepared.len() == PREPARED_LIMIT {
                     self.prepared.clear();
                 }
-                self.prepared.push(PreparedQuery::new(codec, &self.query, guc::simd_level())?);
+                self.prepared.push(registry::prepare_query(codec, &self.query, guc::simd_level())?);
                 self.prepared.len() - 1
             }
         };

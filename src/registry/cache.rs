@@ -1,8 +1,8 @@
 //! Prepared codecs of this backend.
 //!
 //! What is large about a codec is its rotation, eight bytes for each pair of dimensions; codecs that differ only in
-//! width or residual share one. `tinyquant.codec_cache` bounds the rotations together; the least recently used
-//! codecs go first, the one in use never.
+//! width or residual share one. `tinyquant.codec_cache` bounds the rotations in the backend's own memory (those that are
+//! mapped from a file take none, see [`rotations`]); the least recently used codecs go first, the one in use never.
 //!
 //! Rows of `tq_codec` are immutable, but a codec can be dropped and another created under the same hash. The table's
 //! trigger therefore sends a relation-cache invalidation, which reaches every backend at commit (and the own one at
@@ -16,9 +16,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use pgrx::prelude::*;
-use tq_codec::{Codec, Rotation, RotationKind, build_rotation};
+use tq_codec::{Codec, Rotation, RotationKind};
+use tq_corpus::MatrixFile;
 
-use super::table;
+use super::{rotations, table};
 use crate::error::Error;
 use crate::guc;
 
@@ -32,12 +33,30 @@ struct Cache {
     codecs: HashMap<[u8; 64], Entry>,
     /// Hashes of registered codecs by name.
     names: HashMap<String, [u8; 64]>,
-    rotations: HashMap<(RotationKind, u64, u32), Weak<Rotation>>,
+    rotations: HashMap<RotationKey, Kept>,
 }
+
+pub(super) type RotationKey = (RotationKind, u64, u32);
 
 struct Entry {
     codec: Arc<Codec>,
     last_use: u64,
+}
+
+/// A rotation that some codec uses, and the file behind it if it is mapped.
+struct Kept {
+    rotation: Weak<Rotation>,
+    file: Option<Arc<MatrixFile>>,
+}
+
+impl Kept {
+    fn intact(&self) -> bool {
+        self.file.as_ref().is_none_or(|file| file.intact())
+    }
+}
+
+fn key_of(codec: &Codec) -> RotationKey {
+    (codec.config().rotation(), codec.config().seed(), codec.config().dimension())
 }
 
 thread_local! {
@@ -74,10 +93,14 @@ pub(super) fn get_or_prepare(
         cache.drop_if_stale();
         cache.clock += 1;
         let clock = cache.clock;
-        cache.codecs.get_mut(hash).map(|entry| {
-            entry.last_use = clock;
-            entry.codec.clone()
-        })
+        let entry = cache.codecs.get_mut(hash)?;
+        if !cache.rotations.get(&key_of(&entry.codec)).is_none_or(Kept::intact) {
+            let lost = key_of(&entry.codec);
+            cache.forget_rotation(lost);
+            return None;
+        }
+        entry.last_use = clock;
+        Some(entry.codec.clone())
     });
     if let Some(codec) = found {
         return Ok(codec);
@@ -105,15 +128,33 @@ pub(super) fn remember_name(name: &str, hash: [u8; 64]) {
 }
 
 /// The rotation of this kind, seed and dimension, shared with the codecs that have it already.
-pub(crate) fn rotation(kind: RotationKind, seed: u64, dimension: u32) -> Result<Arc<Rotation>, Error> {
+pub(super) fn rotation(kind: RotationKind, seed: u64, dimension: u32) -> Result<Arc<Rotation>, Error> {
     let key = (kind, seed, dimension);
-    let shared = CACHE.with_borrow(|cache| cache.rotations.get(&key).and_then(Weak::upgrade));
-    if let Some(rotation) = shared {
+    let kept = CACHE.with_borrow(|cache| {
+        cache.rotations.get(&key).filter(|kept| kept.intact()).and_then(|kept| kept.rotation.upgrade())
+    });
+    if let Some(rotation) = kept {
         return Ok(rotation);
     }
-    let rotation = Arc::new(build_rotation(kind, seed, dimension)?);
-    CACHE.with_borrow_mut(|cache| cache.rotations.insert(key, Arc::downgrade(&rotation)));
+    let (rotation, file) = rotations::obtain(kind, seed, dimension)?;
+    CACHE.with_borrow_mut(|cache| {
+        cache.forget_rotation(key);
+        cache.rotations.insert(key, Kept { rotation: Arc::downgrade(&rotation), file });
+    });
     Ok(rotation)
+}
+
+/// Confirms, after a codec was used, that what it read of its mapped rotation was right.
+pub(super) fn confirm(codec: &Codec) -> Result<(), Error> {
+    confirm_rotation(key_of(codec))
+}
+
+/// [`confirm`] for a rotation by itself.
+pub(super) fn confirm_rotation(key: RotationKey) -> Result<(), Error> {
+    CACHE.with_borrow(|cache| match cache.rotations.get(&key) {
+        Some(kept) if !kept.intact() => Err(Error::RotationLost),
+        _ => Ok(()),
+    })
 }
 
 impl Cache {
@@ -137,10 +178,20 @@ impl Cache {
             };
             self.codecs.remove(&hash);
         }
-        self.rotations.retain(|_, rotation| rotation.strong_count() > 0);
+        self.rotations.retain(|_, kept| kept.rotation.strong_count() > 0);
+    }
+
+    /// Drops a rotation and the codecs that use it.
+    fn forget_rotation(&mut self, key: RotationKey) {
+        self.rotations.remove(&key);
+        self.codecs.retain(|_, entry| key_of(&entry.codec) != key);
     }
 
     fn rotation_bytes(&self) -> usize {
-        self.rotations.values().filter_map(Weak::upgrade).map(|rotation| rotation.memory_bytes()).sum()
+        self.rotations
+            .values()
+            .filter_map(|kept| kept.rotation.upgrade())
+            .map(|rotation| rotation.memory_bytes())
+            .sum()
     }
 }

@@ -1,10 +1,12 @@
 //! What SQL does with the codec table: create and drop codecs, check rows, hear of changes.
 
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{AnyNumeric, PgTrigger};
 use tq_codec::{Codebook, CodecConfig, RotationKind};
 use tq_format::BitWidth;
 
+use super::rotations;
 use super::table::{self, Row};
 use crate::error::{Error, SqlResult, raise};
 use crate::vector::FloatArray;
@@ -32,9 +34,6 @@ fn tq_create_codec(
 
     let width = u32::try_from(bits).ok().and_then(BitWidth::from_bits).ok_or(Error::BitWidth(bits))?;
     let kind = RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(rotation.to_string()))?;
-    if kind != RotationKind::Haar {
-        Err(Error::Codec(tq_codec::CodecError::RotationUnavailable { name: kind.name() }))?;
-    }
     let parsed_seed = seed.parse().map_err(|_| Error::SeedRange(seed.clone()))?;
     let config = CodecConfig::new(width, parsed_seed, u32::try_from(dimension).unwrap_or(0), residual, kind)
         .map_err(Error::from)?;
@@ -91,6 +90,28 @@ fn tq_drop_codec(name: &str) -> SqlResult<()> {
         Some("To bring them back, create the codec again with the same seed and codebook.".into()),
     );
     Ok(())
+}
+
+/// Lists the rotations that this database directory keeps in files.
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)] // the columns, as pgrx wants them named
+fn tq_rotation_cache() -> Result<
+    TableIterator<
+        'static,
+        (name!(rotation, String), name!(seed, AnyNumeric), name!(dimension, i32), name!(bytes, i64)),
+    >,
+    ErrorReport,
+> {
+    let rows = rotations::list()?.into_iter().map(|(kind, seed, dimension, bytes)| {
+        (kind.name().to_string(), AnyNumeric::from(seed), dimension as i32, bytes as i64)
+    });
+    Ok(TableIterator::new(rows))
+}
+
+/// Removes them; returns how many there were.
+#[pg_extern(sql = false)]
+fn tq_clear_rotation_cache() -> SqlResult<i64> {
+    Ok(rotations::clear()? as i64)
 }
 
 /// The table's CHECK: refuses, with a reason, a row that does not describe a codec.

@@ -5,16 +5,18 @@
 
 mod cache;
 mod functions;
+mod rotations;
 mod table;
 
 use std::sync::Arc;
 
-use tq_codec::{Codec, CodecConfig, RotationKind};
+use tq_codec::{BUILTIN_SEED, Codec, CodecConfig, Metric, PreparedQuery, RotationKind};
 use tq_format::{BitWidth, RecordView};
+use tq_simd::Level;
 
 use crate::error::Error;
 
-pub(crate) use cache::{generation, rotation};
+pub(crate) use cache::generation;
 
 pgrx::extension_sql_file!("registry.sql", name = "registry", requires = ["vector"]);
 
@@ -23,18 +25,27 @@ pub(crate) fn init() {
     cache::init();
 }
 
-/// The built-in codec of a shape.
+/// The built-in codec of a shape and a rotation.
 pub(crate) fn builtin(
     dimension: u32,
     bit_width: BitWidth,
     residual: bool,
     rotation: RotationKind,
 ) -> Result<Arc<Codec>, Error> {
-    if rotation != RotationKind::Haar {
-        return Err(Error::Codec(tq_codec::CodecError::RotationUnavailable { name: rotation.name() }));
-    }
-    let config = CodecConfig::builtin(dimension, bit_width, residual)?;
-    cache::get_or_prepare(config.hash().as_bytes(), || prepare_builtin(dimension, bit_width, residual))
+    let config = builtin_config(dimension, bit_width, residual, rotation)?;
+    cache::get_or_prepare(config.hash().as_bytes(), || prepare_builtin(config))
+}
+
+/// The rotation of the built-in codec that a record names; `None` for any other codec.
+pub(crate) fn builtin_rotation(
+    hash: &[u8],
+    dimension: u32,
+    width: BitWidth,
+    residual: bool,
+) -> Option<RotationKind> {
+    [RotationKind::Haar, RotationKind::Hadamard].into_iter().find(|kind| {
+        builtin_config(dimension, width, residual, *kind).is_ok_and(|config| config.hash().as_bytes() == hash)
+    })
 }
 
 /// The codec that a record names.
@@ -44,9 +55,8 @@ pub(crate) fn builtin(
 pub(crate) fn for_record(record: &RecordView<'_>) -> Result<Arc<Codec>, Error> {
     cache::get_or_prepare(record.hash_field(), || {
         let (dimension, width, residual) = (record.dimension(), record.bit_width(), record.has_residual());
-        let config = CodecConfig::builtin(dimension, width, residual)?;
-        if config.hash().as_bytes() == record.hash_field() {
-            return prepare_builtin(dimension, width, residual);
+        if let Some(kind) = builtin_rotation(record.hash_field(), dimension, width, residual) {
+            return prepare_builtin(builtin_config(dimension, width, residual, kind)?);
         }
         match table::by_hash(record.config_hash())? {
             Some(row) => row.prepare(),
@@ -57,8 +67,8 @@ pub(crate) fn for_record(record: &RecordView<'_>) -> Result<Arc<Codec>, Error> {
 
 /// Whether a codec that a file names is known here, for notices; prepares nothing.
 pub(crate) fn is_known(hash: &str, dimension: u32, width: BitWidth, residual: bool) -> Result<bool, Error> {
-    let builtin = CodecConfig::builtin(dimension, width, residual)?;
-    Ok(builtin.hash().as_str() == hash || table::by_hash(hash)?.is_some())
+    Ok(builtin_rotation(hash.as_bytes(), dimension, width, residual).is_some()
+        || table::by_hash(hash)?.is_some())
 }
 
 /// A registered codec by its name or its hash.
@@ -76,8 +86,60 @@ pub(crate) fn by_name_or_hash(codec: &str) -> Result<Arc<Codec>, Error> {
     cache::get_or_prepare(&hash, || row.prepare())
 }
 
-fn prepare_builtin(dimension: u32, width: BitWidth, residual: bool) -> Result<Arc<Codec>, Error> {
-    let config = CodecConfig::builtin(dimension, width, residual)?;
-    let rotation = cache::rotation(config.rotation(), config.seed(), dimension)?;
-    Ok(Arc::new(Codec::builtin(dimension, width, residual, rotation)?))
+/// Compresses a vector: appends one record.
+pub(crate) fn encode(codec: &Codec, vector: &[f32], record: &mut Vec<u8>) -> Result<(), Error> {
+    codec.encode(vector, record)?;
+    cache::confirm(codec)
+}
+
+/// Decompresses a record.
+pub(crate) fn decode(record: &RecordView<'_>) -> Result<Vec<f32>, Error> {
+    let codec = for_record(record)?;
+    let vector = codec.decode(record)?;
+    cache::confirm(&codec)?;
+    Ok(vector)
+}
+
+/// The distance of a record from a query that was prepared for its codec.
+#[inline]
+pub(crate) fn distance(query: &PreparedQuery, metric: Metric, record: &RecordView<'_>) -> Result<f64, Error> {
+    let distance = query.distance(metric, record);
+    // The other metrics don't touch the rotation.
+    if metric == Metric::L1 {
+        cache::confirm(query.codec())?;
+    }
+    Ok(distance)
+}
+
+/// Rotates a vector back to where it came from.
+pub(crate) fn rotate_back(
+    kind: RotationKind,
+    seed: u64,
+    rotated: &[f32],
+    out: &mut [f32],
+) -> Result<(), Error> {
+    let dimension = rotated.len() as u32;
+    cache::rotation(kind, seed, dimension)?.apply_inverse(rotated, out);
+    cache::confirm_rotation((kind, seed, dimension))
+}
+
+/// Prepares a query for records of a codec.
+pub(crate) fn prepare_query(codec: Arc<Codec>, query: &[f32], level: Level) -> Result<PreparedQuery, Error> {
+    let prepared = PreparedQuery::new(codec, query, level)?;
+    cache::confirm(prepared.codec())?;
+    Ok(prepared)
+}
+
+fn builtin_config(
+    dimension: u32,
+    width: BitWidth,
+    residual: bool,
+    rotation: RotationKind,
+) -> Result<CodecConfig, Error> {
+    Ok(CodecConfig::new(width, BUILTIN_SEED, dimension, residual, rotation)?)
+}
+
+fn prepare_builtin(config: CodecConfig) -> Result<Arc<Codec>, Error> {
+    let rotation = cache::rotation(config.rotation(), config.seed(), config.dimension())?;
+    Ok(Arc::new(Codec::builtin(config.dimension(), config.bit_width(), config.residual(), rotation)?))
 }

@@ -28,7 +28,7 @@ COMMENT ON COLUMN tq_codec.dimension IS 'length of the vectors, 1 to 16384';
 COMMENT ON COLUMN tq_codec.bit_width IS 'bits a dimension: 2, 4 or 8';
 COMMENT ON COLUMN tq_codec.seed IS 'seed of the rotation, an unsigned 64-bit number';
 COMMENT ON COLUMN tq_codec.residual IS 'whether records carry an FP16 residual';
-COMMENT ON COLUMN tq_codec.rotation IS 'kind of rotation: haar';
+COMMENT ON COLUMN tq_codec.rotation IS 'kind of rotation: haar or hadamard';
 COMMENT ON COLUMN tq_codec.codebook IS 'the 2^bit_width entries, ascending';
 SELECT pg_catalog.pg_extension_config_dump('tq_codec', '');
 GRANT SELECT ON tq_codec TO PUBLIC;
@@ -54,3 +54,14 @@ COMMENT ON FUNCTION tq_create_codec(text, integer, integer, boolean, numeric, re
 CREATE FUNCTION tq_drop_codec(name text) RETURNS void
     AS 'MODULE_PATHNAME', 'tq_drop_codec_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION tq_drop_codec(text) IS 'drops a registered codec';
+
+-- Files below the data directory, shared by all databases.
+CREATE FUNCTION tq_rotation_cache(OUT rotation text, OUT seed numeric, OUT dimension integer, OUT bytes bigint)
+    RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'tq_rotation_cache_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tq_rotation_cache() IS 'lists the rotations that are kept in files below the data directory';
+
+CREATE FUNCTION tq_clear_rotation_cache() RETURNS bigint
+    AS 'MODULE_PATHNAME', 'tq_clear_rotation_cache_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION tq_clear_rotation_cache() IS 'removes these files, and returns how many there were';
+REVOKE EXECUTE ON FUNCTION tq_clear_rotation_cache() FROM PUBLIC;

@@ -7,7 +7,7 @@
 //! stands for floats, and is compressed; any other that doesn't match the modifier is refused.
 
 use pgrx::prelude::*;
-use tq_codec::{CodecConfig, CodecError};
+use tq_codec::{CodecError, RotationKind};
 use tq_format::{BitWidth, MAX_DIMENSION, RecordView};
 
 use super::{FloatArray, Record, RecordOut, Typmod};
@@ -30,7 +30,7 @@ pub(crate) fn compress_floats(floats: &[f32], typmod: Typmod) -> Result<Vec<u8>,
     let (width, residual) = typmod.fidelity();
     let codec = registry::builtin(dimension, width, residual, typmod.rotation())?;
     let mut record = Vec::with_capacity(tq_format::record_len(width, dimension, residual));
-    codec.encode(floats, &mut record)?;
+    registry::encode(&codec, floats, &mut record)?;
     Ok(record)
 }
 
@@ -40,20 +40,23 @@ fn tqvec_enforce_typmod(record: Record<'_>, typmod: i32, _explicit: bool) -> Sql
     let view = record.view().map_err(Error::from)?;
     let typmod = Typmod::from_raw(typmod);
     typmod.check_dimension(view.dimension())?;
-    if stands_for_floats(&view) && typmod.fidelity() != (BitWidth::Eight, true) {
-        let floats = registry::for_record(&view)?.decode(&view).map_err(Error::from)?;
+    if stands_for_floats(&view) && (typmod.fidelity(), typmod.rotation()) != FLOATS {
+        let floats = registry::decode(&view)?;
         return Ok(RecordOut(compress_floats(&floats, typmod)?));
     }
     typmod.check(&view)?;
     Ok(RecordOut(view.as_bytes().to_vec()))
 }
 
-/// Whether the record is what floats become without a modifier.
+/// What floats become without a modifier.
+const FLOATS: ((BitWidth, bool), RotationKind) = ((BitWidth::Eight, true), RotationKind::Haar);
+
 fn stands_for_floats(record: &RecordView<'_>) -> bool {
-    record.bit_width() == BitWidth::Eight
-        && record.has_residual()
-        && CodecConfig::builtin(record.dimension(), BitWidth::Eight, true)
-            .is_ok_and(|config| config.hash().as_bytes() == record.hash_field())
+    let ((width, residual), rotation) = FLOATS;
+    record.bit_width() == width
+        && record.has_residual() == residual
+        && registry::builtin_rotation(record.hash_field(), record.dimension(), width, residual)
+            == Some(rotation)
 }
 
 /// `real[]` and `double precision[]` to `tqvec`.

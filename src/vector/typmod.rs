@@ -1,4 +1,4 @@
-//! Type modifiers: `tqvec(1536)`, `tqvec(1536, 4)`, `tqvec(1536, 4, residual)`.
+//! Type modifiers: `tqvec(1536)`, `tqvec(1536, 4)`, `tqvec(1536, 4, residual)`, `tqvec(1536, 4, hadamard)`.
 //!
 //! PostgreSQL keeps a modifier in one non-negative `int4`:
 //!
@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The rotation steers how floats are compressed on their way in. A record names its rotation only through its
-//! config_hash, so for records it is not enforced.
+//! config_hash, so it is enforced where that is the hash of a built-in codec.
 
 use std::ffi::{CStr, CString};
 
@@ -19,6 +19,7 @@ use tq_codec::RotationKind;
 use tq_format::{BitWidth, MAX_DIMENSION, RecordView};
 
 use crate::error::{Error, SqlResult};
+use crate::registry;
 
 /// A column's or cast's type modifier.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -125,11 +126,6 @@ impl Typmod {
         if residual && width.is_none() {
             return Err(syntax("\"residual\" needs a bit width"));
         }
-        if rotation == Some(RotationKind::Hadamard) {
-            return Err(Error::Codec(tq_codec::CodecError::RotationUnavailable {
-                name: RotationKind::Hadamard.name(),
-            }));
-        }
         Ok(Typmod {
             dimension: Some(dimension as u32),
             fidelity: width.map(|width| (width, residual)),
@@ -158,11 +154,22 @@ impl Typmod {
 
     /// Refuses a record that the modifier doesn't allow.
     pub(crate) fn check(self, record: &RecordView<'_>) -> Result<(), Error> {
-        self.check_shape(record.dimension(), record.bit_width(), record.has_residual())
+        self.check_shape(
+            record.dimension(),
+            record.bit_width(),
+            record.has_residual(),
+            record.config_hash().as_bytes(),
+        )
     }
 
-    /// [`Typmod::check`] for records known by their shape alone.
-    pub(crate) fn check_shape(self, dimension: u32, width: BitWidth, residual: bool) -> Result<(), Error> {
+    /// [`Typmod::check`] for records known by their shape and hash alone.
+    pub(crate) fn check_shape(
+        self,
+        dimension: u32,
+        width: BitWidth,
+        residual: bool,
+        hash: &[u8],
+    ) -> Result<(), Error> {
         self.check_dimension(dimension)?;
         if let Some((expected, expected_residual)) = self.fidelity {
             if width != expected {
@@ -171,6 +178,12 @@ impl Typmod {
             if residual != expected_residual {
                 return Err(Error::TypmodResidual { expected: expected_residual });
             }
+        }
+        if let Some(expected) = self.rotation
+            && let Some(got) = registry::builtin_rotation(hash, dimension, width, residual)
+            && got != expected
+        {
+            return Err(Error::TypmodRotation { expected: expected.name(), got: got.name() });
         }
         Ok(())
     }

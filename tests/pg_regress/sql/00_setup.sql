@@ -32,7 +32,7 @@ CREATE FUNCTION test.l1(a real[], b real[]) RETURNS float8 LANGUAGE sql IMMUTABL
     AS 'SELECT sum(abs(x::float8 - y)) FROM unnest(a, b) t(x, y)';
 
 -- A seeded unit vector of any dimension; the seeds need not be near each other.
-CREATE FUNCTION test.unit(seed int, dimension int) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION test.unit(seed int, dimension int) RETURNS real[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT tq_normalize(array_agg((hashint8extended(i, seed) % 100000)::real ORDER BY i))
     FROM generate_series(1, dimension) i
 $$;

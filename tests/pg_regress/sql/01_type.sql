@@ -50,7 +50,7 @@ SELECT * FROM test.failure($$ALTER TABLE test.modifiers ALTER c TYPE tqvec(3, 8)
 ALTER TABLE test.modifiers ALTER c TYPE tqvec(3);
 SELECT * FROM test.failure($$SELECT NULL::tqvec(3, 5)$$);
 SELECT * FROM test.failure($$SELECT NULL::tqvec(3, 4, diagonal)$$);
-SELECT * FROM test.failure($$SELECT NULL::tqvec(3, 4, hadamard)$$);
+SELECT * FROM test.failure($$SELECT tq_compress('{0.6, 0, 0.8}')::tqvec(3, 4, hadamard)$$);
 
 -- Text and binary COPY enforce them, too.
 \copy test.modifiers (b) from stdin

@@ -60,7 +60,13 @@ SET min_parallel_table_scan_size = 0;
 EXPLAIN (COSTS OFF) SELECT id FROM test.many ORDER BY v <=> '[1]' LIMIT 10;
 SELECT md5(string_agg(id || ' ' || round(d::numeric, 6), ',' ORDER BY id)) = :'serial' AS parallel_agrees
 FROM (SELECT id, v <=> test.unit(3, 48) AS d FROM test.many) s;
-DROP TABLE test.items, test.many;
+-- A table of some size gets a parallel plan by the functions' costs alone.
+RESET ALL;
+SET max_parallel_workers_per_gather = 2;
+CREATE TABLE test.large AS SELECT g AS id, v FROM test.many, generate_series(1, 6) g;
+ANALYZE test.large;
+EXPLAIN (COSTS OFF) SELECT id FROM test.large ORDER BY v <=> test.unit(3, 48) LIMIT 10;
+DROP TABLE test.items, test.many, test.large;
 
 -- Aggregates: the sum and the mean of the decompressed vectors, from several codecs, NULLs left out.
 RESET ALL;

@@ -17,7 +17,7 @@ SELECT * FROM test.failure($$SELECT tq_create_codec('other', 8)$$);
 SELECT * FROM test.failure($$SELECT tq_create_codec('other', 4, seed => 1414611798)$$);
 SELECT * FROM test.failure($$SELECT tq_create_codec('other', 4, seed => 18446744073709551616)$$);
 SELECT * FROM test.failure($$SELECT tq_create_codec('other', 4, 2, codebook => '{1, 2, 3}')$$);
-SELECT * FROM test.failure($$SELECT tq_create_codec('other', 4, rotation => 'hadamard')$$);
+SELECT * FROM test.failure($$SELECT tq_create_codec('other', 4, rotation => 'diagonal')$$);
 SELECT * FROM test.failure($$SELECT tq_compress('{1, 0}', 'wide')$$);
 SELECT * FROM test.failure($$SELECT tq_compress('{1, 0}', 'nobody')$$);
 
