@@ -67,18 +67,17 @@ struct CallSite {
 }
 
 /// An argument of the call, undecoded.
-struct Operand<'a> {
+struct Operand {
     kind: Kind,
     datum: pg_sys::Datum,
-    marker: std::marker::PhantomData<&'a ()>,
 }
 
 impl Key {
-    fn holds(&self, operand: &Operand<'_>) -> bool {
+    fn holds(&self, operand: &Operand) -> bool {
         self.present && operand.with_key_bytes(|bytes| bytes == self.bytes)
     }
 
-    fn store(&mut self, operand: &Operand<'_>) {
+    fn store(&mut self, operand: &Operand) {
         operand.with_key_bytes(|bytes| {
             self.bytes.clear();
             self.bytes.extend_from_slice(bytes);
@@ -87,7 +86,7 @@ impl Key {
     }
 }
 
-impl Operand<'_> {
+impl Operand {
     /// Calls `f` with the bytes that [`Key`] keeps.
     fn with_key_bytes<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
         let pointer = self.datum.cast_mut_ptr::<pg_sys::varlena>();
@@ -133,7 +132,7 @@ impl CallSite {
     fn distance(
         &mut self,
         function: Function,
-        operands: &[Operand<'_>; 2],
+        operands: &[Operand; 2],
         fixed: impl FnOnce() -> (Option<usize>, bool),
     ) -> Result<f64, Error> {
         let (planned, constant) = *self.planned.get_or_insert_with(fixed);
@@ -162,7 +161,7 @@ impl CallSite {
     }
 
     /// The argument that is the same as in the call before, if one is.
-    fn repeated_side(&mut self, operands: &[Operand<'_>; 2]) -> Option<usize> {
+    fn repeated_side(&mut self, operands: &[Operand; 2]) -> Option<usize> {
         if let Some(side) = self.query_side {
             if self.query_key.holds(&operands[side]) {
                 return Some(side);
@@ -182,7 +181,7 @@ impl CallSite {
         repeated
     }
 
-    fn take_query(&mut self, side: usize, operand: &Operand<'_>) -> Result<(), Error> {
+    fn take_query(&mut self, side: usize, operand: &Operand) -> Result<(), Error> {
         // Forgotten first, so that an error on the way leaves no half-made query behind.
         self.query_side = None;
         self.prepared.clear();
@@ -193,7 +192,7 @@ impl CallSite {
         Ok(())
     }
 
-    fn against_query(&mut self, metric: Metric, side: usize, row: &Operand<'_>) -> Result<f64, Error> {
+    fn against_query(&mut self, metric: Metric, side: usize, row: &Operand) -> Result<f64, Error> {
         match row.kind {
             Kind::Record => row.with_record(|record| {
                 if record.dimension() as usize != self.query.len() {
@@ -236,7 +235,7 @@ impl CallSite {
 }
 
 /// Both arguments vary: both are decoded, in the rotated space if that is the same for both and the metric allows.
-fn between_rows(metric: Metric, operands: &[Operand<'_>; 2]) -> Result<f64, Error> {
+fn between_rows(metric: Metric, operands: &[Operand; 2]) -> Result<f64, Error> {
     if operands[0].kind == Kind::Record && operands[1].kind == Kind::Record && metric != Metric::L1 {
         let rotated = operands[0].with_record(|left| {
             operands[1].with_record(|right| {
@@ -321,11 +320,7 @@ unsafe fn call(fcinfo: pg_sys::FunctionCallInfo, function: Function) -> pg_sys::
     // this function alone, and what it points to is dropped together with fn_mcxt.
     unsafe {
         let arguments = (*fcinfo).args.as_slice(2);
-        let operand = |side: usize| Operand {
-            kind: function.kinds[side],
-            datum: arguments[side].value,
-            marker: std::marker::PhantomData,
-        };
+        let operand = |side: usize| Operand { kind: function.kinds[side], datum: arguments[side].value };
         let operands = [operand(0), operand(1)];
         let flinfo = (*fcinfo).flinfo;
         let result = if flinfo.is_null() {
