@@ -58,6 +58,11 @@ impl Codebook {
         &self.entries
     }
 
+    /// The `2^bits - 1` thresholds: a code is the number of them at or below the value.
+    pub(crate) fn thresholds(&self) -> &[f32] {
+        &self.thresholds
+    }
+
     /// The code of the entry nearest to `value`; ties go to the higher entry, NaN to the lowest.
     #[inline]
     pub fn quantize(&self, value: f32) -> u8 {

@@ -1,15 +1,9 @@
-//! A codec in working order: encoding vectors to records and decoding them.
+//! A codec in working order, and decoding records with it; encoding is `encode`'s and `batch`'s.
 
-use crate::{
-    BUILTIN_SEED, Codebook, CodecConfig, CodecError, ConfigHash, Rotation, check_vector, kernel_width,
-};
-use half::f16;
+use crate::{BUILTIN_SEED, Codebook, CodecConfig, CodecError, ConfigHash, Rotation, kernel_width};
 use std::sync::Arc;
 use tq_format::{BitWidth, RecordBuilder, RecordView};
 use tq_simd::Level;
-
-/// How far the norm of a vector may be from 1 under the built-in codec without residual.
-const NORM_TOLERANCE: f64 = 0.1;
 
 /// A configuration with the codebook and the rotation that belong to it.
 #[derive(Debug)]
@@ -92,53 +86,16 @@ impl Codec {
         self.builtin
     }
 
-    fn dimension(&self) -> usize {
+    pub(crate) fn builder(&self) -> &RecordBuilder {
+        &self.builder
+    }
+
+    pub(crate) fn level(&self) -> Level {
+        self.level
+    }
+
+    pub(crate) fn dimension(&self) -> usize {
         self.config.dimension() as usize
-    }
-
-    /// Compresses `vector` (length *d*) and appends the record to `out`, which an error leaves as it was.
-    ///
-    /// # Errors
-    /// [`CodecError::DimensionMismatch`]; [`CodecError::NotFinite`]; under a built-in codec
-    /// [`CodecError::ZeroVector`] and, without residual, [`CodecError::NormOutOfRange`] when the norm is not
-    /// within 10 % of 1; with residual [`CodecError::ResidualOverflow`] when a rotated element is further
-    /// from its codebook entry than half precision reaches (65504).
-    pub fn encode(&self, vector: &[f32], out: &mut Vec<u8>) -> Result<(), CodecError> {
-        if vector.len() != self.dimension() {
-            return Err(CodecError::DimensionMismatch { expected: self.dimension(), got: vector.len() });
-        }
-        let norm = check_vector(vector)?;
-        if self.builtin {
-            if norm == 0.0 {
-                return Err(CodecError::ZeroVector);
-            }
-            if !self.config.residual() && (norm - 1.0).abs() > NORM_TOLERANCE {
-                return Err(CodecError::NormOutOfRange { norm });
-            }
-        }
-        let mut rotated = vec![0.0; self.dimension()];
-        self.rotation.apply(vector, &mut rotated);
-        self.encode_rotated(&rotated, out)
-    }
-
-    fn encode_rotated(&self, rotated: &[f32], out: &mut Vec<u8>) -> Result<(), CodecError> {
-        let codes: Vec<u8> = rotated.iter().map(|&y| self.codebook.quantize(y)).collect();
-        let residual = self.config.residual().then(|| self.residual(rotated, &codes)).transpose()?;
-        Ok(self.builder.write(&codes, residual.as_deref(), out)?)
-    }
-
-    /// What quantisation leaves of each rotated element, rounded to half precision, little-endian.
-    fn residual(&self, rotated: &[f32], codes: &[u8]) -> Result<Vec<u8>, CodecError> {
-        let entries = self.codebook.entries();
-        let mut bytes = Vec::with_capacity(2 * rotated.len());
-        for (index, (&y, &code)) in rotated.iter().zip(codes).enumerate() {
-            let rest = f16::from_f32(y - entries[usize::from(code)]);
-            if !rest.is_finite() {
-                return Err(CodecError::ResidualOverflow { index });
-            }
-            bytes.extend_from_slice(&rest.to_le_bytes());
-        }
-        Ok(bytes)
     }
 
     /// Decompresses a record to a vector of length *d*: codebook entries, plus residual in f32, rotated back
@@ -198,7 +155,7 @@ impl Codec {
             && record.has_residual() == self.config.residual()
     }
 
-    fn check_record(&self, record: &RecordView<'_>) -> Result<(), CodecError> {
+    pub(crate) fn check_record(&self, record: &RecordView<'_>) -> Result<(), CodecError> {
         if self.matches(record) {
             return Ok(());
         }

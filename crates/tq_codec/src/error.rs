@@ -143,3 +143,13 @@ pub enum CodecError {
         reason: String,
     },
 }
+
+/// An error of encoding or decoding many vectors, with the first row that it concerns.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("row {row}: {source}")]
+pub struct BatchError {
+    /// The row, from 0.
+    pub row: usize,
+    /// What is wrong with it.
+    pub source: CodecError,
+}

@@ -15,14 +15,17 @@
 //! Nothing here knows PostgreSQL, starts threads or is unsafe.
 #![forbid(unsafe_code)]
 
+mod batch;
 mod codebook;
 mod codec;
 mod config;
 mod distance;
+mod encode;
 mod error;
 mod haar;
 mod hadamard;
 pub mod lloyd_max;
+mod product;
 mod query;
 mod rotation;
 pub mod sidecar;
@@ -32,7 +35,7 @@ pub use codebook::Codebook;
 pub use codec::Codec;
 pub use config::{BUILTIN_SEED, CodecConfig, ConfigHash, RotationKind};
 pub use distance::{Metric, distance_f32};
-pub use error::CodecError;
+pub use error::{BatchError, CodecError};
 pub use query::PreparedQuery;
 pub use rotation::{Rotation, SharedMatrix, build_rotation};
 pub use vector::{check_vector, normalize};

@@ -7,10 +7,11 @@
 //! needs nothing but a few bits of sign for each coordinate.
 
 use crate::config::check_dimension;
+use crate::product::{Single, apply_rows_f64, greatest_row_norm};
 use crate::{CodecError, RotationKind, haar, hadamard};
 use std::collections::TryReserveError;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tq_simd::Level;
 
 /// A matrix that someone else keeps: a mapped file, say.
@@ -25,9 +26,27 @@ pub struct Rotation {
 }
 
 enum Map {
-    Haar(Matrix),
+    Haar(Haar),
     /// Sign masks, one for each input of each transform.
     Hadamard(Vec<u32>),
+}
+
+/// The matrix, and what is made of it when it is first needed.
+struct Haar {
+    matrix: Matrix,
+    norm: OnceLock<f64>,
+    /// `None` inside if there was no memory for it.
+    single: OnceLock<Option<Single>>,
+}
+
+impl Haar {
+    fn new(matrix: Matrix) -> Self {
+        Self { matrix, norm: OnceLock::new(), single: OnceLock::new() }
+    }
+
+    fn norm(&self, dimension: usize) -> f64 {
+        *self.norm.get_or_init(|| greatest_row_norm(self.matrix.values(), dimension))
+    }
 }
 
 enum Matrix {
@@ -71,7 +90,7 @@ impl Rotation {
 
     fn try_haar(seed: u64, dimension: u32) -> Result<Self, TryReserveError> {
         let matrix = haar::matrix(seed, dimension as usize)?;
-        Ok(Self::new(seed, dimension, Map::Haar(Matrix::Owned(matrix))))
+        Ok(Self::new(seed, dimension, Map::Haar(Haar::new(Matrix::Owned(matrix)))))
     }
 
     /// The Haar rotation of `seed` in `dimension` dimensions, whose *d* × *d* matrix, row-major, was built
@@ -86,7 +105,7 @@ impl Rotation {
         if got != expected {
             return Err(CodecError::MatrixLength { expected, got });
         }
-        Ok(Self::new(seed, dimension, Map::Haar(Matrix::Shared(matrix))))
+        Ok(Self::new(seed, dimension, Map::Haar(Haar::new(Matrix::Shared(matrix)))))
     }
 
     /// The Hadamard rotation of `seed` in `dimension` dimensions: three rounds of random signs and
@@ -123,7 +142,7 @@ impl Rotation {
     /// The *d* × *d* matrix, row-major; `None` for a rotation that has none.
     pub fn matrix(&self) -> Option<&[f64]> {
         match &self.map {
-            Map::Haar(matrix) => Some(matrix.values()),
+            Map::Haar(haar) => Some(haar.matrix.values()),
             Map::Hadamard(_) => None,
         }
     }
@@ -140,7 +159,7 @@ impl Rotation {
     pub(crate) fn apply_at(&self, level: Level, x: &[f32], y: &mut [f32]) {
         self.check_lengths(x, y);
         match &self.map {
-            Map::Haar(matrix) => tq_simd::rotate(level, matrix.values(), x, y),
+            Map::Haar(haar) => tq_simd::rotate(level, haar.matrix.values(), x, y),
             Map::Hadamard(signs) => {
                 y.copy_from_slice(x);
                 tq_simd::hadamard(level, signs, y);
@@ -155,7 +174,7 @@ impl Rotation {
     pub fn apply_inverse(&self, y: &[f32], x: &mut [f32]) {
         self.check_lengths(y, x);
         match &self.map {
-            Map::Haar(matrix) => tq_simd::rotate_transposed(self.level, matrix.values(), y, x),
+            Map::Haar(haar) => tq_simd::rotate_transposed(self.level, haar.matrix.values(), y, x),
             Map::Hadamard(signs) => {
                 x.copy_from_slice(y);
                 tq_simd::hadamard_inverse(self.level, signs, x);
@@ -163,15 +182,42 @@ impl Rotation {
         }
     }
 
+    /// One coordinate of [`Rotation::apply`], to the bit, if there is a matrix.
+    pub(crate) fn coordinate(&self, index: usize, x: &[f32]) -> Option<f32> {
+        let mut y = [0.0];
+        let row = self.matrix()?.get(index * x.len()..(index + 1) * x.len())?;
+        tq_simd::rotate(self.level, row, x, &mut y);
+        Some(y[0])
+    }
+
+    /// The matrix in f32, made when first asked for; `None` if there is no matrix or no memory.
+    pub(crate) fn single(&self) -> Option<&Single> {
+        let Map::Haar(haar) = &self.map else { return None };
+        let dimension = self.dimension as usize;
+        let make = || Single::new(haar.matrix.values(), dimension, haar.norm(dimension));
+        haar.single.get_or_init(make).as_ref()
+    }
+
+    /// Rotates rows in f64, all of them at once: [`apply_rows_f64`]. `None` if there is no matrix.
+    pub(crate) fn apply_rows_f64(&self, x: &[f64], y: &mut [f64]) -> Option<f64> {
+        let Map::Haar(haar) = &self.map else { return None };
+        let dimension = self.dimension as usize;
+        Some(apply_rows_f64(haar.matrix.values(), dimension, haar.norm(dimension), x, y))
+    }
+
     fn check_lengths(&self, from: &[f32], to: &[f32]) {
         let dimension = self.dimension as usize;
         assert!(from.len() == dimension && to.len() == dimension, "vectors of another dimension");
     }
 
-    /// The memory it occupies, for a cache with a budget. A matrix that is shared isn't counted.
+    /// The memory it occupies now, for a cache with a budget. A matrix that is shared isn't counted; encoding without residual
+    /// and decoding in batches add `4·d²` bytes, once.
     pub fn memory_bytes(&self) -> usize {
         let held = match &self.map {
-            Map::Haar(matrix) => matrix.memory_bytes(),
+            Map::Haar(haar) => {
+                let single = haar.single.get().and_then(Option::as_ref);
+                haar.matrix.memory_bytes() + single.map_or(0, Single::memory_bytes)
+            }
             Map::Hadamard(signs) => signs.capacity() * size_of::<u32>(),
         };
         size_of::<Self>() + held
@@ -201,5 +247,27 @@ pub fn build_rotation(kind: RotationKind, seed: u64, dimension: u32) -> Result<R
             CodecError::OutOfMemory { bytes: size.saturating_mul(size).saturating_mul(size_of::<f64>()) }
         }),
         RotationKind::Hadamard => Ok(Rotation::hadamard(seed, dimension)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_coordinates_equal_whole_rotations() {
+        for dimension in [1, 7, 8, 9, 31, 100] {
+            let mut rotation = Rotation::haar(2, dimension);
+            let x: Vec<f32> = (0..dimension).map(|i| (i as f32).sin()).collect();
+            for level in Level::available() {
+                rotation.level = level;
+                let mut y = vec![0.0; x.len()];
+                rotation.apply(&x, &mut y);
+                for (i, y) in y.iter().enumerate() {
+                    assert_eq!(rotation.coordinate(i, &x).map(f32::to_bits), Some(y.to_bits()));
+                }
+            }
+        }
+        assert_eq!(Rotation::hadamard(2, 8).coordinate(0, &[0.0; 8]), None);
     }
 }

@@ -24,6 +24,7 @@
 mod aarch64;
 mod dense;
 mod dispatch;
+mod encode;
 mod hadamard;
 mod layout;
 mod level;
@@ -36,6 +37,7 @@ mod width;
 mod x86_64;
 
 pub use dense::{dot_and_norms_f32, dot_f32, l1_f32, rotate, rotate_transposed, squared_l2_f32};
+pub use encode::{quantize, quantize_within, rotate_f32};
 pub use hadamard::{hadamard, hadamard_inverse, hadamard_signs};
 pub use level::Level;
 pub use prefetch::prefetch_below;

@@ -1,0 +1,136 @@
+//! Encoding one vector.
+//!
+//! Without residual nothing is wanted of a rotated value but its side of each threshold, and `f32` tells that for
+//! nearly all: half the memory to read, which is what a dense rotation waits for. The few values that lie within
+//! reach of a threshold are computed again in `f64`, so that the codes are those of [`Rotation::apply`]'s
+//! values.
+//!
+//! [`Rotation::apply`]: crate::Rotation::apply
+
+use crate::product::F32_NORMS;
+use crate::{Codec, CodecError, check_vector};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
+/// How far the norm of a vector may be from 1 under the built-in codec without residual.
+const NORM_TOLERANCE: f64 = 0.1;
+
+/// Buffers of *d* elements for encoding one vector after the other.
+pub(crate) struct Scratch {
+    codes: Vec<u8>,
+    others: Vec<u8>,
+    rest: Vec<f32>,
+    halves: Vec<f16>,
+    bytes: Vec<u8>,
+}
+
+impl Codec {
+    /// Compresses `vector` (length *d*) and appends the record to `out`, which an error leaves as it was.
+    ///
+    /// # Errors
+    /// [`CodecError::DimensionMismatch`]; [`CodecError::NotFinite`]; under a built-in codec
+    /// [`CodecError::ZeroVector`] and, without residual, [`CodecError::NormOutOfRange`] when the norm is not
+    /// within 10 % of 1; with residual [`CodecError::ResidualOverflow`] when a rotated element is further
+    /// from its codebook entry than half precision reaches (65504).
+    pub fn encode(&self, vector: &[f32], out: &mut Vec<u8>) -> Result<(), CodecError> {
+        if vector.len() != self.dimension() {
+            return Err(CodecError::DimensionMismatch { expected: self.dimension(), got: vector.len() });
+        }
+        let norm = self.check_encodable(vector)?;
+        let mut scratch = self.scratch();
+        let mut rotated = vec![0.0; self.dimension()];
+        if !self.config().residual()
+            && F32_NORMS.contains(&norm)
+            && let Some(single) = self.rotation().single()
+        {
+            let margin = single.apply(self.level(), vector, &mut rotated) * norm;
+            return self.encode_near(vector, &rotated, margin, &mut scratch, out);
+        }
+        self.rotation().apply(vector, &mut rotated);
+        self.encode_rotated(&rotated, &mut scratch, out)
+    }
+
+    pub(crate) fn scratch(&self) -> Scratch {
+        let residual = if self.config().residual() { self.dimension() } else { 0 };
+        Scratch {
+            codes: vec![0; self.dimension()],
+            others: vec![0; self.dimension()],
+            rest: vec![0.0; residual],
+            halves: vec![f16::ZERO; residual],
+            bytes: vec![0; 2 * residual],
+        }
+    }
+
+    /// Refuses what the codec can't or won't encode; returns the norm.
+    pub(crate) fn check_encodable(&self, vector: &[f32]) -> Result<f64, CodecError> {
+        let norm = check_vector(vector)?;
+        if self.is_builtin() {
+            if norm == 0.0 {
+                return Err(CodecError::ZeroVector);
+            }
+            if !self.config().residual() && (norm - 1.0).abs() > NORM_TOLERANCE {
+                return Err(CodecError::NormOutOfRange { norm });
+            }
+        }
+        Ok(norm)
+    }
+
+    /// Encodes `vector` without residual, given values that are within `margin` of its rotated ones.
+    pub(crate) fn encode_near(
+        &self,
+        vector: &[f32],
+        near: &[f32],
+        margin: f64,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        let Scratch { codes, others, .. } = scratch;
+        let margin = (margin as f32).next_up();
+        let thresholds = self.codebook().thresholds();
+        tq_simd::quantize_within(self.level(), thresholds, near, margin, codes, others);
+        // Most groups of codes agree, and a group is compared at once.
+        let groups = codes.chunks_mut(64).zip(others.chunks(64));
+        for (number, (codes, others)) in groups.enumerate().filter(|(_, (codes, others))| codes != others) {
+            for (i, (code, other)) in codes.iter_mut().zip(others).enumerate() {
+                if code != other
+                    && let Some(value) = self.rotation().coordinate(64 * number + i, vector)
+                {
+                    *code = self.codebook().quantize(value);
+                }
+            }
+        }
+        Ok(self.builder().write(codes, None, out)?)
+    }
+
+    /// Encodes a vector that has been rotated.
+    pub(crate) fn encode_rotated(
+        &self,
+        rotated: &[f32],
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        tq_simd::quantize(self.level(), self.codebook().thresholds(), rotated, &mut scratch.codes);
+        if !self.config().residual() {
+            return Ok(self.builder().write(&scratch.codes, None, out)?);
+        }
+        self.residual(rotated, scratch)?;
+        Ok(self.builder().write(&scratch.codes, Some(&scratch.bytes), out)?)
+    }
+
+    /// What quantisation leaves of each rotated element, rounded to half precision, little-endian.
+    fn residual(&self, rotated: &[f32], scratch: &mut Scratch) -> Result<(), CodecError> {
+        let Scratch { codes, rest, halves, bytes, .. } = scratch;
+        let entries = self.codebook().entries();
+        for ((rest, y), code) in rest.iter_mut().zip(rotated).zip(codes.iter()) {
+            *rest = y - entries[usize::from(*code)];
+        }
+        halves.convert_from_f32_slice(rest);
+        if let Some(index) = halves.iter().position(|half| !half.is_finite()) {
+            return Err(CodecError::ResidualOverflow { index });
+        }
+        for (bytes, half) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(halves.iter()) {
+            *bytes = half.to_le_bytes();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! The Haar rotation of many rows at once, as a matrix product, and in `f32` where that is enough.
+//!
+//! A product of matrices keeps the processor busy where one row at a time waits for memory, and `f32` does twice
+//! the work of `f64`. Neither sums in the order of [`Rotation::apply`](crate::Rotation::apply), whose values define
+//! codes and residuals. So every result here comes with a bound on its distance from that value, and the
+//! caller computes again, one by one, the few coordinates for which the bound leaves a doubt.
+//!
+//! ```text
+//! f32: |ŷ - y| ≤ γ(roundings)·Σ|q||x| ≤ 1.01·roundings·2⁻²⁴·‖q‖·‖x‖
+//! ```
+//! with γ(n) = n·u/(1 - n·u) for the unit roundoff u (N. Higham, *Accuracy and Stability of Numerical Algorithms*, chapter
+//! 3: it holds for every order of summation, with and without fused multiply-add), and Cauchy and Schwarz for the second step.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use tq_simd::Level;
+
+/// How many terms are left to the library to sum as it likes; the sums of such chunks are added here. Short enough for a
+/// tight bound, long enough for full speed.
+const CHUNK: usize = 128;
+
+/// The unit roundoffs.
+const U32: f64 = 1.0 / (1u64 << 24) as f64;
+const U64: f64 = 1.0 / (1u64 << 53) as f64;
+
+/// Norms at which products and sums stay clear of the ends of `f32`'s range: what underflow loses, at most 2⁻¹⁴⁹ a
+/// term, is then nothing beside the bound.
+pub(crate) const F32_NORMS: std::ops::RangeInclusive<f64> = 1.0 / (1u64 << 60) as f64..=(1u64 << 60) as f64;
+
+/// The greatest norm of a row.
+pub(crate) fn greatest_row_norm(matrix: &[f64], dimension: usize) -> f64 {
+    let square = |row: &[f64]| row.iter().map(|q| q * q).sum::<f64>();
+    matrix.chunks_exact(dimension.max(1)).map(square).fold(0.0, f64::max).sqrt()
+}
+
+/// A matrix rounded to `f32`.
+pub(crate) struct Single {
+    values: Vec<f32>,
+    dimension: usize,
+    norm: f64,
+}
+
+impl Single {
+    /// `None` without memory for it. `norm` is the matrix's [`greatest_row_norm`].
+    pub(crate) fn new(matrix: &[f64], dimension: usize, norm: f64) -> Option<Self> {
+        let mut values = Vec::new();
+        values.try_reserve_exact(matrix.len()).ok()?;
+        values.extend(matrix.iter().map(|&q| q as f32));
+        Some(Self { values, dimension, norm })
+    }
+
+    /// Rotates one vector of norm 1 or any other into `y`; returns how far from the exact values the results may be,
+    /// times that norm.
+    pub(crate) fn apply(&self, level: Level, x: &[f32], y: &mut [f32]) -> f64 {
+        tq_simd::rotate_f32(level, &self.values, x, y);
+        self.margin(self.dimension / 16 + 21)
+    }
+
+    /// Rotates `n` rows of `x` into `y`, both `n × d` row-major; returns a margin as [`Single::apply`] does. `part` is scratch.
+    pub(crate) fn apply_rows(&self, x: &[f32], y: &mut [f32], part: &mut Vec<f32>) -> f64 {
+        let d = self.dimension;
+        chunked_product(MatRef::from_row_major_slice(&self.values, d, d), x, y, part);
+        self.margin(CHUNK + d.div_ceil(CHUNK))
+    }
+
+    /// Rotates back, otherwise as [`Single::apply_rows`].
+    pub(crate) fn apply_inverse_rows(&self, y: &[f32], x: &mut [f32], part: &mut Vec<f32>) {
+        let d = self.dimension;
+        chunked_product(MatRef::from_column_major_slice(&self.values, d, d), y, x, part);
+    }
+
+    /// The bound for a vector of norm 1. Beside the `roundings` of product and sums: one of the matrix element, one of the
+    /// exact value to `f32`, and one each of value plus margin and value minus margin; the rest is for the roundings of the exact
+    /// value's own sum in `f64` and of the norm.
+    fn margin(&self, roundings: usize) -> f64 {
+        1.01 * (roundings + 8) as f64 * U32 * self.norm
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.values.capacity() * size_of::<f32>()
+    }
+}
+
+/// `to = from · matrixᵀ` for rows: in the library's columns, `toᵀ = matrix · fromᵀ`, a chunk of the inner dimension at a time.
+fn chunked_product(matrix: MatRef<'_, f32>, from: &[f32], to: &mut [f32], part: &mut Vec<f32>) {
+    let d = matrix.nrows();
+    let n = from.len() / d;
+    let from = MatRef::from_column_major_slice(from, d, n);
+    part.resize(to.len(), 0.0);
+    for start in (0..d).step_by(CHUNK) {
+        let width = CHUNK.min(d - start);
+        let (columns, rows) = (matrix.subcols(start, width), from.subrows(start, width));
+        let target: &mut [f32] = if start == 0 { to } else { part };
+        let target = MatMut::from_column_major_slice_mut(target, d, n);
+        matmul(target, Accum::Replace, columns, rows, 1.0, Par::Seq);
+        if start > 0 {
+            for (sum, part) in to.iter_mut().zip(part.iter()) {
+                *sum += part;
+            }
+        }
+    }
+}
+
+/// Rotates `n` rows of `x` into `y`, both `n × d` row-major, in `f64`; returns how far the results may be from other sums
+/// of the same terms in `f64`, for a row of norm 1. `norm` is the matrix's [`greatest_row_norm`].
+pub(crate) fn apply_rows_f64(matrix: &[f64], d: usize, norm: f64, x: &[f64], y: &mut [f64]) -> f64 {
+    let n = x.len() / d;
+    let matrix = MatRef::from_row_major_slice(matrix, d, d);
+    let x = MatRef::from_column_major_slice(x, d, n);
+    matmul(MatMut::from_column_major_slice_mut(y, d, n), Accum::Replace, matrix, x, 1.0, Par::Seq);
+    2.02 * (d + 8) as f64 * U64 * norm
+}
