@@ -74,6 +74,14 @@ pub enum CodecError {
         /// Position of the entry, from 1.
         index: usize,
     },
+    /// A sample is too poor to train a codebook on.
+    #[error("a codebook of {needed} entries needs as many distinct values, not {got}")]
+    TooFewDistinct {
+        /// The number of entries.
+        needed: usize,
+        /// The distinct values (for quantiles: entries) that the sample has.
+        got: usize,
+    },
     /// A record was made by another codec.
     #[error("the record's codec is {got}, not {expected}")]
     ConfigMismatch {

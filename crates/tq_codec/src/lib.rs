@@ -29,6 +29,7 @@ mod product;
 mod query;
 mod rotation;
 pub mod sidecar;
+pub mod train;
 mod vector;
 
 pub use codebook::Codebook;

@@ -7,7 +7,7 @@
 use crate::distance::cosine_distance;
 use crate::{Codec, CodecError, Metric, check_vector, kernel_width};
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tq_format::RecordView;
 use tq_simd::{Level, ScanQuery};
 
@@ -21,7 +21,10 @@ thread_local! {
 #[derive(Debug)]
 pub struct PreparedQuery {
     codec: Arc<Codec>,
-    query: Vec<f32>,
+    /// As it was given, not rotated; rotated back when it is first asked for, if it was given rotated.
+    query: OnceLock<Vec<f32>>,
+    /// Only if it was given so.
+    rotated: Vec<f32>,
     square: f64,
     scan: ScanQuery,
     level: Level,
@@ -44,7 +47,25 @@ impl PreparedQuery {
         codec.rotation().apply_at(level, query, &mut rotated);
         let width = kernel_width(codec.config().bit_width());
         let scan = ScanQuery::new(level, width, &rotated, codec.codebook().entries());
-        Ok(Self { query: query.to_vec(), square: norm * norm, scan, level, codec })
+        let query = OnceLock::from(query.to_vec());
+        Ok(Self { query, rotated: Vec::new(), square: norm * norm, scan, level, codec })
+    }
+
+    /// As [`PreparedQuery::new`], for a query that `codec`'s rotation has been applied to already, like one that was
+    /// decoded from a record of the same rotation: the rotation isn't touched, but for L1 distances.
+    ///
+    /// # Errors
+    /// As [`PreparedQuery::new`].
+    pub fn from_rotated(codec: Arc<Codec>, rotated: &[f32], level: Level) -> Result<Self, CodecError> {
+        let expected = codec.config().dimension() as usize;
+        if rotated.len() != expected {
+            return Err(CodecError::DimensionMismatch { expected, got: rotated.len() });
+        }
+        let norm = check_vector(rotated)?;
+        let width = kernel_width(codec.config().bit_width());
+        let scan = ScanQuery::new(level, width, rotated, codec.codebook().entries());
+        let query = OnceLock::new();
+        Ok(Self { query, rotated: rotated.to_vec(), square: norm * norm, scan, level, codec })
     }
 
     /// The codec whose records the query is for.
@@ -54,7 +75,11 @@ impl PreparedQuery {
 
     /// The query as it was given, not rotated.
     pub fn query(&self) -> &[f32] {
-        &self.query
+        self.query.get_or_init(|| {
+            let mut query = vec![0.0; self.rotated.len()];
+            self.codec.rotation().apply_inverse(&self.rotated, &mut query);
+            query
+        })
     }
 
     /// Whether the record is one of the query's codec: same hash, and the shape that goes with it.
@@ -66,7 +91,7 @@ impl PreparedQuery {
     /// The distance between the query and a record for which [`PreparedQuery::matches`] holds. For
     /// [`Metric::InnerProduct`] the inner product.
     ///
-    /// Allocates nothing, except that the first L1 distance on a thread makes room for two vectors. A record of
+    /// Allocates nothing, except that the first L1 distance on a thread, and of a query, makes room for vectors. A record of
     /// another shape gives NaN.
     #[inline]
     pub fn distance(&self, metric: Metric, record: &RecordView<'_>) -> f64 {
@@ -86,13 +111,14 @@ impl PreparedQuery {
     }
 
     fn l1(&self, record: &RecordView<'_>) -> f64 {
-        let dimension = self.query.len();
+        let query = self.query();
+        let dimension = query.len();
         SCRATCH.with_borrow_mut(|(rotated, vector)| {
             rotated.resize(dimension, 0.0);
             vector.resize(dimension, 0.0);
             self.codec.dequantize(record, rotated);
             self.codec.rotation().apply_inverse(rotated, vector);
-            tq_simd::l1_f32(self.level, &self.query, vector)
+            tq_simd::l1_f32(self.level, query, vector)
         })
     }
 }

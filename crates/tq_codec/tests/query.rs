@@ -155,3 +155,33 @@ fn threads_may_share_a_query() {
     is_shareable::<PreparedQuery>();
     is_shareable::<Codec>();
 }
+
+#[test]
+fn a_query_given_rotated_is_the_same_query() {
+    let dimension = 45;
+    let rotation = Arc::new(Rotation::haar(BUILTIN_SEED, dimension));
+    let codec = Arc::new(Codec::builtin(dimension, BitWidth::Four, false, rotation.clone()).unwrap());
+    let vector = |seed: u32| {
+        let values: Vec<f32> = (0..dimension).map(|i| ((i * 37 + seed * 101) as f32).sin()).collect();
+        tq_codec::normalize(&values).unwrap()
+    };
+    let query = vector(1);
+    let mut rotated = vec![0.0; dimension as usize];
+    rotation.apply(&query, &mut rotated);
+    for level in tq_simd::Level::available() {
+        let given = PreparedQuery::new(codec.clone(), &query, level).unwrap();
+        let from_rotated = PreparedQuery::from_rotated(codec.clone(), &rotated, level).unwrap();
+        assert!(query.iter().zip(from_rotated.query()).all(|(a, b)| (a - b).abs() < 1e-6));
+        for seed in 2..20 {
+            let mut record = Vec::new();
+            codec.encode(&vector(seed), &mut record).unwrap();
+            let record = RecordView::parse(&record).unwrap();
+            for metric in [Metric::L2, Metric::InnerProduct, Metric::Cosine, Metric::L1] {
+                let (a, b) = (given.distance(metric, &record), from_rotated.distance(metric, &record));
+                assert!((a - b).abs() < 1e-5, "{metric:?}: {a} {b}");
+            }
+        }
+    }
+    let short = PreparedQuery::from_rotated(codec, &rotated[1..], tq_simd::Level::Scalar);
+    assert!(matches!(short, Err(CodecError::DimensionMismatch { expected: 45, got: 44 })));
+}

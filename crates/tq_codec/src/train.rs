@@ -1,0 +1,236 @@
+//! Codebooks from a sample of the values that they are to stand for.
+//!
+//! The built-in codebook fits unit vectors. Vectors of another length, or of many lengths, want one of their own:
+//! [`lloyd`], which finds the codebook of least squared error on the sample, or [`quantile`], TinyQuant's recipe,
+//! for codecs that have to be the same there. Both take plain values. For a good codebook they are the
+//! coordinates of vectors *after* the rotation, since those are what is quantised.
+
+use crate::{Codebook, CodecError, lloyd_max};
+use tq_format::BitWidth;
+
+/// Rounds of Lloyd's iteration at most; few samples need a tenth of them.
+const ROUNDS: usize = 3000;
+
+/// The iteration ends when no entry moves by more than this part of the standard deviation.
+const TOLERANCE: f64 = 1e-6;
+
+/// TinyQuant's codebook: entry *k* of *n* is the quantile `k/(n-1)` of the values, interpolated linearly in f64
+/// between neighbours and rounded to f32. Equal to the bit to what TinyQuant trains.
+///
+/// # Errors
+/// [`CodecError::NotFinite`], and [`CodecError::TooFewDistinct`] unless all entries differ.
+pub fn quantile(values: &[f32], width: BitWidth) -> Result<Codebook, CodecError> {
+    let sorted = sorted(values)?;
+    let levels = width.levels();
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return Err(CodecError::TooFewDistinct { needed: levels, got: 0 });
+    };
+    let entry = |k: usize| {
+        let position = k as f64 / (levels - 1) as f64 * last as f64;
+        let below = libm::floor(position);
+        let index = below as usize;
+        let (low, high) = (f64::from(sorted[index]), f64::from(sorted[(index + 1).min(last)]));
+        (low + (position - below) * (high - low)) as f32
+    };
+    let mut entries: Vec<f32> = (0..levels).map(entry).collect();
+    entries.sort_unstable_by(f32::total_cmp);
+    let got = 1 + entries.windows(2).filter(|pair| pair[0] < pair[1]).count();
+    if got < levels {
+        return Err(CodecError::TooFewDistinct { needed: levels, got });
+    }
+    Codebook::new(width, entries)
+}
+
+/// The codebook of least squared error on the values, as far as Lloyd's iteration finds it: each entry is the mean of
+/// the values nearest to it (S. Lloyd, *Least squares quantization in PCM*, 1957/1982).
+///
+/// Values may be of any scale and distribution. It starts once from the quantiser of the normal distribution and once
+/// from a companding by the cube root of the density (which is optimal for many levels: P. Panter and W. Dite,
+/// *Quantization distortion in pulse-count modulation*, 1951), and keeps the better result. Deterministic, and
+/// independent of the order of the values. Holds 20 bytes a value.
+///
+/// # Errors
+/// [`CodecError::NotFinite`], and [`CodecError::TooFewDistinct`] with fewer different values than entries.
+pub fn lloyd(values: &[f32], width: BitWidth) -> Result<Codebook, CodecError> {
+    let sorted = sorted(values)?;
+    let levels = width.levels();
+    let got = usize::from(!sorted.is_empty()) + sorted.windows(2).filter(|pair| pair[0] < pair[1]).count();
+    if got < levels {
+        return Err(CodecError::TooFewDistinct { needed: levels, got });
+    }
+    let sample = Sample::new(&sorted);
+    let starts = [sample.normal_start(width), sample.companded_start(levels)];
+    let [first, second] = starts.map(|start| sample.iterate(start));
+    let (entries, _) = if first.1 <= second.1 { first } else { second };
+    let mut rounded: Vec<f32> = entries.iter().map(|entry| (entry + sample.mean) as f32).collect();
+    // Entries that f32 can't tell apart, among values that lie next to each other.
+    for k in 1..rounded.len() {
+        if rounded[k] <= rounded[k - 1] {
+            rounded[k] = rounded[k - 1].next_up();
+        }
+    }
+    Codebook::new(width, rounded)
+}
+
+/// The values in ascending order.
+fn sorted(values: &[f32]) -> Result<Vec<f32>, CodecError> {
+    if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+        return Err(CodecError::NotFinite { index, value: values[index] });
+    }
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f32::total_cmp);
+    Ok(sorted)
+}
+
+/// Sorted values less their mean, and running sums, so that a cell costs two look-ups whatever it holds.
+struct Sample {
+    mean: f64,
+    deviation: f64,
+    values: Vec<f64>,
+    /// `sums[i]` is the sum of the first `i` values.
+    sums: Vec<f64>,
+}
+
+/// What is nearest to one entry: `from..to` of the sorted values.
+struct Cell {
+    entry: f64,
+    from: usize,
+    to: usize,
+}
+
+impl Sample {
+    /// `sorted` is not empty.
+    fn new(sorted: &[f32]) -> Self {
+        let count = sorted.len() as f64;
+        let mean = sorted.iter().map(|&value| f64::from(value)).sum::<f64>() / count;
+        let values: Vec<f64> = sorted.iter().map(|&value| f64::from(value) - mean).collect();
+        let deviation = (values.iter().map(|value| value * value).sum::<f64>() / count).sqrt();
+        let mut sums = Vec::with_capacity(values.len() + 1);
+        let mut sum = 0.0;
+        sums.push(sum);
+        for value in &values {
+            sum += value;
+            sums.push(sum);
+        }
+        Self { mean, deviation, values, sums }
+    }
+
+    fn normal_start(&self, width: BitWidth) -> Vec<f64> {
+        let half = lloyd_max::positive_half(width);
+        let negative = half.iter().rev().map(|entry| -entry * self.deviation);
+        negative.chain(half.iter().map(|entry| entry * self.deviation)).collect()
+    }
+
+    /// Between quantiles that are δ apart the density is in inverse proportion to δ, and its cube root, integrated over δ,
+    /// in proportion to δ^⅔: entries are put at equal steps of the sum of that.
+    fn companded_start(&self, levels: usize) -> Vec<f64> {
+        let last = self.values.len() - 1;
+        let steps = (self.values.len() / 16).clamp(levels, 64 * levels);
+        let point = |step: usize| self.values[(step as f64 / steps as f64 * last as f64) as usize];
+        let weight = |step: usize| libm::cbrt(libm::pow(point(step + 1) - point(step), 2.0));
+        let total: f64 = (0..steps).map(weight).sum();
+        let mut entries = Vec::with_capacity(levels);
+        let mut reached = 0.0;
+        for step in 0..steps {
+            let here = weight(step);
+            while entries.len() < levels
+                && (entries.len() as f64 + 0.5) / levels as f64 * total <= reached + here
+            {
+                let target = (entries.len() as f64 + 0.5) / levels as f64 * total;
+                let part = if here > 0.0 { (target - reached) / here } else { 0.0 };
+                entries.push(point(step) + part * (point(step + 1) - point(step)));
+            }
+            reached += here;
+        }
+        entries.resize(levels, self.values[last]);
+        entries
+    }
+
+    /// Lloyd's iteration from ascending entries; returns what it ends with and the squared error that entries save.
+    fn iterate(&self, mut entries: Vec<f64>) -> (Vec<f64>, f64) {
+        for _ in 0..ROUNDS {
+            let mut cells = self.cells(&entries);
+            let full = cells.len() == entries.len();
+            self.refill(&mut cells, entries.len());
+            let moved = entries.iter().zip(&cells).map(|(entry, cell)| (entry - cell.entry).abs());
+            let moved = moved.fold(0.0, f64::max);
+            for (entry, cell) in entries.iter_mut().zip(&cells) {
+                *entry = cell.entry;
+            }
+            if full && moved <= TOLERANCE * self.deviation {
+                break;
+            }
+        }
+        let error = self.values.iter().map(|value| value * value).sum::<f64>() - self.saved(&entries);
+        (entries, error)
+    }
+
+    /// The cells of ascending entries that aren't empty, with the means of their values for entries.
+    fn cells(&self, entries: &[f64]) -> Vec<Cell> {
+        let mut cells = Vec::with_capacity(entries.len());
+        let mut from = 0;
+        for k in 0..entries.len() {
+            let to = match entries.get(k + 1) {
+                Some(next) => {
+                    let boundary = 0.5 * (entries[k] + next);
+                    from + self.values[from..].partition_point(|value| *value < boundary)
+                }
+                None => self.values.len(),
+            };
+            if from < to {
+                cells.push(Cell { entry: self.mean_of(from, to), from, to });
+            }
+            from = to;
+        }
+        cells
+    }
+
+    /// Cuts the cells that hold most into two until there are enough of them. There are at least as many different values.
+    fn refill(&self, cells: &mut Vec<Cell>, levels: usize) {
+        while cells.len() < levels {
+            let spread = |cell: &Cell| {
+                let width = self.values[cell.to - 1] - self.values[cell.from];
+                (cell.to - cell.from) as f64 * width * width
+            };
+            let mut widest = 0;
+            for k in 1..cells.len() {
+                if spread(&cells[k]) > spread(&cells[widest]) {
+                    widest = k;
+                }
+            }
+            let Cell { entry, from, to } = cells[widest];
+            // The mean of different values lies between them, unless rounding has put it on one.
+            let inside = self.values[from..to].partition_point(|value| *value < entry);
+            let first = self.values[from..to].partition_point(|value| *value <= self.values[from]);
+            let cut = from + inside.max(first);
+            if cut >= to {
+                return;
+            }
+            cells[widest] = Cell { entry: self.mean_of(from, cut), from, to: cut };
+            cells.insert(widest + 1, Cell { entry: self.mean_of(cut, to), from: cut, to });
+        }
+    }
+
+    fn mean_of(&self, from: usize, to: usize) -> f64 {
+        (self.sums[to] - self.sums[from]) / (to - from) as f64
+    }
+
+    /// By how much the squared error is less than that of the mean alone: `Σ n·mean²` over cells, corrected for entries that
+    /// aren't their cells' means yet.
+    fn saved(&self, entries: &[f64]) -> f64 {
+        let mut saved = 0.0;
+        let mut from = 0;
+        for (k, entry) in entries.iter().enumerate() {
+            let to = match entries.get(k + 1) {
+                Some(next) => {
+                    from + self.values[from..].partition_point(|value| *value < 0.5 * (entry + next))
+                }
+                None => self.values.len(),
+            };
+            let (count, sum) = ((to - from) as f64, self.sums[to] - self.sums[from]);
+            saved += 2.0 * entry * sum - count * entry * entry;
+            from = to;
+        }
+        saved
+    }
+}
