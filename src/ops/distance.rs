@@ -20,8 +20,9 @@ use tq_codec::{Codec, Metric, PreparedQuery, distance_f32};
 use tq_format::RecordView;
 
 use crate::error::{Error, raise};
+use crate::guc;
+use crate::registry::{self, Query};
 use crate::vector::{FloatArray, Varlena};
-use crate::{guc, registry};
 
 /// Codecs of one column for which a query is kept prepared. A column rarely mixes more than two.
 const PREPARED_LIMIT: usize = 32;
@@ -58,7 +59,7 @@ struct CallSite {
     planned: Option<(Option<usize>, bool)>,
     /// Which argument `query` was made from.
     query_side: Option<usize>,
-    query: Vec<f32>,
+    query: Query,
     query_key: Key,
     generation: u64,
     prepared: Vec<PreparedQuery>,
@@ -185,7 +186,10 @@ impl CallSite {
         // Forgotten first, so that an error on the way leaves no half-made query behind.
         self.query_side = None;
         self.prepared.clear();
-        self.query = operand.to_floats()?;
+        self.query = match operand.kind {
+            Kind::Floats => Query::Floats(operand.to_floats()?),
+            Kind::Record => operand.with_record(Query::from_record)?,
+        };
         self.query_key.store(operand);
         self.generation = registry::generation();
         self.query_side = Some(side);
@@ -193,10 +197,11 @@ impl CallSite {
     }
 
     fn against_query(&mut self, metric: Metric, side: usize, row: &Operand) -> Result<f64, Error> {
+        let dimension = self.query.dimension();
         match row.kind {
             Kind::Record => row.with_record(|record| {
-                if record.dimension() as usize != self.query.len() {
-                    return Err(dimensions_differ(side, self.query.len(), record.dimension() as usize));
+                if record.dimension() as usize != dimension {
+                    return Err(dimensions_differ(side, dimension, record.dimension() as usize));
                 }
                 let prepared = self.prepared_for(record)?;
                 // While the kernel runs on this row, the next one comes into the cache.
@@ -207,10 +212,10 @@ impl CallSite {
                 // SAFETY: the SQL declaration says `real[]`, and the function is strict.
                 let array = unsafe { FloatArray::from_datum(row.datum) };
                 let floats = array.floats()?;
-                if floats.len() != self.query.len() {
-                    return Err(dimensions_differ(side, self.query.len(), floats.len()));
+                if floats.len() != dimension {
+                    return Err(dimensions_differ(side, dimension, floats.len()));
                 }
-                Ok(distance_f32(metric, &self.query, &floats))
+                Ok(distance_f32(metric, self.query.floats()?, &floats))
             }
         }
     }
@@ -226,7 +231,7 @@ impl CallSite {
                 if self.prepared.len() == PREPARED_LIMIT {
                     self.prepared.clear();
                 }
-                self.prepared.push(registry::prepare_query(codec, &self.query, guc::simd_level())?);
+                self.prepared.push(self.query.prepare(codec, guc::simd_level())?);
                 self.prepared.len() - 1
             }
         };

@@ -123,11 +123,58 @@ pub(crate) fn rotate_back(
     cache::confirm_rotation((kind, seed, dimension))
 }
 
-/// Prepares a query for records of a codec.
-pub(crate) fn prepare_query(codec: Arc<Codec>, query: &[f32], level: Level) -> Result<PreparedQuery, Error> {
-    let prepared = PreparedQuery::new(codec, query, level)?;
-    cache::confirm(prepared.codec())?;
-    Ok(prepared)
+/// A query: floats, or what a record holds, in its rotated space.
+pub(crate) enum Query {
+    Floats(Vec<f32>),
+    Rotated(Arc<Codec>, Vec<f32>),
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Query::Floats(Vec::new())
+    }
+}
+
+impl Query {
+    /// The query that a record stands for.
+    pub(crate) fn from_record(record: &RecordView<'_>) -> Result<Query, Error> {
+        let codec = for_record(record)?;
+        let mut rotated = vec![0.0; record.dimension() as usize];
+        codec.decode_rotated(record, &mut rotated)?;
+        Ok(Query::Rotated(codec, rotated))
+    }
+
+    pub(crate) fn dimension(&self) -> usize {
+        match self {
+            Query::Floats(floats) | Query::Rotated(_, floats) => floats.len(),
+        }
+    }
+
+    /// The query's floats; from a record they are rotated back once.
+    pub(crate) fn floats(&mut self) -> Result<&[f32], Error> {
+        if let Query::Rotated(codec, rotated) = self {
+            let mut floats = vec![0.0; rotated.len()];
+            codec.rotation().apply_inverse(rotated, &mut floats);
+            cache::confirm(codec)?;
+            *self = Query::Floats(floats);
+        }
+        match self {
+            Query::Floats(floats) | Query::Rotated(_, floats) => Ok(floats),
+        }
+    }
+
+    /// Prepares the query for records of a codec. Nothing is rotated if the query came from a record whose codec has the
+    /// same rotation, as a literal has in a column of the built-in codec.
+    pub(crate) fn prepare(&mut self, codec: Arc<Codec>, level: Level) -> Result<PreparedQuery, Error> {
+        if let Query::Rotated(own, rotated) = self
+            && Arc::ptr_eq(own.rotation(), codec.rotation())
+        {
+            return Ok(PreparedQuery::from_rotated(codec, rotated, level)?);
+        }
+        let prepared = PreparedQuery::new(codec, self.floats()?, level)?;
+        cache::confirm(prepared.codec())?;
+        Ok(prepared)
+    }
 }
 
 fn builtin_config(

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use pgrx::pg_sys;
 use tq_codec::{Rotation, RotationKind, build_rotation};
-use tq_corpus::{FileError, MatrixFile, MatrixKey, list_matrices, remove_matrix, store_matrix};
+use tq_corpus::{FileError, MatrixCheck, MatrixFile, MatrixKey, list_matrices, remove_matrix, store_matrix};
 
 use crate::error::{self, Error};
 
@@ -47,14 +47,17 @@ pub(super) fn obtain(kind: RotationKind, seed: u64, dimension: u32) -> Result<Ob
         return Ok((Arc::new(build_rotation(kind, seed, dimension)?), None));
     }
     let key = MatrixKey { kind: HAAR, seed, dimension };
-    match MatrixFile::open(&folder(), key) {
+    // SAFETY: a plain variable of the backend's. A parallel worker's leader has just used the codec, and so checked it.
+    let check =
+        if unsafe { pg_sys::ParallelWorkerNumber } >= 0 { MatrixCheck::Header } else { MatrixCheck::Full };
+    match MatrixFile::open(&folder(), key, check) {
         Ok(file) => return shared(seed, dimension, file),
         Err(failure) if failure.is_missing() => {}
         Err(failure) => error::log(failure.to_string(), "The matrix is built anew."),
     }
     let rotation = build_rotation(kind, seed, dimension)?;
     let stored = rotation.matrix().map_or(Ok(()), |matrix| store(key, matrix));
-    match stored.and_then(|()| MatrixFile::open(&folder(), key).map_err(Error::from)) {
+    match stored.and_then(|()| MatrixFile::open(&folder(), key, MatrixCheck::Full).map_err(Error::from)) {
         Ok(file) => shared(seed, dimension, file),
         Err(failure) => {
             if !WARNED.replace(true) {

@@ -12,5 +12,7 @@ mod tqcv;
 
 pub use error::FileError;
 pub use map::{MapGuard, MappedFile};
-pub use matrix::{MatrixEntry, MatrixError, MatrixFile, MatrixKey, list_matrices, remove_matrix, store_matrix};
+pub use matrix::{
+    MatrixCheck, MatrixEntry, MatrixError, MatrixFile, MatrixKey, list_matrices, remove_matrix, store_matrix,
+};
 pub use tqcv::{Corpus, CorpusFileError};

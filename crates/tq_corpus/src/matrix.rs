@@ -92,6 +92,15 @@ impl MatrixError {
     }
 }
 
+/// How much of a file is checked when it is opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MatrixCheck {
+    /// All of it.
+    Full,
+    /// Its size and its header: for a file that another process has just checked.
+    Header,
+}
+
 /// A mapped matrix, readable for as long as it lives, on whatever happens to its file.
 ///
 /// Entries that the file has lost meanwhile read as zeros: [`intact`](Self::intact), asked after they were used, tells.
@@ -102,21 +111,28 @@ pub struct MatrixFile {
 }
 
 impl MatrixFile {
-    /// Maps the matrix of `key` in `folder` and checks all of it.
+    /// Maps the matrix of `key` in `folder` and checks as much of it as `check` says.
     ///
     /// # Errors
     /// [`MatrixError`].
-    pub fn open(folder: &Path, key: MatrixKey) -> Result<Self, MatrixError> {
+    pub fn open(folder: &Path, key: MatrixKey, check: MatrixCheck) -> Result<Self, MatrixError> {
         let path = folder.join(key.file_name());
         let file = MappedFile::open(&path)?;
-        let handler = HandlerGuard::new()
-            .map_err(|source| FileError::Io { path: path.clone(), op: "guard", source })?;
+        let handler = HandlerGuard::new().map_err(|source| FileError::Io {
+            path: path.clone(),
+            op: "guard",
+            source,
+        })?;
         let damaged = |reason| Err(MatrixError::Damaged { path: path.clone(), reason });
         if file.len() != key.file_len() {
             return damaged("its size is wrong");
         }
         let (header, entries) = file.bytes_under_guard().split_at(HEADER_LEN);
-        if *header != key.header(crc32c::crc32c(entries)) {
+        let checksum = match check {
+            MatrixCheck::Full => crc32c::crc32c(entries),
+            MatrixCheck::Header => u32::from_le_bytes([header[28], header[29], header[30], header[31]]),
+        };
+        if *header != key.header(checksum) {
             return damaged("a checksum does not match");
         }
         if bytemuck::try_cast_slice::<u8, f64>(entries).is_err() {
@@ -194,7 +210,9 @@ pub fn list_matrices(folder: &Path) -> Result<Vec<MatrixEntry>, FileError> {
     for entry in listing {
         let entry = entry.map_err(failed)?;
         // A file that another process removes meanwhile is none.
-        if let (Some(key), Ok(metadata)) = (parse_name(&entry.file_name().to_string_lossy()), entry.metadata()) {
+        if let (Some(key), Ok(metadata)) =
+            (parse_name(&entry.file_name().to_string_lossy()), entry.metadata())
+        {
             found.push((metadata.modified().ok(), MatrixEntry { key, bytes: metadata.len() }));
         }
     }
@@ -239,10 +257,10 @@ mod tests {
     #[test]
     fn comes_back_as_it_was() {
         let folder = TempDir::new().unwrap();
-        assert!(MatrixFile::open(folder.path(), KEY).unwrap_err().is_missing());
+        assert!(MatrixFile::open(folder.path(), KEY, MatrixCheck::Full).unwrap_err().is_missing());
         store_matrix(folder.path(), KEY, &entries()).unwrap();
         store_matrix(folder.path(), KEY, &entries()).unwrap();
-        let matrix = MatrixFile::open(folder.path(), KEY).unwrap();
+        let matrix = MatrixFile::open(folder.path(), KEY, MatrixCheck::Full).unwrap();
         assert_eq!(matrix.as_ref(), entries());
         assert!(matrix.intact());
         assert_eq!(list_matrices(folder.path()).unwrap(), [MatrixEntry { key: KEY, bytes: KEY.file_len() }]);
@@ -263,23 +281,26 @@ mod tests {
             let mut flipped = whole.clone();
             flipped[position] ^= 0x10;
             fs::write(&path, &flipped).unwrap();
-            let error = MatrixFile::open(folder.path(), KEY).unwrap_err();
+            let error = MatrixFile::open(folder.path(), KEY, MatrixCheck::Full).unwrap_err();
             assert!(matches!(error, MatrixError::Damaged { .. }), "byte {position}: {error}");
         }
         for length in [0, 1, HEADER_LEN - 1, HEADER_LEN, whole.len() - 1] {
             fs::write(&path, &whole[..length]).unwrap();
-            assert!(MatrixFile::open(folder.path(), KEY).is_err(), "{length} bytes");
+            assert!(MatrixFile::open(folder.path(), KEY, MatrixCheck::Full).is_err(), "{length} bytes");
         }
         let other = MatrixKey { seed: 7, ..KEY };
         fs::write(folder.path().join(other.file_name()), &whole).unwrap();
-        assert!(MatrixFile::open(folder.path(), other).is_err(), "another matrix under this name");
+        assert!(
+            MatrixFile::open(folder.path(), other, MatrixCheck::Header).is_err(),
+            "another matrix under this name"
+        );
     }
 
     #[test]
     fn cut_while_mapped_is_told() {
         let folder = TempDir::new().unwrap();
         store_matrix(folder.path(), KEY, &entries()).unwrap();
-        let matrix = MatrixFile::open(folder.path(), KEY).unwrap();
+        let matrix = MatrixFile::open(folder.path(), KEY, MatrixCheck::Full).unwrap();
         let path = folder.path().join(KEY.file_name());
         OpenOptions::new().write(true).open(path).unwrap().set_len(100).unwrap();
         assert_eq!(matrix.as_ref().len(), 33 * 33, "still readable");
