@@ -1,7 +1,6 @@
 //! What compression does to many floats: a rough rotation in `f32`, and codes by counting thresholds.
 //!
-//! Plain loops over sixteen lanes, which the compiler makes into vector code of each level: memory is what
-//! they wait for.
+//! Mostly plain loops over sixteen lanes, which the compiler makes into vector code of each level.
 #![allow(unsafe_code)]
 
 use crate::level::Level;
@@ -49,7 +48,97 @@ pub fn rotate_f32(level: Level, matrix: &[f32], x: &[f32], out: &mut [f32]) {
     if x.is_empty() {
         return out.fill(0.0);
     }
-    at_level!(level, rotate_body(matrix: &[f32], x: &[f32], out: &mut [f32]));
+    match level.or_scalar() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `or_scalar` returns a level only if the processor has its features.
+        Level::Avx512 => unsafe { x86_64::avx512(matrix, x, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `or_scalar` returns a level only if the processor has its features.
+        Level::Avx2 => unsafe { x86_64::avx2(matrix, x, out) },
+        _ => rotate_body(matrix, x, out),
+    }
+}
+
+/// Rotations in registers, four rows at a time so that no sum waits for itself; compilers don't find that by themselves.
+#[cfg(target_arch = "x86_64")]
+mod x86_64 {
+    use std::arch::x86_64::*;
+
+    /// Splits `out` into groups of four, each with its rows, and a rest.
+    macro_rules! by_rows {
+        ($matrix:ident, $x:ident, $out:ident, $dot:ident) => {
+            let (groups, rest) = $out.as_chunks_mut::<4>();
+            let (upper, lower) = $matrix.split_at(4 * groups.len() * $x.len());
+            for (rows, out) in upper.chunks_exact(4 * $x.len()).zip(groups) {
+                *out = $dot(std::array::from_fn::<_, 4, _>(|r| &rows[r * $x.len()..][..$x.len()]), $x);
+            }
+            for (row, out) in lower.chunks_exact($x.len()).zip(rest) {
+                [*out] = $dot([row], $x);
+            }
+        };
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+    pub(super) fn avx512(matrix: &[f32], x: &[f32], out: &mut [f32]) {
+        by_rows!(matrix, x, out, dot_512);
+    }
+
+    #[target_feature(enable = "avx2,fma,f16c")]
+    pub(super) fn avx2(matrix: &[f32], x: &[f32], out: &mut [f32]) {
+        by_rows!(matrix, x, out, dot_256);
+    }
+
+    /// The inner products of rows as long as `x` with it.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+    fn dot_512<const ROWS: usize>(rows: [&[f32]; ROWS], x: &[f32]) -> [f32; ROWS] {
+        let (blocks, tail) = x.as_chunks::<16>();
+        let parts = rows.map(|row| (&row.as_chunks::<16>().0[..blocks.len()], row.as_chunks::<16>().1));
+        let mut sums = [_mm512_setzero_ps(); ROWS];
+        for (j, x) in blocks.iter().enumerate() {
+            // SAFETY: the arrays are 64 readable bytes, and the loads ask for no alignment.
+            let x = unsafe { _mm512_loadu_ps(x.as_ptr()) };
+            for (sum, (blocks, _)) in sums.iter_mut().zip(&parts) {
+                // SAFETY: as above.
+                *sum = _mm512_fmadd_ps(unsafe { _mm512_loadu_ps(blocks[j].as_ptr()) }, x, *sum);
+            }
+        }
+        let mut results = [0.0; ROWS];
+        for ((result, sum), (_, rest)) in results.iter_mut().zip(sums).zip(parts) {
+            *result = rest.iter().zip(tail).fold(_mm512_reduce_add_ps(sum), |sum, (a, b)| sum + a * b);
+        }
+        results
+    }
+
+    /// The inner products of rows as long as `x` with it.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    fn dot_256<const ROWS: usize>(rows: [&[f32]; ROWS], x: &[f32]) -> [f32; ROWS] {
+        let (blocks, tail) = x.as_chunks::<16>();
+        let parts = rows.map(|row| (&row.as_chunks::<16>().0[..blocks.len()], row.as_chunks::<16>().1));
+        let mut sums = [[_mm256_setzero_ps(); 2]; ROWS];
+        for (j, x) in blocks.iter().enumerate() {
+            for half in 0..2 {
+                // SAFETY: either half of the array is 32 readable bytes, and the loads ask for no alignment.
+                let x = unsafe { _mm256_loadu_ps(x.as_ptr().add(8 * half)) };
+                for (sum, (blocks, _)) in sums.iter_mut().zip(&parts) {
+                    // SAFETY: as above.
+                    let row = unsafe { _mm256_loadu_ps(blocks[j].as_ptr().add(8 * half)) };
+                    sum[half] = _mm256_fmadd_ps(row, x, sum[half]);
+                }
+            }
+        }
+        let mut results = [0.0; ROWS];
+        for ((result, [low, high]), (_, rest)) in results.iter_mut().zip(sums).zip(parts) {
+            let mut lanes = [0f32; 8];
+            // SAFETY: the array is 32 writable bytes, and the store asks for no alignment.
+            unsafe { _mm256_storeu_ps(lanes.as_mut_ptr(), _mm256_add_ps(low, high)) };
+            let pairs: [f32; 4] = std::array::from_fn(|j| lanes[j] + lanes[j + 4]);
+            let sum = (pairs[0] + pairs[2]) + (pairs[1] + pairs[3]);
+            *result = rest.iter().zip(tail).fold(sum, |sum, (a, b)| sum + a * b);
+        }
+        results
+    }
 }
 
 #[inline(always)]
