@@ -13,6 +13,7 @@ mod tqcv;
 pub use error::FileError;
 pub use map::{MapGuard, MappedFile};
 pub use matrix::{
-    MatrixCheck, MatrixEntry, MatrixError, MatrixFile, MatrixKey, list_matrices, remove_matrix, store_matrix,
+    MatrixCheck, MatrixEntry, MatrixError, MatrixFile, MatrixKey, list_matrices, remove_leftovers,
+    remove_matrix, store_matrix,
 };
 pub use tqcv::{Corpus, CorpusFileError};

@@ -22,6 +22,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use crate::guard::HandlerGuard;
 use crate::{FileError, MappedFile};
@@ -46,7 +47,7 @@ pub struct MatrixKey {
 impl MatrixKey {
     /// Name of the matrix's file.
     pub fn file_name(&self) -> String {
-        format!("matrix-{}-{}-{}", self.kind, self.seed, self.dimension)
+        format!("{PREFIX}{}-{}-{}", self.kind, self.seed, self.dimension)
     }
 
     /// Bytes of the matrix's file.
@@ -185,7 +186,27 @@ pub fn store_matrix(folder: &Path, key: MatrixKey, entries: &[f64]) -> Result<()
     })
 }
 
+const PREFIX: &str = "matrix-";
 const TEMPORARY: &str = ".tmp";
+
+/// Removes what writers that died have left in `folder`: temporary files that are at least `age` old.
+///
+/// # Errors
+/// [`FileError::Io`] when the folder can't be listed.
+pub fn remove_leftovers(folder: &Path, age: Duration) -> Result<(), FileError> {
+    let failed = |source| FileError::Io { path: folder.to_owned(), op: "list", source };
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let ours = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(TEMPORARY));
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        if ours && modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|elapsed| elapsed >= age)) {
+            // Another process may do the same at this moment.
+            let _: io::Result<()> = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
 
 /// A file in a folder of matrices.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -234,7 +255,7 @@ pub fn remove_matrix(folder: &Path, key: MatrixKey) -> Result<(), FileError> {
 
 /// The key behind a file's name; temporary files have none.
 fn parse_name(name: &str) -> Option<MatrixKey> {
-    let mut numbers = name.strip_prefix("matrix-")?.split('-');
+    let mut numbers = name.strip_prefix(PREFIX)?.split('-');
     let key = MatrixKey {
         kind: numbers.next()?.parse().ok()?,
         seed: numbers.next()?.parse().ok()?,
@@ -317,5 +338,10 @@ mod tests {
         fs::write(folder.path().join("unrelated"), "").unwrap();
         assert!(list_matrices(folder.path()).unwrap().is_empty());
         assert!(list_matrices(&missing).unwrap().is_empty());
+
+        remove_leftovers(folder.path(), Duration::from_secs(3600)).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "its writer may be at work");
+        remove_leftovers(folder.path(), Duration::ZERO).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "what isn't ours stays");
     }
 }
