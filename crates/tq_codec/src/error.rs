@@ -144,6 +144,20 @@ pub enum CodecError {
     /// A record could not be written.
     #[error(transparent)]
     Record(#[from] tq_format::RecordError),
+    /// Threads for bulk work could not be started.
+    #[error("cannot start {threads} threads: {reason}")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// What the system says.
+        reason: String,
+    },
+    /// A thread that did a part of the work panicked.
+    #[error("a thread failed: {message}")]
+    WorkerPanicked {
+        /// The panic's message.
+        message: String,
+    },
     /// A configuration file could not be understood.
     #[error("malformed codec configuration: {reason}")]
     Sidecar {

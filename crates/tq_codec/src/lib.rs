@@ -12,7 +12,8 @@
 //! value lies within rounding of a decision boundary. The built-in codec needs no codebook from outside: see
 //! [`lloyd_max`].
 //!
-//! Nothing here knows PostgreSQL, starts threads or is unsafe.
+//! Nothing here knows PostgreSQL or is unsafe. Work for several threads runs on [`Workers`] that the caller makes; nothing
+//! else starts any.
 #![forbid(unsafe_code)]
 
 mod batch;
@@ -31,6 +32,7 @@ mod rotation;
 pub mod sidecar;
 pub mod train;
 mod vector;
+mod workers;
 
 pub use codebook::Codebook;
 pub use codec::Codec;
@@ -40,6 +42,7 @@ pub use error::{BatchError, CodecError};
 pub use query::PreparedQuery;
 pub use rotation::{Rotation, SharedMatrix, build_rotation};
 pub use vector::{check_vector, normalize};
+pub use workers::Workers;
 
 use tq_format::BitWidth;
 use tq_simd::Width;
