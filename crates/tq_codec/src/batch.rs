@@ -8,11 +8,14 @@
 //! [`Rotation::apply`]: crate::Rotation::apply
 
 use crate::product::{F32_NORMS, Single};
-use crate::{BatchError, Codec, CodecError, check_vector};
+use crate::{BatchError, Codec, CodecError, Workers, check_vector};
 use tq_format::RecordView;
 
 /// Rows of a block: enough for a product at full speed, few enough to stay in the cache.
 const ROWS: usize = 128;
+
+/// Rows that a thread takes at a time when there are several: few, so that all end at about the same time.
+const ROWS_OF_A_THREAD: usize = 2 * ROWS;
 
 impl Codec {
     /// Compresses `rows` (`n × d`, row-major) and appends the *n* records to `out`, which an error leaves as it was.
@@ -45,6 +48,48 @@ impl Codec {
             out.truncate(start);
         }
         result
+    }
+
+    /// [`Codec::encode_batch`] on several threads.
+    ///
+    /// `poll` is called on the calling thread before each round of some ten milliseconds, for whatever else the caller has
+    /// to attend to; it may unwind, which leaves a part of the records in `out`.
+    ///
+    /// # Errors
+    /// Those of [`Codec::encode_batch`], and [`CodecError::WorkerPanicked`] with the first row of the round.
+    pub fn encode_batch_on(
+        &self,
+        workers: &Workers,
+        rows: &[f32],
+        out: &mut Vec<u8>,
+        poll: &mut dyn FnMut(),
+    ) -> Result<(), BatchError> {
+        let d = self.dimension();
+        let start = out.len();
+        out.reserve((rows.len() / d).saturating_mul(self.builder().record_len()));
+        // Made once, before several threads would wait for it.
+        self.rotation().single();
+        let of_a_thread = ROWS_OF_A_THREAD.min(Workers::round_rows(d));
+        let round = Workers::round_rows(d) * workers.threads();
+        for (number, rows) in rows.chunks(round * d).enumerate() {
+            poll();
+            let blocks: Vec<_> = rows.chunks(of_a_thread * d).enumerate().collect();
+            let encode = |(block, rows)| {
+                let mut records = Vec::new();
+                self.encode_batch(rows, &mut records).map_err(|error| at(block * of_a_thread, error))?;
+                Ok(records)
+            };
+            let encoded = workers.map(blocks, encode).map_err(|source| BatchError { row: 0, source });
+            let encoded = encoded.and_then(|blocks| blocks.into_iter().collect::<Result<Vec<_>, _>>());
+            match encoded {
+                Ok(blocks) => blocks.iter().for_each(|records| out.extend_from_slice(records)),
+                Err(error) => {
+                    out.truncate(start);
+                    return Err(at(number * round, error));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Decompresses `records` and appends the vectors to `out` (`n × d`, row-major), which an error leaves as it was.

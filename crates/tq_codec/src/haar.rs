@@ -10,11 +10,18 @@
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::{householder, qr::no_pivoting::factor};
-use faer::{Conj, Mat, MatMut, Par};
+use faer::{Conj, Mat, MatMut, MatRef, Par};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use std::collections::TryReserveError;
 use std::f64::consts::PI;
+
+/// Columns of a panel.
+const PANEL: usize = 256;
+/// The floating-point operations of a step between two polls: a few ten milliseconds.
+const STEP: usize = 1_000_000_000;
+/// Rows of random variables between two polls.
+const POLLED_ROWS: usize = 32;
 
 /// Standard normal variables from a seed.
 struct Normals {
@@ -50,7 +57,9 @@ impl Normals {
 }
 
 /// The `d` × `d` Haar matrix of `seed`, row-major. Two matrices are alive at the worst moment.
-pub(crate) fn matrix(seed: u64, d: usize) -> Result<Vec<f64>, TryReserveError> {
+///
+/// `poll` is called between steps of some ten milliseconds, and may unwind.
+pub(crate) fn matrix(seed: u64, d: usize, poll: &mut dyn FnMut()) -> Result<Vec<f64>, TryReserveError> {
     if d == 0 {
         return Ok(Vec::new());
     }
@@ -61,20 +70,35 @@ pub(crate) fn matrix(seed: u64, d: usize) -> Result<Vec<f64>, TryReserveError> {
         for j in 0..d {
             factors[j * d + i] = normals.next();
         }
+        if i % POLLED_ROWS == 0 {
+            poll();
+        }
     }
     let mut a = MatMut::from_column_major_slice_mut(&mut factors, d, d);
 
-    // Afterwards the upper triangle is R, and what is below defines the reflections whose product is Q.
-    let block = factor::recommended_block_size::<f64>(d, d);
-    let mut coefficients = Mat::<f64>::zeros(block, d);
-    let scratch = factor::qr_in_place_scratch::<f64>(d, d, block, Par::Seq, Default::default());
-    factor::qr_in_place(
-        a.as_mut(),
-        coefficients.as_mut(),
-        Par::Seq,
-        MemStack::new(&mut MemBuffer::new(scratch)),
-        Default::default(),
-    );
+    // Afterwards the upper triangle is R, and what is below defines the reflections whose product is Q. They are made
+    // a panel of columns at a time, and each panel's are applied to the columns on its right.
+    let panels: Vec<usize> = (0..d).step_by(PANEL).collect();
+    let mut reflections = Vec::with_capacity(panels.len());
+    for &start in &panels {
+        let width = PANEL.min(d - start);
+        let below = a.as_mut().submatrix_mut(start, start, d - start, d - start);
+        let (mut panel, mut right) = below.split_at_col_mut(width);
+        let block = factor::recommended_block_size::<f64>(d - start, width);
+        let mut coefficients = Mat::<f64>::zeros(block, width);
+        let scratch =
+            factor::qr_in_place_scratch::<f64>(d - start, width, block, Par::Seq, Default::default());
+        factor::qr_in_place(
+            panel.as_mut(),
+            coefficients.as_mut(),
+            Par::Seq,
+            MemStack::new(&mut MemBuffer::new(scratch)),
+            Default::default(),
+        );
+        poll();
+        reflect(panel.as_ref(), coefficients.as_ref(), right.as_mut(), poll);
+        reflections.push(coefficients);
+    }
 
     // Columns of Qᵀ are rows of Q: applying the transposed product to the identity, stored by columns, leaves
     // Q in row-major order without another copy.
@@ -82,17 +106,11 @@ pub(crate) fn matrix(seed: u64, d: usize) -> Result<Vec<f64>, TryReserveError> {
     for i in 0..d {
         q[i * d + i] = 1.0;
     }
-    let scratch = householder::apply_block_householder_sequence_transpose_on_the_left_in_place_scratch::<f64>(
-        d, block, d,
-    );
-    householder::apply_block_householder_sequence_transpose_on_the_left_in_place_with_conj(
-        a.as_ref(),
-        coefficients.as_ref(),
-        Conj::No,
-        MatMut::from_column_major_slice_mut(&mut q, d, d),
-        Par::Seq,
-        MemStack::new(&mut MemBuffer::new(scratch)),
-    );
+    for (&start, coefficients) in panels.iter().zip(&reflections) {
+        let panel = a.as_ref().submatrix(start, start, d - start, coefficients.ncols());
+        let rows = MatMut::from_column_major_slice_mut(&mut q, d, d).subrows_mut(start, d - start);
+        reflect(panel, coefficients.as_ref(), rows, poll);
+    }
 
     let signs: Vec<f64> = (0..d).map(|j| if a[(j, j)] >= 0.0 { 1.0 } else { -1.0 }).collect();
     drop(factors);
@@ -102,6 +120,32 @@ pub(crate) fn matrix(seed: u64, d: usize) -> Result<Vec<f64>, TryReserveError> {
         }
     }
     Ok(q)
+}
+
+/// Applies a panel's reflections, transposed, to `to`: some columns at a time, so that `poll` gets its turn.
+fn reflect(
+    panel: MatRef<'_, f64>,
+    coefficients: MatRef<'_, f64>,
+    mut to: MatMut<'_, f64>,
+    poll: &mut dyn FnMut(),
+) {
+    let (rows, reflections, block) = (panel.nrows(), panel.ncols(), coefficients.nrows());
+    let columns = (STEP / (4 * rows * reflections)).max(32);
+    for start in (0..to.ncols()).step_by(columns) {
+        let width = columns.min(to.ncols() - start);
+        let scratch = householder::apply_block_householder_sequence_transpose_on_the_left_in_place_scratch::<
+            f64,
+        >(rows, block, width);
+        householder::apply_block_householder_sequence_transpose_on_the_left_in_place_with_conj(
+            panel,
+            coefficients,
+            Conj::No,
+            to.as_mut().subcols_mut(start, width),
+            Par::Seq,
+            MemStack::new(&mut MemBuffer::new(scratch)),
+        );
+        poll();
+    }
 }
 
 fn zeros(d: usize) -> Result<Vec<f64>, TryReserveError> {

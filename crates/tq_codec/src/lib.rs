@@ -40,7 +40,7 @@ pub use config::{BUILTIN_SEED, CodecConfig, ConfigHash, RotationKind};
 pub use distance::{Metric, distance_f32};
 pub use error::{BatchError, CodecError};
 pub use query::PreparedQuery;
-pub use rotation::{Rotation, SharedMatrix, build_rotation};
+pub use rotation::{Rotation, SharedMatrix, build_rotation, build_rotation_polling};
 pub use vector::{check_vector, normalize};
 pub use workers::Workers;
 

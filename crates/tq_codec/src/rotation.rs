@@ -79,7 +79,7 @@ impl Rotation {
     /// other implementation's to about 1e-14. Aborts when there is no memory for it, as collections do;
     /// [`build_rotation`] returns that as an error and checks the range of the dimension.
     pub fn haar(seed: u64, dimension: u32) -> Self {
-        Self::try_haar(seed, dimension).unwrap_or_else(|_| {
+        Self::try_haar(seed, dimension, &mut || {}).unwrap_or_else(|_| {
             let size = dimension as usize;
             std::alloc::handle_alloc_error(
                 std::alloc::Layout::array::<f64>(size.saturating_mul(size))
@@ -88,8 +88,8 @@ impl Rotation {
         })
     }
 
-    fn try_haar(seed: u64, dimension: u32) -> Result<Self, TryReserveError> {
-        let matrix = haar::matrix(seed, dimension as usize)?;
+    fn try_haar(seed: u64, dimension: u32, poll: &mut dyn FnMut()) -> Result<Self, TryReserveError> {
+        let matrix = haar::matrix(seed, dimension as usize, poll)?;
         Ok(Self::new(seed, dimension, Map::Haar(Haar::new(Matrix::Owned(matrix)))))
     }
 
@@ -240,9 +240,23 @@ impl fmt::Debug for Rotation {
 /// # Errors
 /// [`CodecError::DimensionOutOfRange`]; [`CodecError::OutOfMemory`] when a matrix can't be allocated.
 pub fn build_rotation(kind: RotationKind, seed: u64, dimension: u32) -> Result<Rotation, CodecError> {
+    build_rotation_polling(kind, seed, dimension, &mut || {})
+}
+
+/// [`build_rotation`] for callers that have to look up from time to time: `poll` is called between steps of some ten
+/// milliseconds, and may unwind to give the work up.
+///
+/// # Errors
+/// Those of [`build_rotation`].
+pub fn build_rotation_polling(
+    kind: RotationKind,
+    seed: u64,
+    dimension: u32,
+    poll: &mut dyn FnMut(),
+) -> Result<Rotation, CodecError> {
     check_dimension(dimension)?;
     match kind {
-        RotationKind::Haar => Rotation::try_haar(seed, dimension).map_err(|_| {
+        RotationKind::Haar => Rotation::try_haar(seed, dimension, poll).map_err(|_| {
             let size = dimension as usize;
             CodecError::OutOfMemory { bytes: size.saturating_mul(size).saturating_mul(size_of::<f64>()) }
         }),

@@ -7,7 +7,7 @@ use common::Random;
 use half::f16;
 use std::sync::Arc;
 use tq_codec::{
-    BUILTIN_SEED, BatchError, Codebook, Codec, CodecConfig, CodecError, Rotation, RotationKind,
+    BUILTIN_SEED, BatchError, Codebook, Codec, CodecConfig, CodecError, Rotation, RotationKind, Workers,
     build_rotation,
 };
 use tq_format::{BitWidth, RecordBuilder, RecordView};
@@ -203,4 +203,35 @@ fn no_rows_are_no_records() {
     codec.encode_batch(&[], &mut bytes).unwrap();
     codec.decode_batch(&[], &mut floats).unwrap();
     assert!(bytes.is_empty() && floats.is_empty());
+}
+
+/// Several threads make what one makes, whatever the number of rows, and say which row is wrong.
+#[test]
+fn threads_make_the_same_records() {
+    let d = 48;
+    let rotation = Arc::new(build_rotation(RotationKind::Haar, BUILTIN_SEED, d).unwrap());
+    let codec = lloyd_max(&rotation, BitWidth::Four, false);
+    let mut random = Random(11);
+    let all: Vec<f32> = (0..9000).flat_map(|_| random.unit_vector(d as usize)).collect();
+    for threads in [1, 2, 3] {
+        let workers = Workers::new(threads).unwrap();
+        for count in [0, 1, 255, 257, 4097, 9000] {
+            let rows = &all[..count * d as usize];
+            let (mut one, mut several, mut polls) = (vec![7], vec![7], 0);
+            codec.encode_batch(rows, &mut one).unwrap();
+            codec.encode_batch_on(&workers, rows, &mut several, &mut || polls += 1).unwrap();
+            assert!(one == several, "{count} rows on {threads} threads");
+            assert_eq!(polls, count.div_ceil(4096 * threads));
+        }
+        for wrong in [0, 255, 256, 4095, 4096, 8999] {
+            let mut rows = all.clone();
+            rows[wrong * d as usize + 5] = f32::NAN;
+            rows[8999 * d as usize + 5] = f32::NAN;
+            let mut out = vec![7];
+            let error = codec.encode_batch_on(&workers, &rows, &mut out, &mut || {}).unwrap_err();
+            assert_eq!(error.row, wrong);
+            assert!(matches!(error.source, CodecError::NotFinite { index: 5, .. }));
+            assert_eq!(out, [7]);
+        }
+    }
 }

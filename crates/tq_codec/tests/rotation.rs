@@ -7,7 +7,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use std::sync::Arc;
 use std::time::Instant;
 use tinyquant_core::codec::RotationMatrix;
-use tq_codec::{CodecError, Rotation, RotationKind, build_rotation};
+use tq_codec::{CodecError, Rotation, RotationKind, build_rotation, build_rotation_polling};
 
 fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
@@ -142,4 +142,23 @@ fn a_shared_matrix_rotates_as_an_own_one() {
     assert_eq!(error(19), CodecError::MatrixLength { expected: 361, got: 400 });
     assert_eq!(error(0), CodecError::DimensionOutOfRange { dimension: 0 });
     assert_eq!(error(16385), CodecError::DimensionOutOfRange { dimension: 16385 });
+}
+
+/// Whoever builds a large rotation can stop at any time, and polling changes no bit of it.
+#[test]
+fn builds_poll_and_can_be_given_up() {
+    let mut polls = 0;
+    let polled = build_rotation_polling(RotationKind::Haar, 3, 600, &mut || polls += 1).unwrap();
+    assert!(polls > 600 / 32, "{polls}");
+    assert_eq!(polled.matrix(), Rotation::haar(3, 600).matrix());
+    let mut left = polls / 2;
+    let given_up = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        build_rotation_polling(RotationKind::Haar, 3, 600, &mut || {
+            left -= 1;
+            if left == 0 {
+                std::panic::resume_unwind(Box::new("enough"));
+            }
+        })
+    }));
+    assert_eq!(given_up.unwrap_err().downcast_ref(), Some(&"enough"));
 }
