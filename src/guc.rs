@@ -1,6 +1,7 @@
 //! The extension's settings (`tinyquant.*`) and what follows from them.
 
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
+use tq_codec::Workers;
 use tq_simd::Level;
 
 /// `tinyquant.simd`: which kernels compute distances.
@@ -15,6 +16,9 @@ pub(crate) enum Simd {
 }
 
 static SIMD: GucSetting<Simd> = GucSetting::<Simd>::new(Simd::auto);
+/// 0 stands for the default: the number of CPUs, at most [`MOST_DEFAULT_THREADS`].
+static THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
+const MOST_DEFAULT_THREADS: usize = 8;
 static CODEC_CACHE_KB: GucSetting<i32> = GucSetting::<i32>::new(262_144);
 
 /// Registers the settings; called from `_PG_init`.
@@ -24,6 +28,16 @@ pub(crate) fn init() {
         c"Instruction set of the distance kernels.",
         c"\"auto\" takes the best that the CPU offers; a set that the CPU lacks falls back to \"scalar\".",
         &SIMD,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"tinyquant.threads",
+        c"Threads for bulk work in a backend.",
+        c"0 takes the number of CPUs, at most 8; 1 starts none.",
+        &THREADS,
+        0,
+        256,
         GucContext::Userset,
         GucFlags::default(),
     );
@@ -54,4 +68,12 @@ pub(crate) fn simd_level() -> Level {
 /// Bytes that prepared rotations may take in this backend.
 pub(crate) fn codec_cache_bytes() -> usize {
     CODEC_CACHE_KB.get() as usize * 1024
+}
+
+/// How many threads bulk work may use.
+pub(crate) fn threads() -> usize {
+    match THREADS.get() as usize {
+        0 => std::thread::available_parallelism().map_or(1, |count| count.get().min(MOST_DEFAULT_THREADS)),
+        threads => threads,
+    }
 }

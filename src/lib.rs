@@ -21,6 +21,7 @@ use pgrx::prelude::*;
 mod copy;
 mod error;
 mod guc;
+mod interrupts;
 mod ops;
 mod pg_compat;
 mod registry;

@@ -3,7 +3,7 @@
 
 CREATE FUNCTION tq_version() RETURNS text
     AS 'MODULE_PATHNAME', 'tq_version_wrapper' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION tq_version() IS 'version of the extension and the instruction set in use';
+COMMENT ON FUNCTION tq_version() IS 'version of the extension, the instruction set and the number of threads in use';
 
 CREATE FUNCTION tq_compress(
     v real[], bit_width integer DEFAULT 4, residual boolean DEFAULT false, rotation text DEFAULT 'haar'

@@ -4,8 +4,13 @@ use pgrx::prelude::*;
 
 use crate::guc;
 
-/// The extension's version and the kernels in use.
+/// The extension's version, the kernels in use and the threads for bulk work.
 #[pg_extern(sql = false)]
 fn tq_version() -> String {
-    format!("tinyquant {}, simd {}", env!("CARGO_PKG_VERSION"), guc::simd_level().name())
+    format!(
+        "tinyquant {}, simd {}, threads {}",
+        env!("CARGO_PKG_VERSION"),
+        guc::simd_level().name(),
+        guc::threads()
+    )
 }

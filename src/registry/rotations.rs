@@ -16,13 +16,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgrx::pg_sys;
-use tq_codec::{Rotation, RotationKind, build_rotation};
+use tq_codec::{Rotation, RotationKind, build_rotation_polling};
 use tq_corpus::{
     FileError, MatrixCheck, MatrixFile, MatrixKey, list_matrices, remove_leftovers, remove_matrix,
     store_matrix,
 };
 
 use crate::error::{self, Error};
+use crate::interrupts::poll;
 
 /// Below this dimension building is faster than opening a file.
 const SMALLEST: u32 = 129;
@@ -48,7 +49,7 @@ pub(super) fn folder() -> PathBuf {
 /// The rotation of this kind, seed and dimension, from its file or built.
 pub(super) fn obtain(kind: RotationKind, seed: u64, dimension: u32) -> Result<Obtained, Error> {
     if kind != RotationKind::Haar || dimension < SMALLEST || cfg!(target_endian = "big") {
-        return Ok((Arc::new(build_rotation(kind, seed, dimension)?), None));
+        return Ok((Arc::new(build(kind, seed, dimension)?), None));
     }
     let key = MatrixKey { kind: HAAR, seed, dimension };
     // SAFETY: a plain variable of the backend's. A parallel worker's leader has just used the codec, and so checked it.
@@ -59,7 +60,7 @@ pub(super) fn obtain(kind: RotationKind, seed: u64, dimension: u32) -> Result<Ob
         Err(failure) if failure.is_missing() => {}
         Err(failure) => error::log(failure.to_string(), "The matrix is built anew."),
     }
-    let rotation = build_rotation(kind, seed, dimension)?;
+    let rotation = build(kind, seed, dimension)?;
     let stored = rotation.matrix().map_or(Ok(()), |matrix| store(key, matrix));
     match stored.and_then(|()| MatrixFile::open(&folder(), key, MatrixCheck::Full).map_err(Error::from)) {
         Ok(file) => shared(seed, dimension, file),
@@ -88,6 +89,11 @@ pub(super) fn clear() -> Result<usize, Error> {
         remove_matrix(&folder(), entry.key)?;
     }
     Ok(kept.len())
+}
+
+/// Builds a rotation, and ends early if the statement is to be cancelled.
+fn build(kind: RotationKind, seed: u64, dimension: u32) -> Result<Rotation, Error> {
+    Ok(build_rotation_polling(kind, seed, dimension, &mut poll)?)
 }
 
 fn shared(seed: u64, dimension: u32, file: MatrixFile) -> Result<Obtained, Error> {

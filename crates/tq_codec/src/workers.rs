@@ -39,6 +39,11 @@ impl Workers {
         Ok(Self { threads: threads.max(1), pool })
     }
 
+    /// How many threads can run at once on this machine, as far as it says.
+    pub fn available() -> usize {
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    }
+
     /// How many things are done at once.
     pub fn threads(&self) -> usize {
         self.threads

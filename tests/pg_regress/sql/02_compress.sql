@@ -23,7 +23,7 @@ FROM (SELECT tq_compress('{0.5, -0.5, 0.5, -0.5}', 4) AS v) s;
 SELECT round(tq_norm(tq_compress('{3, 4}', 8, true))::numeric, 3) AS norm;
 SELECT tq_normalize('{3, 4}'), tq_normalize('{1e30, 0}'), tq_normalize('{1e-40, 0}');
 SELECT tq_compress(NULL) IS NULL AND tq_decompress(NULL) IS NULL AND tq_norm(NULL) IS NULL AS strict;
-SELECT tq_version() ~ '^tinyquant \d+\.\d+\.\d+, simd (avx512|avx2|neon|scalar)$' AS version;
+SELECT tq_version() ~ '^tinyquant \d+\.\d+\.\d+, simd (avx512|avx2|neon|scalar), threads \d+$' AS version;
 
 -- The fast rotation: another codec with the same errors, in a column and in a registered codec, beside the other.
 SELECT tq_compress('{0.5, -0.5, 0.5, -0.5}', 4, rotation => 'hadamard');
