@@ -101,6 +101,23 @@ pub(crate) enum Error {
     #[error("query on table tq_codec failed: {0}")]
     Spi(#[from] pgrx::spi::SpiError),
 
+    #[error("batch must be at least 1, not {0}")]
+    BatchSize(i32),
+    #[error("tq_compress_column cannot be called inside a transaction")]
+    CallInTransaction,
+    #[error("relation with OID {0} does not exist")]
+    NoSuchRelation(u32),
+    #[error("column \"{column}\" of relation \"{table}\" does not exist")]
+    NoSuchColumn { table: String, column: String },
+    #[error("\"{0}\" is not a table")]
+    NotTable(String),
+    #[error("column \"{column}\" is of type {got}, not tqvec")]
+    ColumnType { column: String, got: String },
+    #[error("codec \"{codec}\" does not fit column \"{column}\": {source}")]
+    ColumnCodec { codec: String, column: String, source: Box<Error> },
+    #[error("row at ctid {position} of \"{table}\": {source}")]
+    ColumnRow { table: String, position: String, source: Box<Error> },
+
     #[error("COPY FORMAT {format} does not support {what}")]
     CopyUnsupported { format: &'static str, what: String, hint: Option<&'static str> },
     #[error("option \"{0}\" not recognized")]
@@ -197,7 +214,15 @@ impl Error {
             | Error::TypmodRotation { .. }
             | Error::DimensionsDiffer(..)
             | Error::ArrayEmpty => Code::ERRCODE_DATA_EXCEPTION,
-            Error::CopyTypmod { source, .. } => source.code(),
+            Error::CopyTypmod { source, .. }
+            | Error::ColumnRow { source, .. }
+            | Error::ColumnCodec { source, .. } => source.code(),
+            Error::BatchSize(_) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            Error::CallInTransaction => Code::ERRCODE_INVALID_TRANSACTION_TERMINATION,
+            Error::NoSuchRelation(_) => Code::ERRCODE_UNDEFINED_TABLE,
+            Error::NoSuchColumn { .. } => Code::ERRCODE_UNDEFINED_COLUMN,
+            Error::NotTable(_) => Code::ERRCODE_WRONG_OBJECT_TYPE,
+            Error::ColumnType { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
             Error::ArrayDimensions(_) => Code::ERRCODE_ARRAY_ELEMENT_ERROR,
             Error::HashNotText => Code::ERRCODE_UNTRANSLATABLE_CHARACTER,
             Error::RotationFile(_) | Error::RotationLost => Code::ERRCODE_IO_ERROR,
@@ -232,6 +257,11 @@ impl Error {
             Error::CopyTypmod { .. } => {
                 Some("A record is never recompressed silently; nothing of the file was loaded.".into())
             }
+            Error::ColumnRow { .. } => Some(
+                "The batches before are committed; the row's batch is not. Calling again goes on from there."
+                    .into(),
+            ),
+            Error::CallInTransaction => Some("It commits after each batch.".into()),
             _ => None,
         }
     }
@@ -271,6 +301,10 @@ impl Error {
             Error::CodecUpdate => "Drop the codec with tq_drop_codec and create another.",
             Error::RotationLost => "Run the statement again: the file is built anew.",
             Error::NoRegistry => "Run CREATE EXTENSION tinyquant in this database.",
+            Error::CallInTransaction => "Call it by itself, outside of BEGIN and of functions.",
+            Error::NotTable(_) => "Name a table, or a partitioned table whose partitions are tables.",
+            Error::ColumnRow { source, .. } => return source.hint(),
+            Error::ColumnCodec { .. } => "Declare the column as the codec is, or without a type modifier.",
             Error::CopyColumns { .. } => "Name the column: COPY table (column) FROM …",
             Error::ImportColumns(_) => {
                 "Name the column: tq_import(table, path, '{\"column\": \"embedding\"}')."

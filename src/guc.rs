@@ -73,7 +73,7 @@ pub(crate) fn codec_cache_bytes() -> usize {
 /// How many threads bulk work may use.
 pub(crate) fn threads() -> usize {
     match THREADS.get() as usize {
-        0 => std::thread::available_parallelism().map_or(1, |count| count.get().min(MOST_DEFAULT_THREADS)),
+        0 => Workers::available().min(MOST_DEFAULT_THREADS),
         threads => threads,
     }
 }

@@ -270,14 +270,5 @@ pub(super) fn tqvec_columns(relation: &PgRelation) -> Vec<String> {
 
 /// The type modifier of a column of type `tqvec`, or of a domain over it.
 fn tqvec_typmod(attribute: &pg_sys::FormData_pg_attribute) -> Option<Typmod> {
-    // SAFETY: catalog look-ups by OID; a type that is gone gives no extension.
-    unsafe {
-        let mut typmod = attribute.atttypmod;
-        let base = pg_sys::getBaseTypeAndTypmod(attribute.atttypid, &mut typmod);
-        let extension = pg_sys::get_extension_oid(c"tinyquant".as_ptr(), true);
-        let ours = extension != pg_sys::InvalidOid
-            && pg_sys::getExtensionOfObject(pg_sys::TypeRelationId, base) == extension
-            && pg_sys::get_array_type(base) != pg_sys::InvalidOid;
-        ours.then(|| Typmod::from_raw(typmod))
-    }
+    Typmod::of_type(attribute.atttypid, attribute.atttypmod).map(|(_, typmod)| typmod)
 }

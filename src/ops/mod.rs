@@ -2,8 +2,10 @@
 
 mod accessors;
 mod aggregate;
+mod column;
 mod compress;
 mod distance;
+mod relation;
 mod version;
 
 pgrx::extension_sql_file!("ops.sql", name = "ops", requires = ["registry"]);

@@ -15,6 +15,13 @@ CREATE FUNCTION tq_compress(v real[], codec text) RETURNS tqvec
     AS 'MODULE_PATHNAME', 'tq_compress_codec_wrapper' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000;
 COMMENT ON FUNCTION tq_compress(real[], text) IS 'compresses a vector with a registered codec, given by name or hash';
 
+CREATE PROCEDURE tq_compress_column(
+    relation regclass, source text, target text, batch integer DEFAULT 10000, codec text DEFAULT NULL
+)
+    AS 'MODULE_PATHNAME', 'tq_compress_column_wrapper' LANGUAGE C;
+COMMENT ON PROCEDURE tq_compress_column(regclass, text, text, integer, text)
+    IS 'fills a tqvec column from a column of floats, in batches that are committed one by one';
+
 CREATE FUNCTION tq_decompress(v tqvec) RETURNS real[]
     AS 'MODULE_PATHNAME', 'tq_decompress_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
 COMMENT ON FUNCTION tq_decompress(tqvec) IS 'the vector that a record stands for';

@@ -10,11 +10,12 @@ mod table;
 
 use std::sync::Arc;
 
-use tq_codec::{BUILTIN_SEED, Codec, CodecConfig, Metric, PreparedQuery, RotationKind};
+use tq_codec::{BUILTIN_SEED, BatchError, Codec, CodecConfig, Metric, PreparedQuery, RotationKind, Workers};
 use tq_format::{BitWidth, RecordView};
 use tq_simd::Level;
 
 use crate::error::Error;
+use crate::interrupts::poll;
 
 pub(crate) use cache::generation;
 
@@ -89,6 +90,21 @@ pub(crate) fn by_name_or_hash(codec: &str) -> Result<Arc<Codec>, Error> {
 /// Compresses a vector: appends one record.
 pub(crate) fn encode(codec: &Codec, vector: &[f32], record: &mut Vec<u8>) -> Result<(), Error> {
     codec.encode(vector, record)?;
+    cache::confirm(codec)
+}
+
+/// Compresses many vectors (*n* × *d*, row-major), on several threads, and appends *n* records; `at` names the row, from 0, that an
+/// error concerns. Answers interrupts.
+pub(crate) fn encode_batch(
+    codec: &Codec,
+    workers: &Workers,
+    vectors: &[f32],
+    records: &mut Vec<u8>,
+    at: impl FnOnce(usize, Error) -> Error,
+) -> Result<(), Error> {
+    codec
+        .encode_batch_on(workers, vectors, records, &mut poll)
+        .map_err(|BatchError { row, source }| at(row, source.into()))?;
     cache::confirm(codec)
 }
 

@@ -12,8 +12,11 @@
 //! The rotation steers how floats are compressed on their way in. A record names its rotation only through its
 //! config_hash, so it is enforced where that is the hash of a built-in codec.
 
+#![allow(unsafe_code)]
+
 use std::ffi::{CStr, CString};
 
+use pgrx::pg_sys;
 use pgrx::prelude::*;
 use tq_codec::RotationKind;
 use tq_format::{BitWidth, MAX_DIMENSION, RecordView};
@@ -142,6 +145,24 @@ impl Typmod {
     /// The rotation for floats compressed under this modifier.
     pub(crate) fn rotation(self) -> RotationKind {
         self.rotation.unwrap_or(RotationKind::Haar)
+    }
+
+    /// The modifier of a column whose type is `tqvec` or a domain over it, and `tqvec`'s own OID; `None` for other types.
+    pub(crate) fn of_type(oid: pg_sys::Oid, mut raw: i32) -> Option<(pg_sys::Oid, Typmod)> {
+        // SAFETY: catalog look-ups by OID; a type that is gone gives no extension.
+        unsafe {
+            let base = pg_sys::getBaseTypeAndTypmod(oid, &mut raw);
+            let extension = pg_sys::get_extension_oid(c"tinyquant".as_ptr(), true);
+            let ours = extension != pg_sys::InvalidOid
+                && pg_sys::getExtensionOfObject(pg_sys::TypeRelationId, base) == extension
+                && pg_sys::get_array_type(base) != pg_sys::InvalidOid;
+            ours.then(|| (base, Typmod::from_raw(raw)))
+        }
+    }
+
+    /// The dimension that it fixes, if it does.
+    pub(crate) fn dimension(self) -> Option<u32> {
+        self.dimension
     }
 
     /// Refuses a dimension that the modifier doesn't allow.
