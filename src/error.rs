@@ -101,6 +101,10 @@ pub(crate) enum Error {
     #[error("query on table tq_codec failed: {0}")]
     Spi(#[from] pgrx::spi::SpiError),
 
+    #[error("unknown training method \"{0}\"")]
+    TrainingMethod(String),
+    #[error("sample must be 1 to {most} vectors, not {vectors}")]
+    SampleSize { vectors: i32, most: usize },
     #[error("batch must be at least 1, not {0}")]
     BatchSize(i32),
     #[error("tq_compress_column cannot be called inside a transaction")]
@@ -217,7 +221,9 @@ impl Error {
             Error::CopyTypmod { source, .. }
             | Error::ColumnRow { source, .. }
             | Error::ColumnCodec { source, .. } => source.code(),
-            Error::BatchSize(_) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            Error::BatchSize(_) | Error::TrainingMethod(_) | Error::SampleSize { .. } => {
+                Code::ERRCODE_INVALID_PARAMETER_VALUE
+            }
             Error::CallInTransaction => Code::ERRCODE_INVALID_TRANSACTION_TERMINATION,
             Error::NoSuchRelation(_) => Code::ERRCODE_UNDEFINED_TABLE,
             Error::NoSuchColumn { .. } => Code::ERRCODE_UNDEFINED_COLUMN,
@@ -270,7 +276,7 @@ impl Error {
         let hint = match self {
             Error::Codec(CodecError::NormOutOfRange { .. }) => {
                 "Use tq_normalize(v) if only the direction matters (cosine distance), a column with residual, or \
-                 a codec of your own (tq_create_codec)."
+                 a codec trained on your vectors (tq_train_codebook, tq_create_codec)."
             }
             Error::Codec(CodecError::ZeroVector) => "A zero vector has no direction; store NULL instead.",
             Error::Codec(CodecError::RotationUnavailable { .. }) => "Use rotation 'haar'.",
@@ -288,6 +294,10 @@ impl Error {
             }
             Error::TypmodBitWidth { .. } | Error::TypmodResidual { .. } | Error::TypmodRotation { .. } => {
                 "A record is never recompressed silently; use tq_compress(tq_decompress(v), …) to recompress it."
+            }
+            Error::TrainingMethod(_) => "Known methods are 'lloyd' and 'quantile'.",
+            Error::Codec(CodecError::TooFewDistinct { .. }) => {
+                "Train on more rows, or choose a smaller bit width."
             }
             Error::Rotation(_) => "Known rotations are 'haar' and 'hadamard'.",
             Error::UnknownCodec(_) => {

@@ -6,6 +6,7 @@ mod column;
 mod compress;
 mod distance;
 mod relation;
+mod train;
 mod version;
 
 pgrx::extension_sql_file!("ops.sql", name = "ops", requires = ["registry"]);

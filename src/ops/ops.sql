@@ -156,3 +156,59 @@ CREATE AGGREGATE avg(tqvec) (
     COMBINEFUNC = tqvec_combine, SERIALFUNC = tqvec_serialize, DESERIALFUNC = tqvec_deserialize, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE avg(tqvec) IS 'mean of the vectors, decompressed';
+
+-- Training: an aggregate for each number of arguments, since an aggregate's can't have defaults.
+
+CREATE FUNCTION tq_train_combine(internal, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'tq_train_combine_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION tq_train_serialize(internal) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'tq_train_serialize_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION tq_train_deserialize(bytea, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'tq_train_deserialize_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION tq_train_finish(internal) RETURNS real[]
+    AS 'MODULE_PATHNAME', 'tq_train_finish_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE FUNCTION tq_train_accumulate(internal, real[], integer) RETURNS internal
+    AS 'MODULE_PATHNAME', 'tq_train_accumulate_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 20;
+CREATE AGGREGATE tq_train_codebook(v real[], bit_width integer) (
+    SFUNC = tq_train_accumulate, STYPE = internal, SSPACE = 16777216, FINALFUNC = tq_train_finish,
+    COMBINEFUNC = tq_train_combine, SERIALFUNC = tq_train_serialize, DESERIALFUNC = tq_train_deserialize,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tq_train_codebook(real[], integer) IS 'trains a codebook for tq_create_codec on a sample of the vectors';
+
+CREATE FUNCTION tq_train_accumulate(internal, real[], integer, numeric) RETURNS internal
+    AS 'MODULE_PATHNAME', 'tq_train_accumulate_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 20;
+CREATE AGGREGATE tq_train_codebook(v real[], bit_width integer, seed numeric) (
+    SFUNC = tq_train_accumulate, STYPE = internal, SSPACE = 16777216, FINALFUNC = tq_train_finish,
+    COMBINEFUNC = tq_train_combine, SERIALFUNC = tq_train_serialize, DESERIALFUNC = tq_train_deserialize,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tq_train_codebook(real[], integer, numeric) IS 'trains a codebook for tq_create_codec on a sample of the vectors';
+
+CREATE FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text) RETURNS internal
+    AS 'MODULE_PATHNAME', 'tq_train_accumulate_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 20;
+CREATE AGGREGATE tq_train_codebook(v real[], bit_width integer, seed numeric, method text) (
+    SFUNC = tq_train_accumulate, STYPE = internal, SSPACE = 16777216, FINALFUNC = tq_train_finish,
+    COMBINEFUNC = tq_train_combine, SERIALFUNC = tq_train_serialize, DESERIALFUNC = tq_train_deserialize,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tq_train_codebook(real[], integer, numeric, text) IS 'trains a codebook for tq_create_codec on a sample of the vectors';
+
+CREATE FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text, integer) RETURNS internal
+    AS 'MODULE_PATHNAME', 'tq_train_accumulate_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 20;
+CREATE AGGREGATE tq_train_codebook(v real[], bit_width integer, seed numeric, method text, sample integer) (
+    SFUNC = tq_train_accumulate, STYPE = internal, SSPACE = 16777216, FINALFUNC = tq_train_finish,
+    COMBINEFUNC = tq_train_combine, SERIALFUNC = tq_train_serialize, DESERIALFUNC = tq_train_deserialize,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tq_train_codebook(real[], integer, numeric, text, integer) IS 'trains a codebook for tq_create_codec on a sample of the vectors';
+
+CREATE FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text, integer, text) RETURNS internal
+    AS 'MODULE_PATHNAME', 'tq_train_accumulate_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 20;
+CREATE AGGREGATE tq_train_codebook(v real[], bit_width integer, seed numeric, method text, sample integer, rotation text) (
+    SFUNC = tq_train_accumulate, STYPE = internal, SSPACE = 16777216, FINALFUNC = tq_train_finish,
+    COMBINEFUNC = tq_train_combine, SERIALFUNC = tq_train_serialize, DESERIALFUNC = tq_train_deserialize,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tq_train_codebook(real[], integer, numeric, text, integer, text) IS 'trains a codebook for tq_create_codec on a sample of the vectors';

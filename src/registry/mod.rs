@@ -139,6 +139,18 @@ pub(crate) fn rotate_back(
     cache::confirm_rotation((kind, seed, dimension))
 }
 
+/// Rotates vectors (*n* × *d*, row-major) in place, on several threads. Answers interrupts.
+pub(crate) fn rotate_rows(
+    kind: RotationKind,
+    seed: u64,
+    dimension: u32,
+    workers: &Workers,
+    vectors: &mut [f32],
+) -> Result<(), Error> {
+    cache::rotation(kind, seed, dimension)?.apply_rows(workers, vectors, &mut poll)?;
+    cache::confirm_rotation((kind, seed, dimension))
+}
+
 /// A query: floats, or what a record holds, in its rotated space.
 pub(crate) enum Query {
     Floats(Vec<f32>),

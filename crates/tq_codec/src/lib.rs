@@ -29,6 +29,7 @@ pub mod lloyd_max;
 mod product;
 mod query;
 mod rotation;
+mod sample;
 pub mod sidecar;
 pub mod train;
 mod vector;
@@ -41,6 +42,7 @@ pub use distance::{Metric, distance_f32};
 pub use error::{BatchError, CodecError};
 pub use query::PreparedQuery;
 pub use rotation::{Rotation, SharedMatrix, build_rotation, build_rotation_polling};
+pub use sample::VectorSample;
 pub use vector::{check_vector, normalize};
 pub use workers::Workers;
 

@@ -8,7 +8,7 @@
 
 use crate::config::check_dimension;
 use crate::product::{Single, apply_rows_f64, greatest_row_norm};
-use crate::{CodecError, RotationKind, haar, hadamard};
+use crate::{CodecError, RotationKind, Workers, haar, hadamard};
 use std::collections::TryReserveError;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -165,6 +165,33 @@ impl Rotation {
                 tq_simd::hadamard(level, signs, y);
             }
         }
+    }
+
+    /// [`Rotation::apply`] for each row of `x` (*n* × *d*, row-major), in place and on several threads. `poll` is called on the
+    /// calling thread between rounds of some ten milliseconds, and may unwind.
+    ///
+    /// # Errors
+    /// [`CodecError::WorkerPanicked`].
+    pub fn apply_rows(
+        &self,
+        workers: &Workers,
+        x: &mut [f32],
+        poll: &mut dyn FnMut(),
+    ) -> Result<(), CodecError> {
+        let d = self.dimension as usize;
+        // One row at a time waits for memory, and does a fraction of what a product of matrices does.
+        let rows = Workers::round_rows(d).div_ceil(8);
+        for round in x.chunks_mut(rows * workers.threads() * d) {
+            poll();
+            workers.map(round.chunks_mut(rows * d).collect(), |rows: &mut [f32]| {
+                let mut rotated = vec![0.0; d];
+                for row in rows.chunks_exact_mut(d) {
+                    self.apply(row, &mut rotated);
+                    row.copy_from_slice(&rotated);
+                }
+            })?;
+        }
+        Ok(())
     }
 
     /// Rotates `y` back into `x`: with a matrix `x[j] = f32(Σ_i Q[i,j]·y[i])`, summed in f64.

@@ -7,7 +7,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use std::sync::Arc;
 use std::time::Instant;
 use tinyquant_core::codec::RotationMatrix;
-use tq_codec::{CodecError, Rotation, RotationKind, build_rotation, build_rotation_polling};
+use tq_codec::{CodecError, Rotation, RotationKind, Workers, build_rotation, build_rotation_polling};
 
 fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
@@ -161,4 +161,22 @@ fn builds_poll_and_can_be_given_up() {
         })
     }));
     assert_eq!(given_up.unwrap_err().downcast_ref(), Some(&"enough"));
+}
+
+#[test]
+fn rows_rotate_as_each_by_itself() {
+    for kind in [RotationKind::Haar, RotationKind::Hadamard] {
+        let rotation = build_rotation(kind, 9, 40).unwrap();
+        let rows: Vec<f32> = (0..1200 * 40).map(|i| (i as f32).sin()).collect();
+        let mut expected = vec![0.0; rows.len()];
+        for (row, rotated) in rows.chunks_exact(40).zip(expected.chunks_exact_mut(40)) {
+            rotation.apply(row, rotated);
+        }
+        for threads in [1, 2] {
+            let (mut rotated, mut polls) = (rows.clone(), 0);
+            rotation.apply_rows(&Workers::new(threads).unwrap(), &mut rotated, &mut || polls += 1).unwrap();
+            assert!(rotated == expected, "{kind}, {threads} threads");
+            assert!(polls > 0);
+        }
+    }
 }

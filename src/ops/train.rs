@@ -1,0 +1,280 @@
+//! `tq_train_codebook`: a codebook from a column's vectors, by a sample of bounded size.
+//!
+//! An aggregate can't have arguments with defaults, so there is one for each number of them; all share the functions
+//! here, which look at how many there are. The sample doesn't depend on the order of the rows, nor on which parallel worker
+//! has seen which. Its state travels between workers as bytes:
+//!
+//! ```text
+//! u64 seed   u64 capacity   u64 seen   u32 dimension   u8 bits   u8 method   u8 rotation   u8 0   n × dimension × f32
+//! ```
+
+#![allow(unsafe_code)]
+
+use pgrx::prelude::*;
+use pgrx::{AnyNumeric, Internal, PgMemoryContexts, pg_sys};
+use tq_codec::{BUILTIN_SEED, RotationKind, VectorSample, Workers, train};
+use tq_format::{BitWidth, MAX_DIMENSION};
+
+use crate::error::{Error, SqlResult};
+use crate::interrupts::poll;
+use crate::vector::FloatArray;
+use crate::{guc, registry};
+
+/// The values of a sample unless its size is given: more make no better codebook, and cost memory and time.
+const DEFAULT_VALUES: usize = 4 << 20;
+/// Most memory of a sample, in bytes.
+const MOST_BYTES: usize = 1 << 30;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Method {
+    Lloyd,
+    Quantile,
+}
+
+/// What the arguments beside the vector say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Settings {
+    width: BitWidth,
+    seed: u64,
+    method: Method,
+    rotation: RotationKind,
+}
+
+/// What an aggregate has seen.
+#[derive(Clone, Debug)]
+struct State {
+    settings: Settings,
+    capacity: usize,
+    sample: VectorSample,
+}
+
+impl State {
+    fn to_bytes(&self) -> Vec<u8> {
+        let Settings { width, seed, method, rotation } = self.settings;
+        let mut bytes = seed.to_ne_bytes().to_vec();
+        bytes.extend_from_slice(&(self.capacity as u64).to_ne_bytes());
+        bytes.extend_from_slice(&self.sample.seen().to_ne_bytes());
+        bytes.extend_from_slice(&(self.sample.dimension() as u32).to_ne_bytes());
+        bytes.extend_from_slice(&[width.bits(), method as u8, rotation as u8, 0]);
+        bytes.extend_from_slice(bytemuck::cast_slice(self.sample.values()));
+        bytes
+    }
+
+    /// What [`State::to_bytes`] made; anything else gives nothing.
+    fn from_bytes(bytes: &[u8]) -> Option<State> {
+        let (seed, rest) = bytes.split_first_chunk::<8>()?;
+        let (capacity, rest) = rest.split_first_chunk::<8>()?;
+        let (seen, rest) = rest.split_first_chunk::<8>()?;
+        let (dimension, rest) = rest.split_first_chunk::<4>()?;
+        let ([bits, method, rotation, _], values) = rest.split_first_chunk::<4>()?;
+        let seed = u64::from_ne_bytes(*seed);
+        let settings = Settings {
+            width: BitWidth::from_bits(u32::from(*bits))?,
+            seed,
+            method: [Method::Lloyd, Method::Quantile].into_iter().find(|known| *known as u8 == *method)?,
+            rotation: [RotationKind::Haar, RotationKind::Hadamard]
+                .into_iter()
+                .find(|known| *known as u8 == *rotation)?,
+        };
+        let capacity = usize::try_from(u64::from_ne_bytes(*capacity)).ok()?;
+        let values: Vec<f32> =
+            values.as_chunks::<4>().0.iter().map(|bytes| f32::from_ne_bytes(*bytes)).collect();
+        let dimension = u32::from_ne_bytes(*dimension) as usize;
+        let sample = VectorSample::restore(seed, capacity, dimension, u64::from_ne_bytes(*seen), &values);
+        Some(State { settings, capacity, sample })
+    }
+
+    /// The codebook of what has been seen.
+    fn train(&self) -> Result<Vec<f32>, Error> {
+        let Settings { width, seed, method, rotation } = self.settings;
+        let values = self.sample.values();
+        let codebook = match method {
+            // As TinyQuant has it: of the vectors as they are.
+            Method::Quantile => train::quantile(values, width)?,
+            Method::Lloyd => {
+                let mut values = values.to_vec();
+                let workers = Workers::new(guc::threads())?;
+                registry::rotate_rows(rotation, seed, self.sample.dimension() as u32, &workers, &mut values)?;
+                poll();
+                train::lloyd(&values, width)?
+            }
+        };
+        poll();
+        Ok(codebook.entries().to_vec())
+    }
+}
+
+/// The arguments of a transition function's call, behind the state.
+struct Arguments(pg_sys::FunctionCallInfo);
+
+impl Arguments {
+    fn count(&self) -> usize {
+        // SAFETY: the running call's (see `tq_train_accumulate`).
+        unsafe { (*self.0).nargs as usize }
+    }
+
+    /// Argument `number`, if the aggregate has so many.
+    ///
+    /// # Errors
+    /// A NULL.
+    fn get<T: FromDatum>(&self, number: usize, name: &'static str) -> Result<Option<T>, Error> {
+        if number >= self.count() {
+            return Ok(None);
+        }
+        // SAFETY: the call has so many arguments, of the types that ops.sql declares.
+        unsafe { pgrx::fcinfo::pg_getarg::<T>(self.0, number) }.map(Some).ok_or(Error::NullArgument(name))
+    }
+
+    fn state(&self, dimension: usize) -> Result<State, Error> {
+        let bits = self.get::<i32>(2, "bit_width")?.unwrap_or(0);
+        let seed = match self.get::<AnyNumeric>(3, "seed")? {
+            None => 42,
+            Some(seed) => seed.to_string().parse().map_err(|_| Error::SeedRange(seed.to_string()))?,
+        };
+        if seed == BUILTIN_SEED {
+            return Err(Error::ReservedSeed(seed));
+        }
+        let method = match self.get::<String>(4, "method")? {
+            None => Method::Lloyd,
+            Some(name) if name == "lloyd" => Method::Lloyd,
+            Some(name) if name == "quantile" => Method::Quantile,
+            Some(name) => return Err(Error::TrainingMethod(name)),
+        };
+        let vector_bytes = dimension.max(1) * size_of::<f32>();
+        let capacity = match self.get::<i32>(5, "sample")? {
+            None => (DEFAULT_VALUES / dimension.max(1)).max(1),
+            Some(vectors) => usize::try_from(vectors)
+                .ok()
+                .filter(|vectors| (1..=MOST_BYTES / vector_bytes).contains(vectors))
+                .ok_or(Error::SampleSize { vectors, most: MOST_BYTES / vector_bytes })?,
+        };
+        let rotation = match self.get::<String>(6, "rotation")? {
+            None => RotationKind::Haar,
+            Some(name) => RotationKind::from_name(&name).ok_or(Error::Rotation(name))?,
+        };
+        let settings = Settings { width: super::compress::bit_width(bits)?, seed, method, rotation };
+        Ok(State { settings, capacity, sample: VectorSample::new(seed, capacity, dimension) })
+    }
+}
+
+/// The state behind an aggregate's `internal` argument, if it has one yet.
+///
+/// # Safety
+/// The argument must be the state of one of the aggregates here, which alone hold it.
+unsafe fn state<'a>(argument: Internal) -> Option<&'a mut State> {
+    // SAFETY: by the contract the datum is null or a pointer from `new_state`, whose memory lives as long as the
+    // aggregate.
+    unsafe { argument.unwrap().and_then(|datum| datum.cast_mut_ptr::<State>().as_mut()) }
+}
+
+/// A new state in the aggregate's memory context, dropped with it.
+///
+/// # Safety
+/// `fcinfo` must be the running call's.
+unsafe fn new_state(fcinfo: pg_sys::FunctionCallInfo, state: State) -> Result<Internal, Error> {
+    // SAFETY: AggCheckCallContext writes a context that outlives the aggregate's transition calls.
+    unsafe {
+        let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
+        if pg_sys::AggCheckCallContext(fcinfo, &mut context) == 0 {
+            return Err(Error::NotAggregate);
+        }
+        let pointer = PgMemoryContexts::For(context).leak_and_drop_on_delete(state);
+        Ok(Internal::from(Some(pg_sys::Datum::from(pointer))))
+    }
+}
+
+fn same(state: &mut State) -> Internal {
+    Internal::from(Some(pg_sys::Datum::from(std::ptr::from_mut(state))))
+}
+
+/// SFUNC: offers a vector to the sample; NULLs don't count.
+#[pg_extern(sql = false)]
+fn tq_train_accumulate(fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<Internal> {
+    let arguments = Arguments(fcinfo);
+    // SAFETY: ops.sql declares the function as the aggregates' transition function alone, with a state and a real[] in
+    // front; `new_state` checks that it runs as one.
+    unsafe {
+        let before = pgrx::fcinfo::pg_getarg::<Internal>(fcinfo, 0).unwrap_or_default();
+        if pgrx::fcinfo::pg_arg_is_null(fcinfo, 1) {
+            return Ok(before);
+        }
+        let datum = pgrx::fcinfo::pg_getarg_datum(fcinfo, 1).unwrap_or(pg_sys::Datum::null());
+        let array = FloatArray::from_datum(datum);
+        let floats = array.floats()?;
+        if let Some(index) = floats.iter().position(|value| !value.is_finite()) {
+            let error = tq_codec::CodecError::NotFinite { index, value: floats[index] };
+            Err(Error::Codec(error))?;
+        }
+        match state(before) {
+            Some(state) => {
+                let dimension = state.sample.dimension();
+                if floats.len() != dimension {
+                    Err(Error::DimensionsDiffer(dimension as u32, floats.len() as u32))?;
+                }
+                state.sample.offer(&floats);
+                Ok(same(state))
+            }
+            None => {
+                if floats.len() > MAX_DIMENSION as usize {
+                    let dimension = floats.len() as u64;
+                    Err(Error::Codec(tq_codec::CodecError::DimensionOutOfRange { dimension }))?;
+                }
+                let mut first = arguments.state(floats.len())?;
+                first.sample.offer(&floats);
+                Ok(new_state(fcinfo, first)?)
+            }
+        }
+    }
+}
+
+/// COMBINEFUNC: adds what another worker has seen.
+#[pg_extern(sql = false)]
+fn tq_train_combine(
+    left: Internal,
+    right: Internal,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> SqlResult<Internal> {
+    // SAFETY: as in tq_train_accumulate; the two states are different ones.
+    unsafe {
+        match (state(left), state(right)) {
+            (Some(left), Some(right)) => {
+                let (ours, theirs) = (left.sample.dimension(), right.sample.dimension());
+                if ours != theirs {
+                    Err(Error::DimensionsDiffer(ours as u32, theirs as u32))?;
+                }
+                left.sample.merge(&right.sample);
+                Ok(same(left))
+            }
+            (Some(left), None) => Ok(same(left)),
+            (None, Some(right)) => Ok(new_state(fcinfo, right.clone())?),
+            (None, None) => Ok(Internal::default()),
+        }
+    }
+}
+
+/// SERIALFUNC.
+#[pg_extern(sql = false)]
+fn tq_train_serialize(sample: Internal) -> Vec<u8> {
+    // SAFETY: PostgreSQL passes the state of the transition function.
+    unsafe { state(sample) }.map(|state| state.to_bytes()).unwrap_or_default()
+}
+
+/// DESERIALFUNC.
+#[pg_extern(sql = false)]
+fn tq_train_deserialize(
+    bytes: &[u8],
+    _unused: Internal,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> SqlResult<Internal> {
+    let state = State::from_bytes(bytes).ok_or(Error::NotAggregate)?;
+    // SAFETY: fcinfo is the running call's.
+    Ok(unsafe { new_state(fcinfo, state)? })
+}
+
+/// FINALFUNC: the codebook; NULL if there was no vector.
+#[pg_extern(sql = false)]
+fn tq_train_finish(sample: Internal) -> SqlResult<Option<Vec<f32>>> {
+    // SAFETY: PostgreSQL passes the state of the transition function.
+    let state = unsafe { state(sample) };
+    Ok(state.map(|state| state.train()).transpose()?)
+}
