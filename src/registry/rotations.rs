@@ -13,14 +13,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use pgrx::pg_sys;
 use tq_codec::{Rotation, RotationKind, build_rotation_polling};
-use tq_corpus::{
-    FileError, MatrixCheck, MatrixFile, MatrixKey, list_matrices, remove_leftovers, remove_matrix,
-    store_matrix,
-};
+use tq_corpus::{FileError, MatrixCheck, MatrixFile, MatrixKey, list_matrices, remove_matrix, store_matrix};
 
 use crate::error::{self, Error};
 use crate::interrupts::poll;
@@ -112,8 +108,6 @@ fn store(key: MatrixKey, matrix: &[f64]) -> Result<(), Error> {
         }
         _ => {}
     }
-    // No writer takes an hour.
-    remove_leftovers(&folder, Duration::from_secs(3600))?;
     let present = list_matrices(&folder)?;
     let mut total: u64 = present.iter().map(|entry| entry.bytes).sum();
     for entry in present {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a file could not be mapped or read.
+/// Why a file could not be mapped, read or written.
 #[derive(thiserror::Error, Debug)]
 #[non_exhaustive]
 pub enum FileError {
@@ -12,7 +12,7 @@ pub enum FileError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What was attempted: "open", "stat", "map".
+        /// What was attempted: "open", "stat", "map", "write".
         op: &'static str,
         /// The operating system's reason.
         source: io::Error,

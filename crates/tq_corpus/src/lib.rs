@@ -1,19 +1,21 @@
-//! Files of vectors: mapping them, surviving what other processes do to them meanwhile, and reading corpora from them.
+//! Files of vectors: mapping them, surviving what other processes do to them meanwhile, reading corpora from them, and
+//! writing files whole or not at all.
 //!
 //! Bytes mean what `tq_format` says; this crate gets at them. Everything read from a file passes through a
 //! [`MapGuard`], because a mapping of a file that someone truncates turns reads into SIGBUS, and in a database server
 //! that would take every session down. Here it becomes an ordinary error.
 
+mod atomic;
 mod error;
 mod guard;
 mod map;
 mod matrix;
 mod tqcv;
 
+pub use atomic::AtomicFile;
 pub use error::FileError;
 pub use map::{MapGuard, MappedFile};
 pub use matrix::{
-    MatrixCheck, MatrixEntry, MatrixError, MatrixFile, MatrixKey, list_matrices, remove_leftovers,
-    remove_matrix, store_matrix,
+    MatrixCheck, MatrixEntry, MatrixError, MatrixFile, MatrixKey, list_matrices, remove_matrix, store_matrix,
 };
 pub use tqcv::{Corpus, CorpusFileError};

@@ -14,18 +14,15 @@
 //! 64     d × d entries, f64, row by row
 //! ```
 //!
-//! All little-endian. A file is written beside its place, synced and renamed into it, so that a name always stands for
-//! a whole file, and several processes may write the same one at once. It is checked in full when it is opened.
+//! All little-endian. A file is an [`AtomicFile`], so that a name always stands for a whole file, and several processes
+//! may write the same one at once. It is checked in full when it is opened.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use crate::guard::HandlerGuard;
-use crate::{FileError, MappedFile};
+use crate::{AtomicFile, FileError, MappedFile};
 
 const MAGIC: &[u8; 8] = b"TQMATRIX";
 const VERSION: u32 = 1;
@@ -157,56 +154,25 @@ impl AsRef<[f64]> for MatrixFile {
     }
 }
 
-/// Writes a matrix's file, durably, in place of one that may be there.
+/// Writes a matrix's file, durably, in place of one that may be there, and removes what writers that died have left in
+/// the folder.
 ///
 /// # Errors
-/// [`FileError::Io`] when `entries` can't be written; nothing is left behind then.
+/// Those of [`AtomicFile`] when `entries` can't be written; nothing is left behind then.
 ///
 /// # Panics
 /// When `entries` is not as long as the key says.
 pub fn store_matrix(folder: &Path, key: MatrixKey, entries: &[f64]) -> Result<(), FileError> {
     assert_eq!(entries.len() as u64 * 8 + HEADER_LEN as u64, key.file_len(), "entries of another dimension");
-    static UNIQUE: AtomicU32 = AtomicU32::new(0);
     let path = folder.join(key.file_name());
-    let unique = UNIQUE.fetch_add(1, Ordering::Relaxed);
-    let temporary = folder.join(format!("{}.{}.{unique}{TEMPORARY}", key.file_name(), std::process::id()));
     let bytes: &[u8] = bytemuck::cast_slice(entries);
-    let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        file.write_all(&key.header(crc32c::crc32c(bytes)))?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &path)?;
-        File::open(folder)?.sync_all()
-    };
-    write().map_err(|source| {
-        // The error that is reported is the first one.
-        let _: io::Result<()> = fs::remove_file(&temporary);
-        FileError::Io { path: path.clone(), op: "write", source }
-    })
+    let mut file = AtomicFile::create_with_mode(&path, 0o600)?;
+    file.append(&key.header(crc32c::crc32c(bytes)))?;
+    file.append(bytes)?;
+    file.finish()
 }
 
 const PREFIX: &str = "matrix-";
-const TEMPORARY: &str = ".tmp";
-
-/// Removes what writers that died have left in `folder`: temporary files that are at least `age` old.
-///
-/// # Errors
-/// [`FileError::Io`] when the folder can't be listed.
-pub fn remove_leftovers(folder: &Path, age: Duration) -> Result<(), FileError> {
-    let failed = |source| FileError::Io { path: folder.to_owned(), op: "list", source };
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name();
-        let ours = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(TEMPORARY));
-        let modified = entry.metadata().and_then(|metadata| metadata.modified());
-        if ours && modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|elapsed| elapsed >= age)) {
-            // Another process may do the same at this moment.
-            let _: io::Result<()> = fs::remove_file(entry.path());
-        }
-    }
-    Ok(())
-}
 
 /// A file in a folder of matrices.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -267,6 +233,7 @@ fn parse_name(name: &str) -> Option<MatrixKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
     use tempfile::TempDir;
 
     const KEY: MatrixKey = MatrixKey { kind: 1, seed: u64::MAX, dimension: 33 };
@@ -323,7 +290,7 @@ mod tests {
         store_matrix(folder.path(), KEY, &entries()).unwrap();
         let matrix = MatrixFile::open(folder.path(), KEY, MatrixCheck::Full).unwrap();
         let path = folder.path().join(KEY.file_name());
-        OpenOptions::new().write(true).open(path).unwrap().set_len(100).unwrap();
+        fs::OpenOptions::new().write(true).open(path).unwrap().set_len(100).unwrap();
         assert_eq!(matrix.as_ref().len(), 33 * 33, "still readable");
         assert_eq!(matrix.as_ref().last(), Some(&0.0));
         assert!(!matrix.intact());
@@ -334,14 +301,16 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let missing = folder.path().join("missing");
         assert!(store_matrix(&missing, KEY, &entries()).is_err());
-        fs::write(folder.path().join("matrix-1-2-3.99.0.tmp"), "").unwrap();
+        let leftover = folder.path().join(".matrix-1-2-3.99-0.tqtmp");
+        fs::write(&leftover, "").unwrap();
         fs::write(folder.path().join("unrelated"), "").unwrap();
         assert!(list_matrices(folder.path()).unwrap().is_empty());
         assert!(list_matrices(&missing).unwrap().is_empty());
 
-        remove_leftovers(folder.path(), Duration::from_secs(3600)).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "its writer may be at work");
-        remove_leftovers(folder.path(), Duration::ZERO).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "what isn't ours stays");
+        store_matrix(folder.path(), KEY, &entries()).unwrap();
+        assert!(!leftover.exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "what isn't ours stays");
+        let mode = fs::metadata(folder.path().join(KEY.file_name())).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "below the data directory nothing is for others");
     }
 }
