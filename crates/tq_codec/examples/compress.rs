@@ -1,9 +1,9 @@
 //! Compression and decompression, this crate and the reference in turn, in one run on one thread.
 //!
 //! ```text
-//! cargo run --release -p tq_codec --example compress -- [check [ROWS]]
+//! cargo run --release -p tq_codec --example compress -- [threads | check [ROWS]]
 //! ```
-//! Prints vectors a second. With `check` it compares the codes of batches with those of rows rotated one by one in f64
+//! Prints vectors a second. With `threads` it compresses batches of 10,000 vectors on one thread and on two. With `check` it compares the codes of batches with those of rows rotated one by one in f64
 //! instead, on ROWS rows (a million) of 384 dimensions and a tenth as many of 1536.
 
 #[path = "../tests/common/mod.rs"]
@@ -12,7 +12,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Instant;
 use tinyquant_core::codec as reference;
-use tq_codec::{BUILTIN_SEED, Codec, Rotation};
+use tq_codec::{BUILTIN_SEED, Codec, Rotation, RotationKind, Workers, build_rotation};
 use tq_format::{BitWidth, RecordView};
 
 fn main() {
@@ -22,6 +22,12 @@ fn main() {
             let rows = arguments.next().map_or(1_000_000, |rows| rows.parse().expect("a number of rows"));
             check(384, rows);
             check(1536, rows / 10);
+        }
+        Some("threads") => {
+            println!("dimension  bits  residual  rotation   1 thread  2 threads  ratio");
+            for dimension in [1536, 384] {
+                measure_threads(dimension);
+            }
         }
         _ => {
             println!("dimension  bits  residual  rotation  what                     vectors/s");
@@ -100,6 +106,36 @@ fn measure(dimension: u32) {
         measure_reference(dimension, width, residual, &rows, |what, rate| {
             line(width, residual, "haar", what, rate)
         });
+    }
+}
+
+fn measure_threads(dimension: u32) {
+    let d = dimension as usize;
+    let rows = rows(&mut common::Random(1), 10_000, d);
+    let workers = [1, 2].map(|threads| Workers::new(threads).expect("threads can be had"));
+    for kind in [RotationKind::Haar, RotationKind::Hadamard] {
+        let rotation =
+            Arc::new(build_rotation(kind, BUILTIN_SEED, dimension).expect("of a dimension in range"));
+        for (width, residual) in [(BitWidth::Four, false), (BitWidth::Eight, true)] {
+            let codec = Codec::builtin(dimension, width, residual, Arc::clone(&rotation)).expect("in range");
+            // In turn, so that whatever else the machine does concerns both.
+            let mut best = [0.0f64; 2];
+            for _ in 0..5 {
+                for (workers, best) in workers.iter().zip(&mut best) {
+                    let mut bytes = Vec::new();
+                    let start = Instant::now();
+                    codec.encode_batch_on(workers, &rows, &mut bytes, &mut || {}).expect("unit vectors");
+                    *best = best.max(10_000.0 / start.elapsed().as_secs_f64());
+                }
+            }
+            let [one, two] = best;
+            println!(
+                "{dimension:>9}  {:>4}  {residual:>8}  {:<8} {one:>10.0} {two:>10.0} {:>6.2}",
+                width.bits(),
+                kind.name(),
+                two / one
+            );
+        }
     }
 }
 

@@ -19,6 +19,9 @@ use tq_simd::Level;
 /// tight bound, long enough for full speed.
 const CHUNK: usize = 128;
 
+/// Coordinates of the result that are summed at a time.
+const OUTPUTS: usize = 512;
+
 /// The unit roundoffs.
 const U32: f64 = 1.0 / (1u64 << 24) as f64;
 const U64: f64 = 1.0 / (1u64 << 53) as f64;
@@ -81,21 +84,30 @@ impl Single {
     }
 }
 
-/// `to = from · matrixᵀ` for rows: in the library's columns, `toᵀ = matrix · fromᵀ`, a chunk of the inner dimension at a time.
+/// `to = from · matrixᵀ` for rows: in the library's columns, `toᵀ = matrix · fromᵀ`, a chunk of the inner dimension at a
+/// time, and of the outer one so much that sums stay in a core's own cache.
 fn chunked_product(matrix: MatRef<'_, f32>, from: &[f32], to: &mut [f32], part: &mut Vec<f32>) {
     let d = matrix.nrows();
     let n = from.len() / d;
     let from = MatRef::from_column_major_slice(from, d, n);
-    part.resize(to.len(), 0.0);
-    for start in (0..d).step_by(CHUNK) {
-        let width = CHUNK.min(d - start);
-        let (columns, rows) = (matrix.subcols(start, width), from.subrows(start, width));
-        let target: &mut [f32] = if start == 0 { to } else { part };
-        let target = MatMut::from_column_major_slice_mut(target, d, n);
-        matmul(target, Accum::Replace, columns, rows, 1.0, Par::Seq);
-        if start > 0 {
-            for (sum, part) in to.iter_mut().zip(part.iter()) {
-                *sum += part;
+    for first in (0..d).step_by(OUTPUTS) {
+        let outputs = OUTPUTS.min(d - first);
+        let matrix = matrix.subrows(first, outputs);
+        part.resize(outputs * n, 0.0);
+        for start in (0..d).step_by(CHUNK) {
+            let width = CHUNK.min(d - start);
+            let (columns, rows) = (matrix.subcols(start, width), from.subrows(start, width));
+            if start == 0 {
+                let target = MatMut::from_column_major_slice_mut(to, d, n).subrows_mut(first, outputs);
+                matmul(target, Accum::Replace, columns, rows, 1.0, Par::Seq);
+                continue;
+            }
+            let target = MatMut::from_column_major_slice_mut(part, outputs, n);
+            matmul(target, Accum::Replace, columns, rows, 1.0, Par::Seq);
+            for (to, part) in to.chunks_exact_mut(d).zip(part.chunks_exact(outputs)) {
+                for (sum, part) in to[first..first + outputs].iter_mut().zip(part) {
+                    *sum += part;
+                }
             }
         }
     }

@@ -180,7 +180,7 @@ impl Rotation {
     ) -> Result<(), CodecError> {
         let d = self.dimension as usize;
         // One row at a time waits for memory, and does a fraction of what a product of matrices does.
-        let rows = Workers::round_rows(d).div_ceil(8);
+        let rows = Workers::round_rows(d) / 8;
         for round in x.chunks_mut(rows * workers.threads() * d) {
             poll();
             workers.map(round.chunks_mut(rows * d).collect(), |rows: &mut [f32]| {

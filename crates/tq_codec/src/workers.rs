@@ -69,9 +69,11 @@ impl Workers {
             .map_err(|payload| CodecError::WorkerPanicked { message: panic_message(&*payload) })
     }
 
-    /// How many rows of an *n* × *d* matrix each thread may rotate before the caller looks at its other duties.
+    /// How many rows of an *n* × *d* matrix each thread may rotate before the caller looks at its other duties; a power of
+    /// two, so that it divides into equal blocks.
     pub(crate) fn round_rows(dimension: usize) -> usize {
-        (ROUND / (2 * (dimension as u64).pow(2)).max(1)).clamp(16, 4096) as usize
+        let rows = ROUND / (2 * (dimension as u64).pow(2)).max(1);
+        rows.clamp(16, 4096).next_power_of_two() as usize
     }
 }
 
