@@ -117,6 +117,21 @@ impl AtomicFile {
         &self.temporary
     }
 
+    /// Whether both would come to stand under one name, by whatever paths they were asked for.
+    ///
+    /// # Errors
+    /// [`FileError::Io`] when a folder is not there any more.
+    pub fn same_place(&self, other: &Self) -> Result<bool, FileError> {
+        if self.destination.file_name() != other.destination.file_name() {
+            return Ok(false);
+        }
+        let folder = |file: &Self| {
+            let folder = fs::canonicalize(folder_of(&file.destination));
+            folder.map_err(file.failure("stat"))
+        };
+        Ok(folder(self)? == folder(other)?)
+    }
+
     /// Writes `bytes` behind what is there, as [`Write::write_all`] does, with errors that name the target.
     ///
     /// # Errors

@@ -37,6 +37,16 @@ pub enum FileError {
         /// Its size.
         size: u64,
     },
+    /// The file is longer than one of its kind can be.
+    #[error("file \"{}\" has {size} bytes, more than the {limit} of the longest", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Bytes found, at least.
+        size: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
     /// The file shrank while it was being read; whatever was read since the last check is worthless.
     #[error(
         "file \"{}\" was truncated while it was being read: it had {expected} bytes and now has {got}",
@@ -81,6 +91,7 @@ impl FileError {
             | FileError::IsDirectory { path }
             | FileError::NotRegular { path }
             | FileError::TooLarge { path, .. }
+            | FileError::TooLong { path, .. }
             | FileError::Truncated { path, .. }
             | FileError::Changed { path }
             | FileError::Unreadable { path }

@@ -10,6 +10,7 @@ mod error;
 mod guard;
 mod map;
 mod matrix;
+mod read;
 mod tqcv;
 
 pub use atomic::AtomicFile;
@@ -18,4 +19,5 @@ pub use map::{MapGuard, MappedFile};
 pub use matrix::{
     MatrixCheck, MatrixEntry, MatrixError, MatrixFile, MatrixKey, list_matrices, remove_matrix, store_matrix,
 };
+pub use read::read_small;
 pub use tqcv::{Corpus, CorpusFileError};

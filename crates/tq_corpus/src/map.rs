@@ -5,15 +5,16 @@
 //! readers is: read a batch, check, and only then believe it.
 #![allow(unsafe_code)]
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use memmap2::{Advice, Mmap};
 
 use crate::FileError;
 use crate::guard::{HandlerGuard, MAX_MAPPINGS, Registration};
+use crate::read::open_regular;
 
 /// A regular file, open and mapped read-only in its whole length.
 #[derive(Debug)]
@@ -53,20 +54,7 @@ impl MappedFile {
     /// [`NotRegular`](FileError::NotRegular), [`TooLarge`](FileError::TooLarge) or
     /// [`TooManyMapped`](FileError::TooManyMapped).
     pub fn open(path: &Path) -> Result<Self, FileError> {
-        let failed = |op| move |source| FileError::Io { path: path.to_owned(), op, source };
-        // Without O_NONBLOCK, opening a pipe would wait for a writer.
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC | libc::O_NOCTTY)
-            .open(path)
-            .map_err(failed("open"))?;
-        let metadata = file.metadata().map_err(failed("stat"))?;
-        if metadata.is_dir() {
-            return Err(FileError::IsDirectory { path: path.to_owned() });
-        }
-        if !metadata.is_file() {
-            return Err(FileError::NotRegular { path: path.to_owned() });
-        }
+        let (file, metadata) = open_regular(path)?;
         let opened = State::of(&metadata);
         let len = usize::try_from(opened.len).ok().filter(|len| isize::try_from(*len).is_ok());
         let len = len.ok_or(FileError::TooLarge { path: path.to_owned(), size: opened.len })?;

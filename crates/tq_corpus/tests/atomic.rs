@@ -260,6 +260,27 @@ fn earlier_bytes_can_be_replaced() {
 }
 
 #[test]
+fn one_place_by_several_paths() {
+    let folder = folder();
+    let path = folder.path();
+    fs::create_dir(path.join("sub")).unwrap();
+    symlink(path, path.join("sub/up")).unwrap();
+    symlink("../file", path.join("sub/link")).unwrap();
+    let file = AtomicFile::create(&path.join("file")).unwrap();
+    for (other, same) in [
+        ("file", true),
+        ("sub/../file", true),
+        ("sub/up/file", true),
+        ("sub/link", true),
+        ("sub/file", false),
+        ("file2", false),
+    ] {
+        let other = AtomicFile::create(&path.join(other)).unwrap();
+        assert_eq!(file.same_place(&other).unwrap(), same, "{}", other.target().display());
+    }
+}
+
+#[test]
 fn long_names_are_shortened() {
     let folder = folder();
     for name in ["n".repeat(255), "é".repeat(127), format!("x{}", "é".repeat(127))] {

@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use tq_corpus::{Corpus, CorpusFileError, FileError, MappedFile};
+use tq_corpus::{Corpus, CorpusFileError, FileError, MappedFile, read_small};
 use tq_format::{BitWidth, CorpusBuilder, CorpusError, CorpusHeader, RecordBuilder, hash_field};
 
 fn folder() -> TempDir {
@@ -58,6 +58,26 @@ fn regular_file_and_link_to_one() {
         assert_eq!((file.path(), file.len(), file.is_empty()), (path.as_path(), 10, false));
         assert_eq!(file.read(<[u8]>::to_vec).unwrap(), b"some bytes");
     }
+}
+
+#[test]
+fn small_file_is_read_up_to_its_limit() {
+    let folder = folder();
+    let path = folder.path().join("data");
+    for (length, limit) in [(0, 0), (0, 5), (5, 5), (6, 5), (100_000, 5), (5, u64::MAX)] {
+        fs::write(&path, vec![7; length]).unwrap();
+        match read_small(&path, limit) {
+            Ok(bytes) => assert!(bytes == vec![7; length] && length as u64 <= limit),
+            Err(FileError::TooLong { size, .. }) => assert!(size == length as u64 && size > limit),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(matches!(read_small(folder.path(), 5), Err(FileError::IsDirectory { .. })));
+    assert!(matches!(read_small(Path::new("/dev/zero"), 5), Err(FileError::NotRegular { .. })));
+    assert!(matches!(read_small(&folder.path().join("none"), 5), Err(FileError::Io { op: "open", .. })));
+    // It says of itself that it is empty.
+    let error = read_small(Path::new("/proc/self/maps"), 5).unwrap_err();
+    assert!(matches!(error, FileError::TooLong { size: 6, .. }), "{error}");
 }
 
 #[test]
