@@ -10,7 +10,9 @@ use pgrx::PgSqlErrorCode as Code;
 use pgrx::pg_sys::panic::ErrorReport;
 use tq_codec::CodecError;
 use tq_corpus::{CorpusFileError, FileError};
-use tq_format::{CorpusError, MAX_DIMENSION, RecordError};
+use tq_format::{BitWidth, CorpusError, MAX_DIMENSION, RecordError, tqcb::TqcbError};
+
+use crate::files::FileAccess;
 
 /// Anything that goes wrong in the extension and is not PostgreSQL's own error.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,9 @@ pub(crate) enum Error {
     /// A corpus file could not be opened, mapped or read.
     #[error("{}", corpus_file_message(path, source))]
     CorpusFile { path: PathBuf, source: CorpusFileError },
+    /// Any other file could not be opened, read or written.
+    #[error("{}", file_message(.0))]
+    File(#[from] FileError),
 
     #[error("invalid input syntax for type tqvec: \"{0}\"")]
     TextSyntax(String),
@@ -138,16 +143,34 @@ pub(crate) enum Error {
     CopyColumns { format: &'static str, got: String },
     #[error("column \"{column}\" is of type {got}, not tqvec")]
     CopyColumnType { column: String, got: String },
-    #[error("relative path not allowed for COPY FORMAT {format}: \"{path}\"")]
-    RelativePath { format: &'static str, path: String },
-    #[error("permission denied to COPY from a file")]
-    NotServerFileReader,
+    #[error("relative path not allowed for {whom}: \"{path}\"")]
+    RelativePath { whom: String, path: String },
+    #[error("permission denied to {action}")]
+    ServerFileRole { access: FileAccess, action: &'static str },
     #[error("COPY FROM not supported with row-level security")]
     CopyFromRowSecurity,
     #[error("records of \"{}\" do not fit column \"{column}\": {source}", path.display())]
     CopyTypmod { path: PathBuf, column: String, source: Box<Error> },
     #[error("generated column \"{0}\" is not supported in COPY FROM WHERE conditions")]
     CopyWhereGenerated(String),
+
+    #[error("invalid codebook in \"{}\": {}", path.display(), tqcb_message(source))]
+    CodebookFile { path: PathBuf, source: TqcbError },
+    #[error("invalid codec configuration in \"{}\": {}", path.display(), sidecar_message(source))]
+    SidecarFile { path: PathBuf, source: CodecError },
+    #[error(
+        "config_hash \"{}\" in \"{}\" is not the hash of its fields, which is \"{computed}\"",
+        shortened(stated),
+        path.display()
+    )]
+    SidecarHash { path: PathBuf, stated: String, computed: String },
+    #[error(
+        "codebook \"{}\" is for {} bits a dimension, configuration \"{}\" for {}",
+        codebook.0.display(), codebook.1.bits(), sidecar.0.display(), sidecar.1.bits()
+    )]
+    CodecFilesDiffer { codebook: (PathBuf, BitWidth), sidecar: (PathBuf, BitWidth) },
+    #[error("codebook and configuration must be two files, not both \"{}\"", .0.display())]
+    CodecFilesSame(PathBuf),
 }
 
 fn residual_words(expected: bool) -> &'static str {
@@ -169,16 +192,47 @@ fn codec_message(error: &CodecError) -> String {
 
 fn corpus_file_message(path: &std::path::Path, source: &CorpusFileError) -> String {
     match source {
-        CorpusFileError::File(FileError::Io { op, source, .. }) => {
+        CorpusFileError::File(error) => file_message(error),
+        CorpusFileError::Format(error) => format!("invalid TQCV file \"{}\": {error}", path.display()),
+        other => format!("\"{}\": {other}", path.display()),
+    }
+}
+
+fn file_message(error: &FileError) -> String {
+    match error {
+        FileError::Io { path, op, source } => {
             // The system's words alone, as core's %m gives them.
             let reason = source.to_string();
             let reason = reason.split(" (os error").next().unwrap_or_default();
             format!("could not {op} file \"{}\": {reason}", path.display())
         }
-        CorpusFileError::File(error) => error.to_string(),
-        CorpusFileError::Format(error) => format!("invalid TQCV file \"{}\": {error}", path.display()),
-        other => format!("\"{}\": {other}", path.display()),
+        error => error.to_string(),
     }
+}
+
+/// The format counts entries from 0, SQL from 1.
+fn tqcb_message(error: &TqcbError) -> String {
+    match error {
+        TqcbError::NotFinite { index } => codec_message(&CodecError::CodebookNotFinite { index: *index }),
+        TqcbError::NotAscending { index } => {
+            codec_message(&CodecError::CodebookNotAscending { index: *index })
+        }
+        other => other.to_string(),
+    }
+}
+
+fn sidecar_message(error: &CodecError) -> String {
+    match error {
+        CodecError::Sidecar { reason } => reason.clone(),
+        other => codec_message(other),
+    }
+}
+
+/// Text from a file, printable, and not longer than a hash and a bit.
+fn shortened(text: &str) -> String {
+    let end = text.floor_char_boundary(80);
+    let dots = if end < text.len() { "…" } else { "" };
+    format!("{}{dots}", text[..end].escape_debug())
 }
 
 impl Error {
@@ -199,7 +253,12 @@ impl Error {
             Error::Record(_) => Code::ERRCODE_INVALID_BINARY_REPRESENTATION,
             Error::Codec(error) => codec_code(error),
             Error::CorpusFile { source: CorpusFileError::File(error), .. } => file_code(error),
-            Error::CorpusFile { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+            Error::File(error) => file_code(error),
+            Error::CorpusFile { .. }
+            | Error::CodebookFile { .. }
+            | Error::SidecarFile { .. }
+            | Error::SidecarHash { .. }
+            | Error::CodecFilesDiffer { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
             Error::TextSyntax(_) | Error::TextHex(_) => Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
             Error::TextRange(_) | Error::SeedRange(_) | Error::SumOverflow => {
                 Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE
@@ -211,6 +270,7 @@ impl Error {
             | Error::CodecNameEmpty
             | Error::CodecHash { .. }
             | Error::ImportOptionUnknown(_)
+            | Error::CodecFilesSame(_)
             | Error::OptionValue { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
             Error::TypmodDimension { .. }
             | Error::TypmodBitWidth { .. }
@@ -250,16 +310,15 @@ impl Error {
             Error::CopyWhereGenerated(_) => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
             Error::CopyColumnType { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
             Error::RelativePath { .. } => Code::ERRCODE_INVALID_NAME,
-            Error::NotServerFileReader => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Error::ServerFileRole { .. } => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
         }
     }
 
     fn detail(&self) -> Option<String> {
         match self {
-            Error::NotServerFileReader => Some(
-                "Only roles with privileges of the \"pg_read_server_files\" role may COPY from a file."
-                    .into(),
-            ),
+            Error::ServerFileRole { access, action } => {
+                Some(format!("Only roles with privileges of the \"{}\" role may {action}.", access.role()))
+            }
             Error::CopyTypmod { .. } => {
                 Some("A record is never recompressed silently; nothing of the file was loaded.".into())
             }
@@ -321,9 +380,19 @@ impl Error {
             }
             Error::ImportOptionUnknown(_) => "Options of tq_import are \"column\" and \"freeze\".",
             Error::OptionUnknown(_) => "Options of FORMAT tqcv are FORMAT and FREEZE.",
-            Error::NotServerFileReader => {
+            Error::ServerFileRole { access: FileAccess::Read, .. } => {
                 "Ask for membership in pg_read_server_files, or let such a role load the file."
             }
+            Error::ServerFileRole { access: FileAccess::Write, .. } => {
+                "Ask for membership in pg_write_server_files, or let such a role write the file."
+            }
+            Error::File(FileError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                "The path is one of the server, not of the client."
+            }
+            Error::SidecarHash { .. } => {
+                "A field or the hash was changed. If the fields are right, remove config_hash from the file."
+            }
+            Error::CodecFilesDiffer { .. } => "The files belong to different codecs.",
             Error::CopyFromRowSecurity => "Use INSERT statements instead.",
             Error::CopyTypmod { .. } => "Declare the column as the file is, or without a type modifier.",
             Error::CopyUnsupported { hint, .. } => return hint.map(Into::into),
@@ -353,11 +422,18 @@ fn file_code(error: &FileError) -> Code {
     match error {
         FileError::Io { source, .. } => match source.kind() {
             std::io::ErrorKind::NotFound => Code::ERRCODE_UNDEFINED_FILE,
-            std::io::ErrorKind::PermissionDenied => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE
+            }
+            std::io::ErrorKind::NotADirectory | std::io::ErrorKind::IsADirectory => {
+                Code::ERRCODE_WRONG_OBJECT_TYPE
+            }
+            std::io::ErrorKind::StorageFull => Code::ERRCODE_DISK_FULL,
             std::io::ErrorKind::OutOfMemory => Code::ERRCODE_OUT_OF_MEMORY,
             _ => Code::ERRCODE_IO_ERROR,
         },
         FileError::IsDirectory { .. } | FileError::NotRegular { .. } => Code::ERRCODE_WRONG_OBJECT_TYPE,
+        FileError::TooLong { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
         _ => Code::ERRCODE_IO_ERROR,
     }
 }
@@ -375,12 +451,6 @@ pub(crate) type SqlResult<T> = Result<T, ErrorReport>;
 pub(crate) fn raise(error: Error) -> ! {
     error.report().report(pgrx::PgLogLevel::ERROR);
     unreachable!("an ERROR report does not return")
-}
-
-impl From<FileError> for Error {
-    fn from(error: FileError) -> Self {
-        Error::RotationFile(error.into())
-    }
 }
 
 /// Writes to the server's log.

@@ -20,6 +20,7 @@ use pgrx::prelude::*;
 
 mod copy;
 mod error;
+mod files;
 mod guc;
 mod interrupts;
 mod ops;

@@ -17,6 +17,7 @@ use tq_format::CorpusHeader;
 use super::source::{Source, SourceGuard, read_callback};
 use super::statement::{Format, Statement};
 use crate::error::{Error, notice};
+use crate::files::{self, FileAccess};
 use crate::vector::Typmod;
 use crate::{pg_compat, registry};
 
@@ -34,12 +35,7 @@ pub(super) unsafe fn run(
     // calls it, and raises its errors by unwinding through here.
     unsafe {
         let statement = Statement::parse(format, copy)?;
-        if !pg_sys::has_privs_of_role(
-            pg_sys::GetUserId(),
-            pg_sys::Oid::from(pg_sys::ROLE_PG_READ_SERVER_FILES),
-        ) {
-            return Err(Error::NotServerFileReader);
-        }
+        files::require(FileAccess::Read, "COPY from a file")?;
         // standard_ProcessUtility's checks for a command that writes.
         pg_sys::PreventCommandIfParallelMode(c"COPY FROM".as_ptr());
         pg_sys::PreventCommandDuringRecovery(c"COPY FROM".as_ptr());

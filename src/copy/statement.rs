@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use pgrx::{PgList, pg_sys};
 
 use crate::error::Error;
+use crate::files;
 
 /// A file format that this extension copies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,9 +81,7 @@ impl Statement {
             let freeze = parse_options((*copy).options)?;
             let name = CStr::from_ptr((*copy).filename);
             let path = PathBuf::from(OsStr::from_bytes(name.to_bytes()));
-            if !path.is_absolute() {
-                return Err(Error::RelativePath { format: format.name(), path: path.display().to_string() });
-            }
+            let path = files::absolute(path, &format!("COPY FORMAT {}", format.name()))?;
             Ok(Statement { path, freeze })
         }
     }

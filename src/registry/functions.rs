@@ -44,10 +44,15 @@ fn tq_create_codec(
     let hash = config.hash().to_string();
     let row =
         table::row_from_sql(name.into(), hash.clone(), dimension, bits, &seed, residual, rotation, codebook)?;
-    row.check()?;
-    refuse_duplicate(&row)?;
-    table::insert(&row)?;
+    register(&row)?;
     Ok(hash)
+}
+
+/// Adds a codec to the table, unless it is wrong or one that is there stands in its way.
+pub(super) fn register(row: &Row) -> Result<(), Error> {
+    row.check()?;
+    refuse_duplicate(row)?;
+    table::insert(row)
 }
 
 /// Says which codec stands in the way, where a unique violation would only name an index.

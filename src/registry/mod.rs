@@ -4,6 +4,7 @@
 //! changes anywhere (see [`table`]).
 
 mod cache;
+mod exchange;
 mod functions;
 mod rotations;
 mod table;

@@ -55,6 +55,19 @@ CREATE FUNCTION tq_drop_codec(name text) RETURNS void
     AS 'MODULE_PATHNAME', 'tq_drop_codec_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION tq_drop_codec(text) IS 'drops a registered codec';
 
+-- Files of the server. Core keeps such functions (pg_read_file, lo_export) from PUBLIC by rights to EXECUTE; these two
+-- may be called by all, and demand the role that COPY demands: pg_read_server_files, pg_write_server_files. Whoever may
+-- COPY may exchange codecs, with no second GRANT to remember.
+CREATE FUNCTION tq_import_codec(name text, codebook_path text, json_path text) RETURNS text
+    AS 'MODULE_PATHNAME', 'tq_import_codec_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION tq_import_codec(text, text, text)
+    IS 'registers the codec of a TinyQuant codebook and its JSON configuration, files of the server; returns its config_hash';
+
+CREATE FUNCTION tq_export_codec(name text, codebook_path text, json_path text) RETURNS void
+    AS 'MODULE_PATHNAME', 'tq_export_codec_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION tq_export_codec(text, text, text)
+    IS 'writes a codec, by name, hash or declaration, to a TinyQuant codebook and its JSON configuration, files of the server';
+
 -- Files below the data directory, shared by all databases.
 CREATE FUNCTION tq_rotation_cache(OUT rotation text, OUT seed numeric, OUT dimension integer, OUT bytes bigint)
     RETURNS SETOF record

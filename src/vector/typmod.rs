@@ -136,6 +136,19 @@ impl Typmod {
         })
     }
 
+    /// Dimension, width, residual and rotation of the built-in codec that a declaration such as `tqvec(1536, 4)` stands
+    /// for; `None` for any other text.
+    pub(crate) fn of_declaration(text: &str) -> Option<Result<(u32, BitWidth, bool, RotationKind), Error>> {
+        let text = text.trim().to_ascii_lowercase();
+        let words = text.strip_prefix("tqvec")?.trim_start().strip_prefix('(')?.strip_suffix(')')?;
+        let parsed = Typmod::parse(words.split(',')).and_then(|typmod| {
+            let dimension = typmod.dimension.ok_or_else(|| syntax("the dimension is missing"))?;
+            let (width, residual) = typmod.fidelity.ok_or_else(|| syntax("the bit width is missing"))?;
+            Ok((dimension, width, residual, typmod.rotation()))
+        });
+        Some(parsed)
+    }
+
     /// The bit width and residual that floats get when they are compressed under this modifier. Without one they
     /// keep all that the format can keep.
     pub(crate) fn fidelity(self) -> (BitWidth, bool) {

@@ -1,0 +1,54 @@
+//! Files of the server that SQL names: who may read and write them, and which paths are taken.
+//!
+//! The rules are those of COPY: membership in `pg_read_server_files` or `pg_write_server_files`, and absolute paths, so
+//! that nobody depends on the server's working directory.
+
+#![allow(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+
+use pgrx::pg_sys;
+
+use crate::error::Error;
+
+/// What is done with a file of the server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FileAccess {
+    Read,
+    Write,
+}
+
+impl FileAccess {
+    /// The role whose members may.
+    pub(crate) const fn role(self) -> &'static str {
+        match self {
+            FileAccess::Read => "pg_read_server_files",
+            FileAccess::Write => "pg_write_server_files",
+        }
+    }
+
+    fn oid(self) -> pg_sys::Oid {
+        pg_sys::Oid::from(match self {
+            FileAccess::Read => pg_sys::ROLE_PG_READ_SERVER_FILES,
+            FileAccess::Write => pg_sys::ROLE_PG_WRITE_SERVER_FILES,
+        })
+    }
+}
+
+/// Refuses users without the role; `action` completes "permission denied to …".
+pub(crate) fn require(access: FileAccess, action: &'static str) -> Result<(), Error> {
+    // SAFETY: looks up roles in the system caches, as core's COPY does; runs in a backend's transaction.
+    match unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), access.oid()) } {
+        true => Ok(()),
+        false => Err(Error::ServerFileRole { access, action }),
+    }
+}
+
+/// Refuses a relative path; `whom` completes "relative path not allowed for …".
+pub(crate) fn absolute(path: impl AsRef<Path>, whom: &str) -> Result<PathBuf, Error> {
+    let path = path.as_ref();
+    match path.is_absolute() {
+        true => Ok(path.to_owned()),
+        false => Err(Error::RelativePath { whom: whom.to_string(), path: path.display().to_string() }),
+    }
+}

@@ -1,0 +1,120 @@
+//! Codecs in the files of TinyQuant's command line: a TQCB codebook and, beside it, a JSON file with the rest.
+//!
+//! The hash in the JSON file is optional there, and TinyQuant doesn't look at it. Here it is computed from the other
+//! fields, and a file that states another is refused: one of its fields is not what records were made with.
+
+use std::path::Path;
+
+use pgrx::prelude::*;
+use tq_codec::{BUILTIN_SEED, Codebook, CodecConfig, RotationKind, sidecar};
+use tq_corpus::{AtomicFile, FileError, read_small};
+use tq_format::tqcb;
+
+use super::functions::register;
+use super::table::{self, Row};
+use crate::error::{Error, SqlResult, notice};
+use crate::files::{self, FileAccess};
+use crate::vector::Typmod;
+
+/// Longest files that are read; good ones have at most 1036 bytes and about 200.
+const CODEBOOK_BYTES: u64 = 4 * 1024;
+const SIDECAR_BYTES: u64 = 64 * 1024;
+
+/// Registers the codec of a pair of files and returns its hash.
+#[pg_extern(sql = false)]
+fn tq_import_codec(name: &str, codebook_path: &str, json_path: &str) -> SqlResult<String> {
+    Ok(import(name, codebook_path, json_path)?)
+}
+
+fn import(name: &str, codebook_path: &str, json_path: &str) -> Result<String, Error> {
+    files::require(FileAccess::Read, "import a codec from files")?;
+    let codebook_path = files::absolute(codebook_path, "tq_import_codec")?;
+    let json_path = files::absolute(json_path, "tq_import_codec")?;
+
+    let (bit_width, codebook) = tqcb::parse(&read_small(&codebook_path, CODEBOOK_BYTES)?)
+        .map_err(|source| Error::CodebookFile { path: codebook_path.clone(), source })?;
+    let sidecar = sidecar::parse(&read_small(&json_path, SIDECAR_BYTES)?)
+        .map_err(|source| Error::SidecarFile { path: json_path.clone(), source })?;
+    let config = sidecar.config;
+    let config_hash = config.hash().to_string();
+    if !sidecar.hash_agrees() {
+        let stated = sidecar.stated_hash.unwrap_or_default();
+        return Err(Error::SidecarHash { path: json_path, stated, computed: config_hash });
+    }
+    if bit_width != config.bit_width() {
+        return Err(Error::CodecFilesDiffer {
+            codebook: (codebook_path, bit_width),
+            sidecar: (json_path, config.bit_width()),
+        });
+    }
+    register(&Row {
+        name: name.to_string(),
+        config_hash: config_hash.clone(),
+        dimension: config.dimension(),
+        bit_width,
+        seed: config.seed(),
+        residual: config.residual(),
+        rotation: config.rotation(),
+        codebook,
+    })?;
+    Ok(config_hash)
+}
+
+/// Writes a codec, registered or built in, to a pair of files.
+#[pg_extern(sql = false)]
+fn tq_export_codec(name: &str, codebook_path: &str, json_path: &str) -> SqlResult<()> {
+    Ok(export(name, codebook_path, json_path)?)
+}
+
+fn export(name: &str, codebook_path: &str, json_path: &str) -> Result<(), Error> {
+    files::require(FileAccess::Write, "export a codec to files")?;
+    let codebook_path = files::absolute(codebook_path, "tq_export_codec")?;
+    let json_path = files::absolute(json_path, "tq_export_codec")?;
+    let (config, codebook) = find(name)?;
+    let codebook = tqcb::encode(config.bit_width(), codebook.entries());
+    let json = sidecar::write(&config)?;
+    store_pair((&codebook_path, &codebook), (&json_path, json.as_bytes()))?;
+    if config.rotation() != RotationKind::Haar {
+        notice(
+            format!("codec \"{name}\" has the {} rotation, which TinyQuant does not know", config.rotation()),
+            Some("It takes the files for those of a codec with another config_hash.".into()),
+            None,
+        );
+    }
+    Ok(())
+}
+
+/// What defines a codec: a registered one by its name or hash, a built-in one by a declaration such as
+/// `tqvec(1536, 4)`. No rotation is built.
+fn find(name: &str) -> Result<(CodecConfig, Codebook), Error> {
+    let registered = match table::by_name(name)? {
+        None => table::by_hash(name)?,
+        row => row,
+    };
+    if let Some(row) = registered {
+        return Ok((row.config()?, Codebook::new(row.bit_width, row.codebook)?));
+    }
+    let Some(declared) = Typmod::of_declaration(name) else {
+        return Err(Error::NoSuchCodec(name.to_string()));
+    };
+    let (dimension, width, residual, rotation) = declared?;
+    let config = CodecConfig::new(width, BUILTIN_SEED, dimension, residual, rotation)?;
+    Ok((config, Codebook::lloyd_max(width, dimension)))
+}
+
+/// Writes two files. Both are complete and on disk before the first takes its place, so that an error leaves the old
+/// pair.
+fn store_pair(first: (&Path, &[u8]), second: (&Path, &[u8])) -> Result<(), Error> {
+    let write = |(path, bytes): (&Path, &[u8])| -> Result<AtomicFile, FileError> {
+        let mut file = AtomicFile::create(path)?;
+        file.append(bytes)?;
+        file.sync()?;
+        Ok(file)
+    };
+    let (first_file, second_file) = (write(first)?, write(second)?);
+    if first_file.same_place(&second_file)? {
+        return Err(Error::CodecFilesSame(second.0.to_path_buf()));
+    }
+    first_file.finish()?;
+    Ok(second_file.finish()?)
+}
