@@ -53,6 +53,10 @@ struct Fields {
 /// [`CodecError::Sidecar`] for what isn't such JSON or names an unknown rotation,
 /// [`CodecError::BitWidthUnsupported`], [`CodecError::DimensionOutOfRange`].
 pub fn parse(json: &[u8]) -> Result<Sidecar, CodecError> {
+    // The derived reader would also take an array of the values.
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return Err(CodecError::Sidecar { reason: "not a JSON object".into() });
+    }
     let fields: Fields =
         serde_json::from_slice(json).map_err(|error| CodecError::Sidecar { reason: error.to_string() })?;
     let bit_width = BitWidth::from_bits(fields.bit_width)
@@ -143,6 +147,9 @@ mod tests {
             assert!(matches!(with(from, to), Err(CodecError::Sidecar { .. })), "{from} -> {to}");
         }
         assert!(matches!(parse(b"\xff"), Err(CodecError::Sidecar { .. })));
-        assert!(matches!(parse(b"[]"), Err(CodecError::Sidecar { .. })));
+        for array in [&b"[]"[..], b"[4, 7, 3, false, null, null]", b""] {
+            assert!(matches!(parse(array), Err(CodecError::Sidecar { .. })));
+        }
+        assert!(parse(format!("\n {base}\n").as_bytes()).is_ok());
     }
 }

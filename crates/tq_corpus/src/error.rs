@@ -38,7 +38,7 @@ pub enum FileError {
         size: u64,
     },
     /// The file is longer than one of its kind can be.
-    #[error("file \"{}\" has {size} bytes, more than the {limit} of the longest", path.display())]
+    #[error("file \"{}\" is too long: it has {size} bytes, at most {limit} are expected", path.display())]
     TooLong {
         /// The file.
         path: PathBuf,
