@@ -10,6 +10,7 @@ mod error;
 mod guard;
 mod map;
 mod matrix;
+mod metadata;
 mod read;
 mod tqcv;
 
@@ -19,5 +20,6 @@ pub use map::{MapGuard, MappedFile};
 pub use matrix::{
     MatrixCheck, MatrixEntry, MatrixError, MatrixFile, MatrixKey, list_matrices, remove_matrix, store_matrix,
 };
+pub use metadata::{Ids, Metadata, MetadataError};
 pub use read::read_small;
 pub use tqcv::{Corpus, CorpusFileError};

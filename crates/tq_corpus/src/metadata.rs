@@ -1,0 +1,425 @@
+//! What a corpus says in its metadata: the codec in full, the rows' ids, and whatever its maker wanted to add.
+//!
+//! TQCV gives metadata no meaning. Here it is a JSON object with a key of our own, so that a corpus can be read where
+//! nobody knows its codec, and others pass over it:
+//!
+//! ```json
+//! {"tinyquant": {
+//!    "version": 1,
+//!    "codec": {"bit_width": 4, "seed": 42, "dimension": 384, "residual_enabled": false,
+//!              "rotation": "haar", "config_hash": "…", "codebook": [-0.13, …]},
+//!    "ids": {"type": "bigint", "ranges": [[1, 5000]]}},
+//!  "metadata": {"model": "…"}}
+//! ```
+//! `codebook` is missing where it is the Lloyd-Max codebook of the normal distribution. `ids` has one id for each record,
+//! in their order: `values` in an array or, for whole numbers where that is shorter, `ranges` of a first number and a
+//! count. Codebook entries are written with the digits of the `f64` that equals them, and come back bit by bit.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tq_codec::{Codebook, CodecConfig, CodecError, RotationKind};
+use tq_format::{BitWidth, MAX_METADATA_LEN};
+
+const VERSION: u32 = 1;
+
+/// Why metadata could not be written or understood.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetadataError {
+    /// It doesn't fit the format.
+    #[error("the metadata takes {bytes} bytes, more than the format's {MAX_METADATA_LEN}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+        /// How much of that the ids take.
+        ids: usize,
+    },
+    /// It is ours and broken.
+    #[error("malformed metadata: {reason}")]
+    Malformed {
+        /// What is wrong.
+        reason: String,
+    },
+    /// It was written by a later version.
+    #[error("metadata of version {version} is not known")]
+    Version {
+        /// The version it states.
+        version: u32,
+    },
+    /// The codec that it describes isn't one.
+    #[error("the codec in the metadata: {0}")]
+    Codec(#[from] CodecError),
+}
+
+/// The ids of a corpus's records, in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ids {
+    /// Whole numbers.
+    Bigint(Vec<i64>),
+    /// UUIDs, their bytes in the order in which they are written.
+    Uuid(Vec<[u8; 16]>),
+    /// Anything else.
+    Text(Vec<String>),
+}
+
+impl Ids {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bigint(ids) => ids.len(),
+            Self::Uuid(ids) => ids.len(),
+            Self::Text(ids) => ids.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What SQL calls their type.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Bigint(_) => "bigint",
+            Self::Uuid(_) => "uuid",
+            Self::Text(_) => "text",
+        }
+    }
+}
+
+/// The metadata of a corpus.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Metadata {
+    /// The codec of the records.
+    pub codec: Option<(CodecConfig, Codebook)>,
+    /// What the maker of the corpus wanted to add.
+    pub user: Option<Value>,
+    /// The records' ids.
+    pub ids: Option<Ids>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    tinyquant: Ours,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metadata: Option<Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Ours {
+    version: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    codec: Option<CodecFields>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ids: Option<IdFields>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CodecFields {
+    bit_width: u32,
+    seed: u64,
+    dimension: u32,
+    residual_enabled: bool,
+    rotation: String,
+    config_hash: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    codebook: Option<Vec<f64>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct IdFields {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    values: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ranges: Option<Vec<(i64, u64)>>,
+}
+
+impl Metadata {
+    /// The bytes for a corpus's header; none at all if there is nothing to say.
+    ///
+    /// # Errors
+    /// [`MetadataError::TooLong`], and [`MetadataError::Malformed`] if the JSON writer fails, which it has no reason to.
+    pub fn encode(&self) -> Result<Vec<u8>, MetadataError> {
+        if self == &Self::default() {
+            return Ok(Vec::new());
+        }
+        let codec = self.codec.as_ref().map(|(config, codebook)| CodecFields::of(config, codebook));
+        let ids = self.ids.as_ref().map(IdFields::of);
+        let length = |value: &IdFields| serde_json::to_vec(value).map_or(0, |bytes| bytes.len());
+        let ids_len = ids.as_ref().map_or(0, length);
+        let document =
+            Document { tinyquant: Ours { version: VERSION, codec, ids }, metadata: self.user.clone() };
+        let bytes = serde_json::to_vec(&document).map_err(malformed)?;
+        if bytes.len() > MAX_METADATA_LEN as usize {
+            return Err(MetadataError::TooLong { bytes: bytes.len(), ids: ids_len });
+        }
+        Ok(bytes)
+    }
+
+    /// Reads a corpus's metadata; `None` if it is someone else's or empty.
+    ///
+    /// The codec's hash is not looked at: it follows from the other fields. How many ids there must be is the caller's to know,
+    /// as is a bound for `ranges`: never more than `records` ids are made of them.
+    ///
+    /// # Errors
+    /// All but [`MetadataError::TooLong`].
+    pub fn parse(bytes: &[u8], records: u64) -> Result<Option<Self>, MetadataError> {
+        // Someone else's may be anything, JSON included.
+        let ours = || -> Option<Value> {
+            let value: Value = serde_json::from_slice(bytes).ok()?;
+            value.get("tinyquant")?.get("version")?;
+            Some(value)
+        };
+        let Some(value) = ours() else { return Ok(None) };
+        let version = value["tinyquant"]["version"].as_u64().unwrap_or(0);
+        if version != u64::from(VERSION) {
+            return Err(MetadataError::Version { version: u32::try_from(version).unwrap_or(u32::MAX) });
+        }
+        let document: Document = serde_json::from_value(value).map_err(malformed)?;
+        Ok(Some(Self {
+            codec: document.tinyquant.codec.map(CodecFields::read).transpose()?,
+            ids: document.tinyquant.ids.map(|ids| ids.read(records)).transpose()?,
+            user: document.metadata,
+        }))
+    }
+}
+
+impl CodecFields {
+    fn of(config: &CodecConfig, codebook: &Codebook) -> Self {
+        let standard = Codebook::lloyd_max(config.bit_width(), config.dimension());
+        let entries = || codebook.entries().iter().map(|&entry| f64::from(entry)).collect();
+        Self {
+            bit_width: u32::from(config.bit_width().bits()),
+            seed: config.seed(),
+            dimension: config.dimension(),
+            residual_enabled: config.residual(),
+            rotation: config.rotation().name().to_owned(),
+            config_hash: config.hash().to_string(),
+            codebook: (*codebook != standard).then(entries),
+        }
+    }
+
+    fn read(self) -> Result<(CodecConfig, Codebook), MetadataError> {
+        let width = BitWidth::from_bits(self.bit_width)
+            .ok_or(CodecError::BitWidthUnsupported { bits: self.bit_width })?;
+        let rotation = RotationKind::from_name(&self.rotation).ok_or_else(|| MetadataError::Malformed {
+            reason: format!("unknown rotation \"{}\"", self.rotation),
+        })?;
+        let config = CodecConfig::new(width, self.seed, self.dimension, self.residual_enabled, rotation)?;
+        let codebook = match self.codebook {
+            None => Codebook::lloyd_max(width, config.dimension()),
+            Some(entries) => Codebook::new(width, entries.into_iter().map(|entry| entry as f32).collect())?,
+        };
+        Ok((config, codebook))
+    }
+}
+
+impl IdFields {
+    fn of(ids: &Ids) -> Self {
+        let (mut values, mut ranges) = (None, None);
+        match ids {
+            Ids::Bigint(ids) => {
+                let runs = runs(ids);
+                // A range takes about as much as two numbers and their brackets.
+                if runs.len() * 2 < ids.len() {
+                    ranges = Some(runs);
+                } else {
+                    values = Some(Value::from(ids.clone()));
+                }
+            }
+            Ids::Uuid(ids) => values = Some(ids.iter().map(uuid_text).collect()),
+            Ids::Text(ids) => values = Some(Value::from(ids.clone())),
+        }
+        Self { kind: ids.type_name().to_owned(), values, ranges }
+    }
+
+    fn read(self, records: u64) -> Result<Ids, MetadataError> {
+        let broken = |reason: &str| MetadataError::Malformed { reason: format!("ids: {reason}") };
+        if let Some(ranges) = self.ranges {
+            if self.kind != "bigint" || self.values.is_some() {
+                return Err(broken("ranges are for whole numbers, and instead of values"));
+            }
+            let total = ranges.iter().try_fold(0u64, |total, (_, count)| total.checked_add(*count));
+            if total != Some(records) {
+                return Err(broken(&format!("not one for each of {records} records")));
+            }
+            let mut ids = Vec::new();
+            for (first, count) in ranges {
+                let last =
+                    i64::try_from(count).ok().and_then(|count| first.checked_add(count.saturating_sub(1)));
+                let last = last.ok_or_else(|| broken("a range runs beyond bigint"))?;
+                if count > 0 {
+                    ids.extend(first..=last);
+                }
+            }
+            return Ok(Ids::Bigint(ids));
+        }
+        let values = self.values.ok_or_else(|| broken("neither values nor ranges"))?;
+        let ids = match self.kind.as_str() {
+            "bigint" => Ids::Bigint(serde_json::from_value(values).map_err(malformed)?),
+            "text" => Ids::Text(serde_json::from_value(values).map_err(malformed)?),
+            "uuid" => {
+                let texts: Vec<String> = serde_json::from_value(values).map_err(malformed)?;
+                let parse =
+                    |text: &String| uuid(text).ok_or_else(|| broken(&format!("\"{text}\" is no uuid")));
+                Ids::Uuid(texts.iter().map(parse).collect::<Result<_, _>>()?)
+            }
+            other => return Err(broken(&format!("unknown type \"{other}\""))),
+        };
+        if ids.len() as u64 != records {
+            return Err(broken(&format!("{} for {records} records", ids.len())));
+        }
+        Ok(ids)
+    }
+}
+
+fn malformed(error: serde_json::Error) -> MetadataError {
+    MetadataError::Malformed { reason: error.to_string() }
+}
+
+/// Runs of numbers that follow one another: the first, and how many.
+fn runs(ids: &[i64]) -> Vec<(i64, u64)> {
+    let mut runs: Vec<(i64, u64)> = Vec::new();
+    for &id in ids {
+        match runs.last_mut() {
+            Some((first, count)) if first.checked_add_unsigned(*count) == Some(id) => *count += 1,
+            _ => runs.push((id, 1)),
+        }
+    }
+    runs
+}
+
+fn uuid_text(uuid: &[u8; 16]) -> String {
+    let digits: String = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
+    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+}
+
+fn uuid(text: &str) -> Option<[u8; 16]> {
+    let digits: Vec<u8> = text
+        .bytes()
+        .filter(|byte| *byte != b'-')
+        .map(|byte| (byte as char).to_digit(16).map(|digit| digit as u8))
+        .collect::<Option<_>>()?;
+    let mut uuid = [0; 16];
+    if digits.len() != 32 {
+        return None;
+    }
+    for (byte, pair) in uuid.iter_mut().zip(digits.as_chunks::<2>().0) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    Some(uuid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(metadata: &Metadata, records: u64) -> Metadata {
+        let bytes = metadata.encode().unwrap();
+        Metadata::parse(&bytes, records).unwrap().unwrap()
+    }
+
+    #[test]
+    fn codecs_come_back_bit_by_bit() {
+        for rotation in [RotationKind::Haar, RotationKind::Hadamard] {
+            for (width, seed) in
+                [(BitWidth::Two, 0), (BitWidth::Four, (1 << 53) + 1), (BitWidth::Eight, u64::MAX)]
+            {
+                let config = CodecConfig::new(width, seed, 100, seed == 0, rotation).unwrap();
+                let entries = (0..width.levels()).map(|k| (k as f32 - 7.7) * 0.012_345_679).collect();
+                for codebook in [Codebook::new(width, entries).unwrap(), Codebook::lloyd_max(width, 100)] {
+                    let metadata =
+                        Metadata { codec: Some((config.clone(), codebook)), ..Metadata::default() };
+                    assert_eq!(round_trip(&metadata, 0), metadata);
+                }
+            }
+        }
+        // The standard codebook goes without saying.
+        let config = CodecConfig::new(BitWidth::Eight, 1, 100, false, RotationKind::Haar).unwrap();
+        let codebook = Codebook::lloyd_max(BitWidth::Eight, 100);
+        let metadata = Metadata { codec: Some((config, codebook)), ..Metadata::default() };
+        assert!(metadata.encode().unwrap().len() < 300);
+    }
+
+    #[test]
+    fn ids_come_back() {
+        for ids in [
+            Ids::Bigint(vec![]),
+            Ids::Bigint((1..=100_000).collect()),
+            Ids::Bigint(vec![i64::MIN, i64::MAX, 0, 5, 6, 7, i64::MAX - 1, i64::MAX, i64::MIN]),
+            Ids::Bigint((i64::MAX - 9..=i64::MAX).collect()),
+            Ids::Uuid(vec![[0; 16], std::array::from_fn(|i| i as u8 * 17), [255; 16]]),
+            Ids::Text(vec![String::new(), "a\"b\\".into(), "ü\u{0}\n".into()]),
+        ] {
+            let count = ids.len() as u64;
+            let metadata = Metadata {
+                ids: Some(ids),
+                user: Some(serde_json::json!({"model": "x", "tinyquant": {}})),
+                ..Metadata::default()
+            };
+            assert_eq!(round_trip(&metadata, count), metadata);
+            let bytes = metadata.encode().unwrap();
+            assert!(matches!(Metadata::parse(&bytes, count + 1), Err(MetadataError::Malformed { .. })));
+        }
+        let many = Metadata { ids: Some(Ids::Bigint((1..=10_000_000).collect())), ..Metadata::default() };
+        assert!(many.encode().unwrap().len() < 100);
+    }
+
+    #[test]
+    fn too_many_ids_are_refused() {
+        let ids = Ids::Bigint((0..2_000_000).map(|i| i * 1_000_003).collect());
+        let error = Metadata { ids: Some(ids), ..Metadata::default() }.encode().unwrap_err();
+        assert!(matches!(error, MetadataError::TooLong { bytes, ids } if ids > 16 << 20 && bytes > ids));
+    }
+
+    #[test]
+    fn what_is_not_ours_is_passed_over() {
+        assert_eq!(Metadata::default().encode().unwrap(), b"");
+        for foreign in
+            ["", "\0\u{1}", "{}", "[1]", "{\"model\": 1}", "{\"tinyquant\": 1}", "{\"tinyquant\": {}}", "{"]
+        {
+            assert_eq!(Metadata::parse(foreign.as_bytes(), 3), Ok(None), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn what_is_ours_and_broken_is_an_error() {
+        let parse = |ours: &str| Metadata::parse(format!("{{\"tinyquant\": {ours}}}").as_bytes(), 2);
+        assert_eq!(parse("{\"version\": 2}"), Err(MetadataError::Version { version: 2 }));
+        assert_eq!(parse("{\"version\": 1}"), Ok(Some(Metadata::default())));
+        for broken in [
+            "\"codec\": 1",
+            "\"codec\": {\"bit_width\": 4}",
+            "\"ids\": {\"type\": \"bigint\"}",
+            "\"ids\": {\"type\": \"bigint\", \"values\": [1]}",
+            "\"ids\": {\"type\": \"bigint\", \"values\": [1, 2.5]}",
+            "\"ids\": {\"type\": \"oid\", \"values\": [1, 2]}",
+            "\"ids\": {\"type\": \"uuid\", \"values\": [\"00\", \"x\"]}",
+            "\"ids\": {\"type\": \"text\", \"ranges\": [[1, 2]]}",
+            "\"ids\": {\"type\": \"bigint\", \"ranges\": [[1, 2]], \"values\": [1, 2]}",
+            "\"ids\": {\"type\": \"bigint\", \"ranges\": [[1, 18446744073709551615], [1, 3]]}",
+            "\"ids\": {\"type\": \"bigint\", \"ranges\": [[9223372036854775807, 2]]}",
+        ] {
+            let result = parse(&format!("{{\"version\": 1, {broken}}}"));
+            assert!(matches!(result, Err(MetadataError::Malformed { .. })), "{broken}: {result:?}");
+        }
+        let codec = |from: &str, to: &str| {
+            let text = "{\"version\": 1, \"codec\": {\"bit_width\": 2, \"seed\": 7, \"dimension\": 3, \
+                 \"residual_enabled\": false, \"rotation\": \"haar\", \"config_hash\": \"\", \"codebook\": [1, 2, 3, 4]}}";
+            assert!(parse(text).is_ok());
+            parse(&text.replace(from, to))
+        };
+        for (from, to) in [
+            ("\"bit_width\": 2", "\"bit_width\": 3"),
+            ("3, 4]", "4]"),
+            ("[1, 2", "[2, 1"),
+            ("4]", "1e300]"),
+            ("\"dimension\": 3", "\"dimension\": 0"),
+        ] {
+            assert!(matches!(codec(from, to), Err(MetadataError::Codec(_))), "{from} -> {to}");
+        }
+        assert!(matches!(codec("haar", "givens"), Err(MetadataError::Malformed { .. })));
+    }
+}
