@@ -152,7 +152,7 @@ impl Metadata {
         let document =
             Document { tinyquant: Ours { version: VERSION, codec, ids }, metadata: self.user.clone() };
         let bytes = serde_json::to_vec(&document).map_err(malformed)?;
-        if bytes.len() > MAX_METADATA_LEN as usize {
+        if bytes.len() > MAX_METADATA_LEN {
             return Err(MetadataError::TooLong { bytes: bytes.len(), ids: ids_len });
         }
         Ok(bytes)
@@ -331,7 +331,7 @@ mod tests {
                 let entries = (0..width.levels()).map(|k| (k as f32 - 7.7) * 0.012_345_679).collect();
                 for codebook in [Codebook::new(width, entries).unwrap(), Codebook::lloyd_max(width, 100)] {
                     let metadata =
-                        Metadata { codec: Some((config.clone(), codebook)), ..Metadata::default() };
+                        Metadata { codec: Some((config, codebook)), ..Metadata::default() };
                     assert_eq!(round_trip(&metadata, 0), metadata);
                 }
             }
