@@ -330,8 +330,7 @@ mod tests {
                 let config = CodecConfig::new(width, seed, 100, seed == 0, rotation).unwrap();
                 let entries = (0..width.levels()).map(|k| (k as f32 - 7.7) * 0.012_345_679).collect();
                 for codebook in [Codebook::new(width, entries).unwrap(), Codebook::lloyd_max(width, 100)] {
-                    let metadata =
-                        Metadata { codec: Some((config, codebook)), ..Metadata::default() };
+                    let metadata = Metadata { codec: Some((config, codebook)), ..Metadata::default() };
                     assert_eq!(round_trip(&metadata, 0), metadata);
                 }
             }
