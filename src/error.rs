@@ -95,6 +95,8 @@ pub(crate) enum Error {
     RotationTooLarge(u32),
     #[error("a file below \"pg_tinyquant\" was changed while it was in use")]
     RotationLost,
+    #[error("extension \"vector\" is not installed in this database")]
+    NoPgvector,
     #[error("table tq_codec of extension tinyquant was not found")]
     NoRegistry,
     #[error(
@@ -137,6 +139,8 @@ pub(crate) enum Error {
     ImportColumns(String),
     #[error("conflicting or redundant options: \"{0}\" is given twice")]
     OptionTwice(String),
+    #[error("COPY {option} cannot be used with {direction}")]
+    OptionMisplaced { option: String, direction: &'static str },
     #[error("option \"{option}\": {problem}")]
     OptionValue { option: String, problem: String },
     #[error("COPY FORMAT {format} needs one column of type tqvec, but {got}")]
@@ -297,14 +301,16 @@ impl Error {
             Error::ArrayDamaged => Code::ERRCODE_DATA_CORRUPTED,
             Error::Spi(_) => Code::ERRCODE_INTERNAL_ERROR,
             Error::ArrayNulls | Error::NullArgument(_) => Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
-            Error::UnknownCodec(_) | Error::NoSuchCodec(_) | Error::NoRegistry => {
+            Error::UnknownCodec(_) | Error::NoSuchCodec(_) | Error::NoRegistry | Error::NoPgvector => {
                 Code::ERRCODE_UNDEFINED_OBJECT
             }
             Error::CodecExists(_) | Error::CodecRegistered(_) | Error::CodebookConflict { .. } => {
                 Code::ERRCODE_DUPLICATE_OBJECT
             }
             Error::CodecUpdate => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            Error::CopyUnsupported { .. } | Error::CopyFromRowSecurity => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+            Error::CopyUnsupported { .. } | Error::CopyFromRowSecurity | Error::OptionMisplaced { .. } => {
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED
+            }
             Error::OptionUnknown(_) | Error::OptionTwice(_) => Code::ERRCODE_SYNTAX_ERROR,
             Error::CopyColumns { .. } | Error::ImportColumns(_) => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
             Error::CopyWhereGenerated(_) => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
@@ -369,6 +375,7 @@ impl Error {
             Error::ReservedSeed(_) => "Choose another seed; the built-in codec needs no registration.",
             Error::CodecUpdate => "Drop the codec with tq_drop_codec and create another.",
             Error::RotationLost => "Run the statement again: the file is built anew.",
+            Error::NoPgvector => "Run CREATE EXTENSION vector in this database first.",
             Error::NoRegistry => "Run CREATE EXTENSION tinyquant in this database.",
             Error::CallInTransaction => "Call it by itself, outside of BEGIN and of functions.",
             Error::NotTable(_) => "Name a table, or a partitioned table whose partitions are tables.",
@@ -379,7 +386,9 @@ impl Error {
                 "Name the column: tq_import(table, path, '{\"column\": \"embedding\"}')."
             }
             Error::ImportOptionUnknown(_) => "Options of tq_import are \"column\" and \"freeze\".",
-            Error::OptionUnknown(_) => "Options of FORMAT tqcv are FORMAT and FREEZE.",
+            Error::OptionUnknown(_) | Error::OptionMisplaced { .. } => {
+                "Options of FORMAT tqcv are FREEZE, IDS, CODEC and RECOMPRESS for COPY FROM, METADATA and CODEC for COPY TO."
+            }
             Error::ServerFileRole { access: FileAccess::Read, .. } => {
                 "Ask for membership in pg_read_server_files, or let such a role load the file."
             }

@@ -15,7 +15,7 @@ use tq_corpus::Corpus;
 use tq_format::CorpusHeader;
 
 use super::source::{Source, SourceGuard, read_callback};
-use super::statement::{Format, Statement};
+use super::statement::{Direction, Endpoint, Format, Statement};
 use crate::error::{Error, notice};
 use crate::files::{self, FileAccess};
 use crate::vector::Typmod;
@@ -35,6 +35,7 @@ pub(super) unsafe fn run(
     // calls it, and raises its errors by unwinding through here.
     unsafe {
         let statement = Statement::parse(format, copy)?;
+        let path = file_of(format, &statement)?;
         files::require(FileAccess::Read, "COPY from a file")?;
         // standard_ProcessUtility's checks for a command that writes.
         pg_sys::PreventCommandIfParallelMode(c"COPY FROM".as_ptr());
@@ -63,10 +64,34 @@ pub(super) unsafe fn run(
         }
 
         let column = target_column(format, relation, &numbers)?;
-        let rows = load(&statement, parse, relation, condition, (*copy).attlist, &column)?;
+        let rows = load(&statement, path, parse, relation, condition, (*copy).attlist, &column)?;
         pg_sys::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
         pg_sys::free_parsestate(parse);
         Ok(rows)
+    }
+}
+
+/// The file to read; refuses what can't be read yet.
+fn file_of(format: Format, statement: &Statement) -> Result<&Path, Error> {
+    let unsupported =
+        |what: &str, hint| Err(Error::CopyUnsupported { format: format.name(), what: what.into(), hint });
+    if statement.direction == Direction::To {
+        return unsupported(statement.direction.name(), None);
+    }
+    let options = [
+        (statement.metadata.is_some(), "METADATA"),
+        (statement.ids.is_some(), "IDS"),
+        (statement.codec.is_some(), "CODEC"),
+        (statement.recompress.is_some(), "RECOMPRESS"),
+    ];
+    if let Some((_, option)) = options.iter().find(|(given, _)| *given) {
+        return unsupported(option, None);
+    }
+    match &statement.endpoint {
+        Endpoint::File(path) => Ok(path),
+        Endpoint::Client => {
+            unsupported("STDIN", Some("Name a file of the server: COPY … FROM '/path/file.tqcv'."))
+        }
     }
 }
 
@@ -82,13 +107,13 @@ struct Column {
 /// As for [`run`]; `relation` must be open and `parse` its parse state.
 unsafe fn load(
     statement: &Statement,
+    path: &Path,
     parse: *mut pg_sys::ParseState,
     relation: pg_sys::Relation,
     condition: *mut pg_sys::Node,
     attlist: *mut pg_sys::List,
     column: &Column,
 ) -> Result<u64, Error> {
-    let path = statement.path.as_path();
     let corpus = Corpus::open(path).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
     let header = corpus.header();
     column
@@ -139,7 +164,7 @@ unsafe fn core_options(statement: &Statement) -> *mut pg_sys::List {
         };
         let mut options = PgList::<pg_sys::DefElem>::new();
         options.push(option(c"format", c"binary"));
-        if statement.freeze {
+        if statement.freeze == Some(true) {
             options.push(option(c"freeze", c"true"));
         }
         options.into_pg()
