@@ -4,6 +4,7 @@ mod array;
 mod binary;
 mod casts;
 mod datum;
+mod pgvector;
 mod text;
 mod typmod;
 
@@ -13,3 +14,4 @@ pub(crate) use datum::{Header, Record, RecordOut, Varlena};
 pub(crate) use typmod::Typmod;
 
 pgrx::extension_sql_file!("vector.sql", name = "vector", bootstrap);
+pgrx::extension_sql_file!("pgvector.sql", name = "pgvector", finalize);

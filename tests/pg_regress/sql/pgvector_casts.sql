@@ -1,0 +1,83 @@
+-- Beside pgvector: casts, made by a call or by CREATE EXTENSION.
+SET client_min_messages = warning;
+SELECT * FROM (SELECT castsource::regtype::text AS source, casttarget::regtype::text AS target, castcontext FROM pg_cast) c
+WHERE 'tqvec' IN (source, target) ORDER BY 1, 2;
+\set SHOW_CONTEXT never
+SELECT tq_enable_pgvector();
+
+CREATE EXTENSION vector;
+SELECT tq_enable_pgvector();
+RESET client_min_messages;
+SELECT tq_enable_pgvector();
+SELECT * FROM (SELECT castsource::regtype::text AS source, casttarget::regtype::text AS target, castcontext FROM pg_cast) c
+WHERE 'tqvec' IN (source, target) ORDER BY 1, 2;
+
+-- Assignment from both of its types, under modifiers.
+CREATE TABLE items (id int, v vector(4), h halfvec(4), e tqvec(4, 4), f tqvec(4, 8, residual), g tqvec(4, 2, hadamard));
+INSERT INTO items (id, v, h) VALUES (1, '[0.5, 0.5, 0.5, 0.5]', '[0, 0.6, 0, 0.8]'), (2, '[0, 0, 0.6, 0.8]', '[1, 0, 0, 0]');
+UPDATE items SET e = v, f = h, g = v;
+INSERT INTO items (id, e, f) SELECT 3, h, v FROM items WHERE id = 1;
+SELECT id, e = tq_compress(coalesce(v, (SELECT h FROM items WHERE id = 1))::real[], 4) AS e,
+       f = coalesce(h::real[], (SELECT v::real[] FROM items WHERE id = 1))::tqvec(4, 8, residual) AS f,
+       g = tq_compress(v::real[], 2, false, 'hadamard') AS g
+FROM items ORDER BY id;
+-- Back, explicitly.
+SELECT id, l2_distance(v, f::vector) < 2 AS vector, l2_distance(h::vector, f::vector(4)) < 0.001 AS same,
+       l2_distance(h, f::halfvec(4)) < 0.001 AS halfvec FROM items WHERE id < 3 ORDER BY id;
+INSERT INTO items (id, v) SELECT 4, e FROM items WHERE id = 1;
+SELECT v::tqvec(5, 4) FROM items;
+SELECT v::tqvec(4, 4) FROM (SELECT '[3, 4, 0, 0]'::vector AS v) s;
+SELECT f::vector(5) FROM items;
+SELECT f::halfvec(3) FROM items;
+
+-- The planner sees through the SQL functions.
+EXPLAIN (VERBOSE, COSTS OFF) SELECT v::tqvec(4, 4), e::vector(4) FROM items;
+CALL tq_compress_column('items', 'v', 'g');
+
+-- Neither extension makes the other's operators ambiguous.
+SELECT id, v <-> '[0, 0, 0.6, 0.8]' < 1 AS v, f <-> '[1, 0, 0, 0]' < 0.001 AS f, '[1, 0, 0, 0]' <=> f < 0.001 AS literal,
+       v <=> '[1, 0, 0, 0]'::vector < 1 AS vectors, f <=> v < 1 AS mixed, v <=> f < 1 AS turned
+FROM items WHERE id < 3 ORDER BY id;
+
+-- Who may make them.
+CREATE ROLE pgvector_user;
+SET ROLE pgvector_user;
+SELECT tq_enable_pgvector();
+RESET ROLE;
+DROP CAST (vector AS tqvec);
+DROP FUNCTION tqvec(vector, integer, boolean);
+SET ROLE pgvector_user;
+SELECT tq_enable_pgvector();
+RESET ROLE;
+SELECT tq_enable_pgvector();
+DROP ROLE pgvector_user;
+
+-- What depends on pgvector, and what its going leaves.
+DROP EXTENSION vector;
+\set VERBOSITY terse
+DROP EXTENSION vector CASCADE;
+\set VERBOSITY default
+SELECT * FROM items ORDER BY id LIMIT 0;
+SELECT count(e) FROM items;
+
+-- pgvector is there first; in a schema of its own, as are we.
+DROP TABLE items;
+DROP EXTENSION tinyquant;
+CREATE SCHEMA "their schema";
+CREATE SCHEMA ours;
+CREATE EXTENSION vector SCHEMA "their schema";
+CREATE EXTENSION tinyquant SCHEMA ours;
+SELECT count(*) FROM pg_cast WHERE 'ours.tqvec'::regtype IN (castsource, casttarget);
+SET search_path = pg_catalog;
+SELECT '[0.6, 0.8]'::"their schema".vector::ours.tqvec(2, 8)::"their schema".vector(2) IS NOT NULL AS works;
+ALTER EXTENSION tinyquant SET SCHEMA public;
+SELECT '[0.6, 0.8]'::"their schema".vector::public.tqvec(2, 8)::"their schema".vector(2) IS NOT NULL AS works;
+RESET search_path;
+-- They go with us.
+DROP EXTENSION tinyquant;
+SELECT count(*) FROM pg_proc WHERE proname = 'tqvec';
+-- A dump brings its own.
+SET row_security = off;
+CREATE EXTENSION tinyquant;
+RESET row_security;
+SELECT count(*) FROM pg_cast WHERE 'tqvec'::regtype IN (castsource, casttarget);
