@@ -46,6 +46,9 @@ pub use sample::VectorSample;
 pub use vector::{check_vector, normalize};
 pub use workers::Workers;
 
+/// The kernels that a [`PreparedQuery`] is made for.
+pub use tq_simd::Level;
+
 use tq_format::BitWidth;
 use tq_simd::Width;
 

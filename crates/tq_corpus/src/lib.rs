@@ -12,7 +12,9 @@ mod map;
 mod matrix;
 mod metadata;
 mod read;
+mod search;
 mod tqcv;
+mod verify;
 
 pub use atomic::AtomicFile;
 pub use error::FileError;
@@ -22,4 +24,6 @@ pub use matrix::{
 };
 pub use metadata::{Ids, Metadata, MetadataError};
 pub use read::read_small;
+pub use search::{Neighbour, SearchError};
 pub use tqcv::{Corpus, CorpusFileError};
+pub use verify::{Fault, Verification};

@@ -1,0 +1,235 @@
+//! Every fault of a corpus file, not only the first.
+//!
+//! Where header and size agree, each record is where it must be and is checked there. Where they don't, the records are
+//! followed from one length to the next as far as these lead; then the same checks apply, and the end says what is
+//! missing or too much. A header that can't be understood is the only fault found: nothing else means anything.
+
+use std::path::Path;
+
+use tq_format::{
+    COUNT_OFFSET, CorpusError, CorpusHeader, CorpusView, HEADER_FIXED_LEN, MAX_CONFIG_HASH_LEN,
+    MAX_METADATA_LEN, RecordView,
+};
+
+use crate::{FileError, MappedFile};
+
+/// Bytes that are checked in one step, and faults after which it ends.
+const STEP_BYTES: usize = 4 << 20;
+const STEP_FAULTS: usize = 1000;
+/// More than any header has.
+const MOST_HEADER_BYTES: usize = HEADER_FIXED_LEN + MAX_CONFIG_HASH_LEN + 4 + MAX_METADATA_LEN + 8;
+/// Bytes of the length in front of a record.
+const PREFIX: usize = 4;
+
+/// Something that is wrong with a corpus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The record at fault, counted from 1; `None` for the header, and for what is missing or too much at the end.
+    pub number: Option<u64>,
+    /// Where in the file the fault is, or where the record at fault begins.
+    pub offset: u64,
+    /// What is wrong.
+    pub error: CorpusError,
+}
+
+/// A corpus file on its way through the checks; its size is that of a file that was opened, not of its records.
+#[derive(Debug)]
+pub struct Verification {
+    file: MappedFile,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The header is broken.
+    Header(Fault),
+    /// Header and size agree: records from this index on are to be checked.
+    Regular {
+        next: u64,
+    },
+    /// They don't.
+    Walk(Box<Walk>),
+    Finished,
+}
+
+#[derive(Debug)]
+struct Walk {
+    header: CorpusHeader,
+    /// Where the next record's length is to be.
+    position: usize,
+    /// Its number.
+    number: u64,
+    /// What strict reading has to say of the file: of the record that it concerns it says it best.
+    verdict: CorpusError,
+}
+
+impl Verification {
+    /// Opens the file at `path`. Nothing about its contents is an error.
+    ///
+    /// # Errors
+    /// As [`MappedFile::open`], and [`MapGuard::check`](crate::MapGuard::check).
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let file = MappedFile::open(path)?;
+        let state = file.read(State::begin)?;
+        Ok(Verification { file, state })
+    }
+
+    /// The faults of the next stretch of the file, none perhaps; `None` when all was checked. A step takes a few
+    /// milliseconds.
+    ///
+    /// # Errors
+    /// [`MapGuard::check`](crate::MapGuard::check): the file changed, and what was found of it counts no more.
+    pub fn step(&mut self) -> Result<Option<Vec<Fault>>, FileError> {
+        let state = std::mem::replace(&mut self.state, State::Finished);
+        let (faults, state) = match state {
+            State::Finished => return Ok(None),
+            State::Header(fault) => (vec![fault], State::Finished),
+            State::Regular { next } => self.file.read(|bytes| regular(bytes, next))?,
+            State::Walk(walk) => self.file.read(|bytes| walk.on(bytes))?,
+        };
+        self.state = state;
+        Ok(Some(faults))
+    }
+}
+
+impl State {
+    fn begin(bytes: &[u8]) -> Self {
+        let verdict = match CorpusView::parse(bytes) {
+            Ok(_) => return State::Regular { next: 0 },
+            Err(error) => error,
+        };
+        match header_alone(bytes) {
+            Some((header, position)) => State::Walk(Box::new(Walk { header, position, number: 1, verdict })),
+            None => {
+                State::Header(Fault { number: None, offset: header_offset(&verdict, bytes), error: verdict })
+            }
+        }
+    }
+}
+
+/// Checks records of a corpus whose header and size are right.
+fn regular(bytes: &[u8], start: u64) -> (Vec<Fault>, State) {
+    let mut faults = Vec::new();
+    let view = match CorpusView::parse(bytes) {
+        Ok(view) => view,
+        // It was right before, so the file has changed, which the check after this says.
+        Err(error) => {
+            faults.push(Fault { number: None, offset: header_offset(&error, bytes), error });
+            return (faults, State::Finished);
+        }
+    };
+    let mut next = start;
+    let rows = (STEP_BYTES / view.record_len()).max(1) as u64;
+    for record in view.records_in(start..start.saturating_add(rows)) {
+        next += 1;
+        if let Err(error) = record {
+            let offset = error.offset().unwrap_or(view.body_offset());
+            faults.push(Fault { number: Some(next), offset, error });
+            if faults.len() == STEP_FAULTS {
+                break;
+            }
+        }
+    }
+    (faults, if next < view.vector_count() { State::Regular { next } } else { State::Finished })
+}
+
+impl Walk {
+    /// Follows the records for one step.
+    fn on(mut self: Box<Self>, bytes: &[u8]) -> (Vec<Fault>, State) {
+        let mut faults = Vec::new();
+        let end = self.position.saturating_add(STEP_BYTES);
+        while self.position < end && faults.len() < STEP_FAULTS {
+            let rest = bytes.get(self.position..).unwrap_or_default();
+            match self.entry(rest) {
+                Ok((fault, stride)) => {
+                    faults.extend(fault.map(|error| self.fault(Some(self.number), error)));
+                    self.position += stride;
+                    self.number += 1;
+                }
+                Err(last) => {
+                    faults.extend(last.map(|error| self.fault(error.record_number(), error)));
+                    return (faults, State::Finished);
+                }
+            }
+        }
+        (faults, State::Walk(self))
+    }
+
+    /// The fault of the record that `rest` begins with, and how far it is to the next one; or what ends the walk.
+    fn entry(&self, rest: &[u8]) -> Result<(Option<CorpusError>, usize), Option<CorpusError>> {
+        let (count, number, offset) = (self.header.vector_count, self.number, self.position as u64);
+        let got = rest.len() as u64;
+        if number > count {
+            let surplus = CorpusError::TrailingBytes { count, offset, surplus: got };
+            return Err((!rest.is_empty()).then_some(surplus));
+        }
+        if rest.is_empty() {
+            return Err(Some(CorpusError::CountExceedsFile { count, present: number - 1, offset }));
+        }
+        let truncated = |needed| CorpusError::Truncated { number, count, offset, needed, got };
+        let Some(prefix) = rest.first_chunk::<PREFIX>() else {
+            return Err(Some(truncated(PREFIX as u64)));
+        };
+        let length = u32::from_le_bytes(*prefix);
+        // At most 49 227: the header's dimension is within bounds.
+        let expected = self.header.record_len() as u32;
+        let foreign = CorpusError::RecordLength { number, offset, expected, got: length };
+        match rest.get(PREFIX..).and_then(|rest| rest.get(..length as usize)) {
+            Some(record) => {
+                let fault = if length == expected { self.check(record).err() } else { Some(foreign) };
+                Ok((fault.map(|fault| self.best(fault)), PREFIX + length as usize))
+            }
+            None if length == expected => Err(Some(truncated(u64::from(length) + PREFIX as u64))),
+            None => Err(Some(self.best(foreign))),
+        }
+    }
+
+    fn check(&self, record: &[u8]) -> Result<(), CorpusError> {
+        let (number, offset) = (self.number, self.position as u64);
+        let view =
+            RecordView::parse(record).map_err(|source| CorpusError::Record { number, offset, source })?;
+        self.header.check_record(view, number, offset)
+    }
+
+    /// Strict reading's word on this record, if that is the one it stumbled on.
+    fn best(&self, fault: CorpusError) -> CorpusError {
+        if self.verdict.record_number() == Some(self.number) { self.verdict.clone() } else { fault }
+    }
+
+    fn fault(&self, number: Option<u64>, error: CorpusError) -> Fault {
+        Fault { number, offset: error.offset().unwrap_or(self.position as u64), error }
+    }
+}
+
+/// The header of a file whose size doesn't fit it, and where its records begin.
+fn header_alone(bytes: &[u8]) -> Option<(CorpusHeader, usize)> {
+    let at = COUNT_OFFSET as usize;
+    let count = u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
+    // With no records announced, all that the parser can find wrong is what follows the header.
+    let mut head = bytes[..bytes.len().min(MOST_HEADER_BYTES)].to_vec();
+    head.get_mut(at..at + size_of::<u64>())?.fill(0);
+    let end = match CorpusView::parse(&head) {
+        Ok(view) => view.body_offset(),
+        Err(CorpusError::TrailingBytes { offset, .. }) => offset,
+        Err(_) => return None,
+    };
+    let end = usize::try_from(end).ok()?;
+    let header = CorpusView::parse(head.get(..end)?).ok()?.to_header();
+    Some((CorpusHeader { vector_count: count, ..header }, end))
+}
+
+/// Where the field of the header is that an error complains of.
+fn header_offset(error: &CorpusError, bytes: &[u8]) -> u64 {
+    let hash_len = bytes.get(22..24).map_or(0, |length| u64::from(length[0]) | u64::from(length[1]) << 8);
+    match error {
+        CorpusError::UnknownVersion { .. } => 4,
+        CorpusError::DimensionZero | CorpusError::DimensionTooLarge { .. } => 16,
+        CorpusError::InvalidBitWidth { .. } => 20,
+        CorpusError::InvalidResidualFlag { .. } => 21,
+        CorpusError::HashTooLong { .. } => 22,
+        CorpusError::InvalidUtf8 => HEADER_FIXED_LEN as u64,
+        CorpusError::MetadataTooLong { .. } => HEADER_FIXED_LEN as u64 + hash_len,
+        CorpusError::HeaderTruncated { got, .. } => *got,
+        other => other.offset().unwrap_or(0),
+    }
+}
