@@ -105,6 +105,10 @@ pub(crate) enum Error {
     CodecHash { name: String, given: String, computed: String },
     #[error("argument \"{0}\" must not be null")]
     NullArgument(&'static str),
+    #[error("k must be at least 1, not {0}")]
+    NeighbourCount(i32),
+    #[error("unknown metric \"{0}\"")]
+    UnknownMetric(String),
     #[error("query on table tq_codec failed: {0}")]
     Spi(#[from] pgrx::spi::SpiError),
 
@@ -155,6 +159,27 @@ pub(crate) enum Error {
     CopyFromRowSecurity,
     #[error("records of \"{}\" do not fit column \"{column}\": {source}", path.display())]
     CopyTypmod { path: PathBuf, column: String, source: Box<Error> },
+    #[error("column \"{column}\" is of type {got}, which can't take ids")]
+    CopyIdType { column: String, got: String },
+    #[error("invalid TQCV file \"{}\": {source}", path.display())]
+    CorpusMetadata { path: PathBuf, source: tq_corpus::MetadataError },
+    #[error(
+        "invalid TQCV file \"{}\": its metadata describes codec \"{described}\", but its records are of codec \"{stated}\"",
+        path.display()
+    )]
+    CorpusCodec { path: PathBuf, described: String, stated: String },
+    #[error("records of \"{}\" are of codec \"{got}\", not \"{wanted}\"", path.display())]
+    CorpusOtherCodec { path: PathBuf, wanted: String, got: String },
+    #[error("\"{}\" has no ids for column \"{column}\"", path.display())]
+    NoIds { path: PathBuf, column: String },
+    #[error("option \"ids\" needs a second column to fill")]
+    IdsWithoutColumn,
+    #[error("id {id} of record {record} does not fit column \"{column}\"")]
+    CorpusId { record: u64, id: String, column: String },
+    #[error("record {record}: {source}")]
+    CorpusRecord { record: u64, source: Box<Error> },
+    #[error("\"{}\": {source}", path.display())]
+    CorpusRow { path: PathBuf, source: Box<Error> },
     #[error("generated column \"{0}\" is not supported in COPY FROM WHERE conditions")]
     CopyWhereGenerated(String),
 
@@ -282,12 +307,20 @@ impl Error {
             | Error::TypmodRotation { .. }
             | Error::DimensionsDiffer(..)
             | Error::ArrayEmpty => Code::ERRCODE_DATA_EXCEPTION,
+            Error::CorpusMetadata { .. } | Error::CorpusCodec { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+            Error::CorpusOtherCodec { .. } => Code::ERRCODE_DATA_EXCEPTION,
+            Error::CopyIdType { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
+            Error::NoIds { .. } | Error::IdsWithoutColumn => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
+            Error::CorpusId { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            Error::CorpusRecord { source, .. } | Error::CorpusRow { source, .. } => source.code(),
             Error::CopyTypmod { source, .. }
             | Error::ColumnRow { source, .. }
             | Error::ColumnCodec { source, .. } => source.code(),
-            Error::BatchSize(_) | Error::TrainingMethod(_) | Error::SampleSize { .. } => {
-                Code::ERRCODE_INVALID_PARAMETER_VALUE
-            }
+            Error::BatchSize(_)
+            | Error::TrainingMethod(_)
+            | Error::SampleSize { .. }
+            | Error::NeighbourCount(_)
+            | Error::UnknownMetric(_) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
             Error::CallInTransaction => Code::ERRCODE_INVALID_TRANSACTION_TERMINATION,
             Error::NoSuchRelation(_) => Code::ERRCODE_UNDEFINED_TABLE,
             Error::NoSuchColumn { .. } => Code::ERRCODE_UNDEFINED_COLUMN,
@@ -360,6 +393,7 @@ impl Error {
             Error::TypmodBitWidth { .. } | Error::TypmodResidual { .. } | Error::TypmodRotation { .. } => {
                 "A record is never recompressed silently; use tq_compress(tq_decompress(v), …) to recompress it."
             }
+            Error::UnknownMetric(_) => "Known metrics are 'l2', 'inner_product', 'cosine' and 'l1'.",
             Error::TrainingMethod(_) => "Known methods are 'lloyd' and 'quantile'.",
             Error::Codec(CodecError::TooFewDistinct { .. }) => {
                 "Train on more rows, or choose a smaller bit width."
@@ -403,7 +437,16 @@ impl Error {
             }
             Error::CodecFilesDiffer { .. } => "The files belong to different codecs.",
             Error::CopyFromRowSecurity => "Use INSERT statements instead.",
-            Error::CopyTypmod { .. } => "Declare the column as the file is, or without a type modifier.",
+            Error::CopyIdType { .. } => "Ids go into smallint, integer, bigint, uuid, text or varchar.",
+            Error::CorpusOtherCodec { .. } => "Leave CODEC away, or say RECOMPRESS true.",
+            Error::NoIds { .. } => {
+                "Fill the vectors' column alone, or say IDS 'ordinal' for the records' numbers."
+            }
+            Error::IdsWithoutColumn => "Name both: COPY table (id, embedding) FROM …",
+            Error::CorpusRecord { source, .. } | Error::CorpusRow { source, .. } => return source.hint(),
+            Error::CopyTypmod { .. } => {
+                "Declare the column as the file is, or without a type modifier, or say RECOMPRESS true."
+            }
             Error::CopyUnsupported { hint, .. } => return hint.map(Into::into),
             _ => return None,
         };

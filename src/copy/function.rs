@@ -6,7 +6,7 @@ use pgrx::prelude::*;
 use pgrx::spi::{quote_identifier, quote_literal, quote_qualified_identifier};
 use pgrx::{JsonB, PgRelation};
 
-use super::import::tqvec_columns;
+use super::columns::tqvec_columns;
 use super::statement::Format;
 use crate::error::{Error, SqlResult};
 

@@ -14,12 +14,13 @@ use pgrx::{PgList, PgRelation, pg_sys};
 use tq_corpus::Corpus;
 use tq_format::CorpusHeader;
 
+use super::columns::Columns;
+use super::plan::Plan;
 use super::source::{Source, SourceGuard, read_callback};
-use super::statement::{Direction, Endpoint, Format, Statement};
+use super::statement::{Endpoint, Format, Statement};
 use crate::error::{Error, notice};
 use crate::files::{self, FileAccess};
-use crate::vector::Typmod;
-use crate::{pg_compat, registry};
+use crate::pg_compat;
 
 /// Runs a COPY of ours; returns the number of rows.
 ///
@@ -63,45 +64,27 @@ pub(super) unsafe fn run(
             pg_sys::PreventCommandIfReadOnly(c"COPY FROM".as_ptr());
         }
 
-        let column = target_column(format, relation, &numbers)?;
-        let rows = load(&statement, path, parse, relation, condition, (*copy).attlist, &column)?;
+        let columns = Columns::find(format, relation, &numbers)?;
+        let rows = load(&statement, path, parse, relation, condition, (*copy).attlist, columns)?;
         pg_sys::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
         pg_sys::free_parsestate(parse);
         Ok(rows)
     }
 }
 
-/// The file to read; refuses what can't be read yet.
+/// The file to read.
 fn file_of(format: Format, statement: &Statement) -> Result<&Path, Error> {
-    let unsupported =
-        |what: &str, hint| Err(Error::CopyUnsupported { format: format.name(), what: what.into(), hint });
-    if statement.direction == Direction::To {
-        return unsupported(statement.direction.name(), None);
-    }
-    let options = [
-        (statement.metadata.is_some(), "METADATA"),
-        (statement.ids.is_some(), "IDS"),
-        (statement.codec.is_some(), "CODEC"),
-        (statement.recompress.is_some(), "RECOMPRESS"),
-    ];
-    if let Some((_, option)) = options.iter().find(|(given, _)| *given) {
-        return unsupported(option, None);
-    }
     match &statement.endpoint {
         Endpoint::File(path) => Ok(path),
-        Endpoint::Client => {
-            unsupported("STDIN", Some("Name a file of the server: COPY … FROM '/path/file.tqcv'."))
-        }
+        Endpoint::Client => Err(Error::CopyUnsupported {
+            format: format.name(),
+            what: "STDIN".into(),
+            hint: Some("Name a file of the server: COPY … FROM '/path/file.tqcv'."),
+        }),
     }
 }
 
-/// The column that takes the records.
-struct Column {
-    name: String,
-    typmod: Typmod,
-}
-
-/// Opens the file, checks it against the column and hands it to core.
+/// Opens the file, checks it against the columns and hands it to core.
 ///
 /// # Safety
 /// As for [`run`]; `relation` must be open and `parse` its parse state.
@@ -112,22 +95,15 @@ unsafe fn load(
     relation: pg_sys::Relation,
     condition: *mut pg_sys::Node,
     attlist: *mut pg_sys::List,
-    column: &Column,
+    columns: Columns,
 ) -> Result<u64, Error> {
     let corpus = Corpus::open(path).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
-    let header = corpus.header();
-    column
-        .typmod
-        .check_shape(header.dimension, header.bit_width, header.residual, header.config_hash.as_bytes())
-        .map_err(|source| Error::CopyTypmod {
-            path: path.into(),
-            column: column.name.clone(),
-            source: source.into(),
-        })?;
-    let header = header.clone();
+    let header = corpus.header().clone();
+    let plan = Plan::make(statement, path, &header, columns)?;
+    let unknown = plan.unknown_codec;
 
     let bytes = corpus.file().len();
-    let guard = SourceGuard::push(Source::new(path.to_path_buf(), corpus));
+    let guard = SourceGuard::push(Source::new(path.to_path_buf(), corpus, plan.rows));
     // SAFETY: the callback reads from the source that `guard` keeps on the stack until this function is left, in
     // whichever way.
     let rows = unsafe {
@@ -147,7 +123,9 @@ unsafe fn load(
         rows
     };
     guard.finish();
-    notify_unknown_codec(path, &header)?;
+    if unknown {
+        notify_unknown_codec(path, &header, plan.described);
+    }
     Ok(rows)
 }
 
@@ -172,24 +150,20 @@ unsafe fn core_options(statement: &Statement) -> *mut pg_sys::List {
 }
 
 /// A codec that is not known here does no harm to the load, but the user will want to know.
-fn notify_unknown_codec(path: &Path, header: &CorpusHeader) -> Result<(), Error> {
-    if header.vector_count == 0
-        || registry::is_known(&header.config_hash, header.dimension, header.bit_width, header.residual)?
-    {
-        return Ok(());
-    }
+fn notify_unknown_codec(path: &Path, header: &CorpusHeader, described: bool) {
+    let hint = if described {
+        "The file describes it, but registering it needs INSERT on tq_codec; let a role that has it load the file once."
+    } else {
+        "Register it with tq_create_codec, giving the seed and codebook that the file was made with, or with tq_import_codec."
+    };
     notice(
         format!("codec with config_hash \"{}\" is not registered", header.config_hash.escape_debug()),
         Some(format!(
             "The records of \"{}\" are loaded, and can be stored, copied and compared for equality, but not decoded.",
             path.display()
         )),
-        Some(
-            "Register it with tq_create_codec, giving the seed and codebook that the file was made with."
-                .into(),
-        ),
+        Some(hint.into()),
     );
-    Ok(())
 }
 
 /// The WHERE clause as core's CopyFrom wants it; null if there is none. As in `DoCopy`.
@@ -238,58 +212,4 @@ unsafe fn refuse_generated(relation: pg_sys::Relation, clause: *mut pg_sys::Node
         }
     }
     Ok(())
-}
-
-/// The one column of type `tqvec` that the statement names or, without a column list, that the relation has.
-///
-/// # Safety
-/// `relation` must be open, `numbers` attribute numbers of its columns.
-unsafe fn target_column(
-    format: Format,
-    relation: pg_sys::Relation,
-    numbers: &[i32],
-) -> Result<Column, Error> {
-    let [number] = numbers else {
-        return Err(Error::CopyColumns {
-            format: format.name(),
-            got: format!("{} columns are to be filled", numbers.len()),
-        });
-    };
-    // SAFETY: the relation is open; CopyGetAttnums gave the number of one of its columns.
-    unsafe {
-        let columns = PgRelation::from_pg(relation);
-        let descriptor = columns.tuple_desc();
-        let Some(attribute) = descriptor.get(*number as usize - 1) else {
-            return Err(Error::CopyColumns {
-                format: format.name(),
-                got: format!("column {number} is missing"),
-            });
-        };
-        let name = attribute.name().to_string();
-        match tqvec_typmod(attribute) {
-            Some(typmod) => Ok(Column { name, typmod }),
-            None => {
-                let got =
-                    CStr::from_ptr(pg_sys::format_type_be(attribute.atttypid)).to_string_lossy().into_owned();
-                Err(Error::CopyColumnType { column: name, got })
-            }
-        }
-    }
-}
-
-/// The names of the relation's columns of type `tqvec`.
-pub(super) fn tqvec_columns(relation: &PgRelation) -> Vec<String> {
-    let descriptor = relation.tuple_desc();
-    descriptor
-        .iter()
-        .filter(|attribute| {
-            !attribute.attisdropped && attribute.attgenerated == 0 && tqvec_typmod(attribute).is_some()
-        })
-        .map(|attribute| attribute.name().to_string())
-        .collect()
-}
-
-/// The type modifier of a column of type `tqvec`, or of a domain over it.
-fn tqvec_typmod(attribute: &pg_sys::FormData_pg_attribute) -> Option<Typmod> {
-    Typmod::of_type(attribute.atttypid, attribute.atttypmod).map(|(_, typmod)| typmod)
 }

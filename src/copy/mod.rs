@@ -6,8 +6,11 @@
 
 #![allow(unsafe_code)]
 
+mod columns;
 mod function;
+mod ids;
 mod import;
+mod plan;
 mod source;
 mod statement;
 

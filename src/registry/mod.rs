@@ -11,8 +11,10 @@ mod table;
 
 use std::sync::Arc;
 
-use tq_codec::{BUILTIN_SEED, BatchError, Codec, CodecConfig, Metric, PreparedQuery, RotationKind, Workers};
-use tq_format::{BitWidth, RecordView};
+use tq_codec::{
+    BUILTIN_SEED, BatchError, Codebook, Codec, CodecConfig, Metric, PreparedQuery, RotationKind, Workers,
+};
+use tq_format::{BitWidth, CorpusHeader, RecordView};
 use tq_simd::Level;
 
 use crate::error::Error;
@@ -67,10 +69,87 @@ pub(crate) fn for_record(record: &RecordView<'_>) -> Result<Arc<Codec>, Error> {
     })
 }
 
+/// What the codec that a file names is called here, if it is known; prepares nothing.
+pub(crate) fn name_of(
+    hash: &str,
+    dimension: u32,
+    width: BitWidth,
+    residual: bool,
+) -> Result<Option<String>, Error> {
+    if builtin_rotation(hash.as_bytes(), dimension, width, residual).is_some() {
+        return Ok(Some("built-in".to_string()));
+    }
+    Ok(table::by_hash(hash)?.map(|row| row.name))
+}
+
+/// The codec that a corpus names.
+///
+/// # Errors
+/// A codec that is neither built in nor registered.
+pub(crate) fn of_corpus(header: &CorpusHeader) -> Result<Arc<Codec>, Error> {
+    let (dimension, width, residual) = (header.dimension, header.bit_width, header.residual);
+    match builtin_rotation(header.config_hash.as_bytes(), dimension, width, residual) {
+        Some(kind) => builtin(dimension, width, residual, kind),
+        None => by_hash(&header.config_hash),
+    }
+}
+
+/// A registered codec by its hash alone.
+fn by_hash(hash: &str) -> Result<Arc<Codec>, Error> {
+    let row = table::by_hash(hash)?.ok_or_else(|| Error::UnknownCodec(hash.escape_debug().to_string()))?;
+    cache::get_or_prepare(row.config()?.hash().as_bytes(), || row.prepare())
+}
+
 /// Whether a codec that a file names is known here, for notices; prepares nothing.
 pub(crate) fn is_known(hash: &str, dimension: u32, width: BitWidth, residual: bool) -> Result<bool, Error> {
     Ok(builtin_rotation(hash.as_bytes(), dimension, width, residual).is_some()
         || table::by_hash(hash)?.is_some())
+}
+
+/// What became of a codec that a file describes.
+pub(crate) enum Learned {
+    /// It is built in, or registered already.
+    Known,
+    /// It is registered now, under its hash for a name.
+    Registered,
+    /// It isn't known, and the current user may not change that.
+    NotAllowed,
+}
+
+/// Registers a codec that a file describes, unless it is known.
+///
+/// # Errors
+/// A codec that contradicts a registered or the built-in one: the same hash and another codebook.
+pub(crate) fn learn(config: &CodecConfig, codebook: &Codebook) -> Result<Learned, Error> {
+    let hash = config.hash().to_string();
+    let conflict = |existing: &str| Error::CodebookConflict { existing: existing.into(), hash: hash.clone() };
+    if config.seed() == BUILTIN_SEED {
+        let standard = Codebook::lloyd_max(config.bit_width(), config.dimension());
+        return if *codebook == standard { Ok(Learned::Known) } else { Err(conflict("built-in")) };
+    }
+    if let Some(existing) = table::by_hash(&hash)? {
+        return if existing.codebook == codebook.entries() {
+            Ok(Learned::Known)
+        } else {
+            Err(conflict(&existing.name))
+        };
+    }
+    if !table::may_insert()? {
+        return Ok(Learned::NotAllowed);
+    }
+    let row = table::Row {
+        name: hash.clone(),
+        config_hash: hash,
+        dimension: config.dimension(),
+        bit_width: config.bit_width(),
+        seed: config.seed(),
+        residual: config.residual(),
+        rotation: config.rotation(),
+        codebook: codebook.entries().to_vec(),
+    };
+    row.check()?;
+    table::insert(&row)?;
+    Ok(Learned::Registered)
 }
 
 /// A registered codec by its name or its hash.
@@ -126,6 +205,11 @@ pub(crate) fn distance(query: &PreparedQuery, metric: Metric, record: &RecordVie
         cache::confirm(query.codec())?;
     }
     Ok(distance)
+}
+
+/// Confirms, after a codec was used by other means than the functions here, that what it read of its rotation was right.
+pub(crate) fn confirm(codec: &Codec) -> Result<(), Error> {
+    cache::confirm(codec)
 }
 
 /// Rotates a vector back to where it came from.

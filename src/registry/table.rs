@@ -197,6 +197,16 @@ pub(super) fn row_from_sql(
     })
 }
 
+/// Whether the current user may add rows.
+pub(super) fn may_insert() -> Result<bool, Error> {
+    let table = location()?.oid;
+    // SAFETY: a look-up by the OID of an existing table.
+    let result = unsafe {
+        pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), pg_sys::ACL_INSERT as pg_sys::AclMode)
+    };
+    Ok(result == pg_sys::AclResult::ACLCHECK_OK)
+}
+
 /// Adds a row, which the caller has checked.
 pub(super) fn insert(row: &Row) -> Result<(), Error> {
     let table = location()?.name;

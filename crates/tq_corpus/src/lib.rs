@@ -22,7 +22,7 @@ pub use map::{MapGuard, MappedFile};
 pub use matrix::{
     MatrixCheck, MatrixEntry, MatrixError, MatrixFile, MatrixKey, list_matrices, remove_matrix, store_matrix,
 };
-pub use metadata::{Ids, Metadata, MetadataError};
+pub use metadata::{Ids, Metadata, MetadataError, parse_uuid, uuid_text};
 pub use read::read_small;
 pub use search::{Neighbour, SearchError};
 pub use tqcv::{Corpus, CorpusFileError};

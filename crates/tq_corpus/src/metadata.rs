@@ -263,7 +263,7 @@ impl IdFields {
             "uuid" => {
                 let texts: Vec<String> = serde_json::from_value(values).map_err(malformed)?;
                 let parse =
-                    |text: &String| uuid(text).ok_or_else(|| broken(&format!("\"{text}\" is no uuid")));
+                    |text: &String| parse_uuid(text).ok_or_else(|| broken(&format!("\"{text}\" is no uuid")));
                 Ids::Uuid(texts.iter().map(parse).collect::<Result<_, _>>()?)
             }
             other => return Err(broken(&format!("unknown type \"{other}\""))),
@@ -291,12 +291,14 @@ fn runs(ids: &[i64]) -> Vec<(i64, u64)> {
     runs
 }
 
-fn uuid_text(uuid: &[u8; 16]) -> String {
+/// A UUID as it is written: 32 lower-case digits in five groups.
+pub fn uuid_text(uuid: &[u8; 16]) -> String {
     let digits: String = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
     [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }
 
-fn uuid(text: &str) -> Option<[u8; 16]> {
+/// A UUID from its 32 digits, with hyphens anywhere.
+pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     let digits: Vec<u8> = text
         .bytes()
         .filter(|byte| *byte != b'-')
