@@ -19,6 +19,7 @@ compile_error!("tinyquant must be built with panic = \"unwind\"");
 use pgrx::prelude::*;
 
 mod copy;
+mod corpus;
 mod error;
 mod files;
 mod guc;

@@ -7,7 +7,7 @@
 
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
-use pgrx::{FromDatum, impl_sql_translatable, pg_sys};
+use pgrx::{FromDatum, IntoDatum, impl_sql_translatable, pg_sys};
 use tq_format::{RECORD_HEADER_LEN, RecordError, RecordHeader, RecordView};
 
 use crate::error::Error;
@@ -47,6 +47,17 @@ unsafe impl BoxRet for RecordOut {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         // SAFETY: a slice of bytes becomes a varlena, which is what the SQL declaration promises.
         unsafe { self.0.as_slice().box_into(fcinfo) }
+    }
+}
+
+impl IntoDatum for RecordOut {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        self.0.as_slice().into_datum()
+    }
+
+    /// Only arrays and polymorphic results ask for it, which a record is never part of.
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::InvalidOid
     }
 }
 

@@ -35,7 +35,6 @@ pub struct Neighbour {
 
 /// Why a search failed.
 #[derive(thiserror::Error, Debug)]
-#[non_exhaustive]
 pub enum SearchError {
     /// The file, or what is in it.
     #[error(transparent)]
