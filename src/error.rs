@@ -145,6 +145,28 @@ pub(crate) enum Error {
     OptionTwice(String),
     #[error("COPY {option} cannot be used with {direction}")]
     OptionMisplaced { option: String, direction: &'static str },
+    #[error("COPY FORMAT {format} needs one column of type tqvec, and for ids one other, but {got}")]
+    ExportColumns { format: &'static str, got: String },
+    #[error("column \"{column}\" is of type {got}, which is none for ids")]
+    ExportIdType { column: String, got: String },
+    #[error("row {row}: {source}")]
+    ExportRow { row: u64, source: Box<Error> },
+    #[error("the {0} is null")]
+    ExportNull(&'static str),
+    #[error("expected codec \"{expected}\", not \"{got}\"")]
+    ExportCodec { expected: String, got: String },
+    #[error("the query gives no rows, and nothing else says what the corpus is to hold")]
+    ExportEmpty,
+    #[error("the ids of {rows} rows take more room than the format has")]
+    ExportIds { rows: u64 },
+    #[error(transparent)]
+    ExportMetadata(tq_corpus::MetadataError),
+    #[error("could not write the header of the corpus: {0}")]
+    ExportHeader(CorpusError),
+    #[error("relation referenced by COPY statement has changed")]
+    ExportRelationChanged,
+    #[error("could not read what was written to a temporary file")]
+    SpoolDamaged,
     #[error("option \"{option}\": {problem}")]
     OptionValue { option: String, problem: String },
     #[error("COPY FORMAT {format} needs one column of type tqvec, but {got}")]
@@ -314,6 +336,7 @@ impl Error {
             Error::CorpusId { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
             Error::CorpusRecord { source, .. } | Error::CorpusRow { source, .. } => source.code(),
             Error::CopyTypmod { source, .. }
+            | Error::ExportRow { source, .. }
             | Error::ColumnRow { source, .. }
             | Error::ColumnCodec { source, .. } => source.code(),
             Error::BatchSize(_)
@@ -327,6 +350,14 @@ impl Error {
             Error::NotTable(_) => Code::ERRCODE_WRONG_OBJECT_TYPE,
             Error::ColumnType { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
             Error::ArrayDimensions(_) => Code::ERRCODE_ARRAY_ELEMENT_ERROR,
+            Error::ExportColumns { .. } => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
+            Error::ExportIdType { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
+            Error::ExportNull(_) => Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            Error::ExportCodec { .. } | Error::ExportEmpty => Code::ERRCODE_DATA_EXCEPTION,
+            Error::ExportIds { .. } | Error::ExportMetadata(_) => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Error::ExportHeader(_) => Code::ERRCODE_INTERNAL_ERROR,
+            Error::ExportRelationChanged => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Error::SpoolDamaged => Code::ERRCODE_IO_ERROR,
             Error::HashNotText => Code::ERRCODE_UNTRANSLATABLE_CHARACTER,
             Error::RotationFile(_) | Error::RotationLost => Code::ERRCODE_IO_ERROR,
             Error::RotationTooLarge(_) => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
@@ -360,6 +391,18 @@ impl Error {
             }
             Error::CopyTypmod { .. } => {
                 Some("A record is never recompressed silently; nothing of the file was loaded.".into())
+            }
+            Error::ExportRow { source, .. } => match **source {
+                Error::TypmodDimension { .. }
+                | Error::TypmodBitWidth { .. }
+                | Error::TypmodResidual { .. }
+                | Error::ExportCodec { .. } => {
+                    Some("All records of a corpus have one codec, and with it one dimension and bit width.".into())
+                }
+                _ => None,
+            },
+            Error::ExportIds { .. } => {
+                Some("Ids are part of the metadata, which takes 16 MiB at most; whole numbers that follow one another take little of it.".into())
             }
             Error::ColumnRow { .. } => Some(
                 "The batches before are committed; the row's batch is not. Calling again goes on from there."
@@ -413,13 +456,26 @@ impl Error {
             Error::NoRegistry => "Run CREATE EXTENSION tinyquant in this database.",
             Error::CallInTransaction => "Call it by itself, outside of BEGIN and of functions.",
             Error::NotTable(_) => "Name a table, or a partitioned table whose partitions are tables.",
-            Error::ColumnRow { source, .. } => return source.hint(),
+            Error::ColumnRow { source, .. } | Error::ExportRow { source, .. } => return source.hint(),
+            Error::ExportColumns { .. } | Error::ExportIdType { .. } => {
+                "Select the records and, for ids, one column of type bigint, integer, smallint, uuid, text or varchar."
+            }
+            Error::ExportNull(_) => "Leave such rows out, with WHERE … IS NOT NULL.",
+            Error::ExportCodec { .. } => "Select the rows of one codec: WHERE tq_config_hash(…) = '…'.",
+            Error::ExportEmpty => {
+                "Declare the column with dimension and bit width, as tqvec(1536, 4), or name a codec with the option CODEC."
+            }
+            Error::ExportIds { .. } => {
+                "Write fewer rows to a file, or use bigint ids, in their order; or leave them out and keep them in a file of their own, in the same order."
+            }
             Error::ColumnCodec { .. } => "Declare the column as the codec is, or without a type modifier.",
             Error::CopyColumns { .. } => "Name the column: COPY table (column) FROM …",
             Error::ImportColumns(_) => {
                 "Name the column: tq_import(table, path, '{\"column\": \"embedding\"}')."
             }
-            Error::ImportOptionUnknown(_) => "Options of tq_import are \"column\" and \"freeze\".",
+            Error::ImportOptionUnknown(_) => {
+                "Options of tq_import are \"column\", \"id_column\", \"ids\", \"codec\", \"recompress\" and \"freeze\"."
+            }
             Error::OptionUnknown(_) | Error::OptionMisplaced { .. } => {
                 "Options of FORMAT tqcv are FREEZE, IDS, CODEC and RECOMPRESS for COPY FROM, METADATA and CODEC for COPY TO."
             }

@@ -14,6 +14,10 @@ use crate::error::{Error, SqlResult};
 #[derive(Default)]
 struct Options {
     column: Option<String>,
+    id_column: Option<String>,
+    ids: Option<String>,
+    codec: Option<String>,
+    recompress: bool,
     freeze: bool,
 }
 
@@ -26,14 +30,17 @@ impl Options {
         let object = options.as_object().ok_or_else(|| bad("options", "must be a JSON object"))?;
         let mut parsed = Options::default();
         for (name, value) in object {
+            let text = || {
+                value.as_str().map(|text| Some(text.to_string())).ok_or_else(|| bad(name, "must be a string"))
+            };
+            let flag = || value.as_bool().ok_or_else(|| bad(name, "must be true or false"));
             match name.as_str() {
-                "column" => {
-                    let column = value.as_str().ok_or_else(|| bad(name, "must be a string"))?;
-                    parsed.column = Some(column.to_string());
-                }
-                "freeze" => {
-                    parsed.freeze = value.as_bool().ok_or_else(|| bad(name, "must be true or false"))?;
-                }
+                "column" => parsed.column = text()?,
+                "id_column" => parsed.id_column = text()?,
+                "ids" => parsed.ids = text()?,
+                "codec" => parsed.codec = text()?,
+                "recompress" => parsed.recompress = flag()?,
+                "freeze" => parsed.freeze = flag()?,
                 _ => return Err(Error::ImportOptionUnknown(name.clone())),
             }
         }
@@ -57,13 +64,19 @@ fn tq_import(relation: pg_sys::Oid, path: &str, options: JsonB) -> SqlResult<i64
         (None, []) => Err(import_columns("the relation has none"))?,
         (None, _) => Err(import_columns("the relation has several"))?,
     };
+    let mut columns = vec![quote_identifier(&column)];
+    columns.extend(options.id_column.map(quote_identifier));
+    let mut words = vec![format!("FORMAT {}", Format::Tqcv.name())];
+    words.extend(options.ids.map(|ids| format!("IDS {}", quote_literal(ids))));
+    words.extend(options.codec.map(|codec| format!("CODEC {}", quote_literal(codec))));
+    words.extend(options.recompress.then(|| "RECOMPRESS true".to_string()));
+    words.extend(options.freeze.then(|| "FREEZE true".to_string()));
     let copy = format!(
-        "COPY {} ({}) FROM {} WITH (FORMAT {}{})",
+        "COPY {} ({}) FROM {} WITH ({})",
         quote_qualified_identifier(&schema, &table),
-        quote_identifier(&column),
+        columns.join(", "),
         quote_literal(path),
-        Format::Tqcv.name(),
-        if options.freeze { ", FREEZE true" } else { "" },
+        words.join(", "),
     );
     let rows = Spi::connect_mut(|client| client.update(copy.as_str(), None, &[]).map(|result| result.len()))
         .map_err(Error::from)?;
