@@ -13,7 +13,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 /// How far the norm of a vector may be from 1 under the built-in codec without residual.
-const NORM_TOLERANCE: f64 = 0.1;
+pub(crate) const NORM_TOLERANCE: f64 = 0.1;
 
 /// Buffers of *d* elements for encoding one vector after the other.
 pub(crate) struct Scratch {

@@ -82,6 +82,34 @@ pub enum CodecError {
         /// The distinct values (for quantiles: entries) that the sample has.
         got: usize,
     },
+    /// A sample has too few rows for as many neighbours.
+    #[error("{k} neighbours need a sample of at least {} vectors, not {rows}", .k + 1)]
+    SampleTooSmall {
+        /// The rows of the sample.
+        rows: usize,
+        /// The neighbours asked for.
+        k: usize,
+    },
+    /// An impossible number of neighbours.
+    #[error("k must be 1 to {}, not {k}", crate::evaluate::MOST_NEIGHBOURS)]
+    NeighboursOutOfRange {
+        /// The neighbours asked for.
+        k: i64,
+    },
+    /// An impossible number of queries.
+    #[error("queries must be 1 to {}, not {queries}", crate::evaluate::MOST_QUERIES)]
+    QueriesOutOfRange {
+        /// The queries asked for.
+        queries: i64,
+    },
+    /// Something is wrong with one of many vectors.
+    #[error("row {row}: {source}")]
+    Row {
+        /// The row, from 0.
+        row: usize,
+        /// What is wrong with it.
+        source: Box<CodecError>,
+    },
     /// A record was made by another codec.
     #[error("the record's codec is {got}, not {expected}")]
     ConfigMismatch {

@@ -23,6 +23,7 @@ mod config;
 mod distance;
 mod encode;
 mod error;
+pub mod evaluate;
 mod haar;
 mod hadamard;
 pub mod lloyd_max;

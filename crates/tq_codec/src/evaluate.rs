@@ -1,0 +1,296 @@
+//! What each bit width, codebook and residual would cost and keep, measured on a sample of someone's own vectors.
+//!
+//! Every figure comes from real records: the rows are encoded, the queries search them as they would search a column, and
+//! the outcome is compared with exact search over the floats. What all codecs have in common is done once, when an
+//! [`Evaluator`] is made: exact similarities, exact neighbours and the rotation. A codec then costs one pass over the
+//! rows, a block at a time, so that its records are never in memory all at once.
+//!
+//! ```text
+//! rows ─┬─ exact similarity to each query ── nearest k ─────────────┐
+//!       └─rotate─ train ─ encode a block ─┬─ similarity ── nearest k ┴─ recall, correlation
+//!                                         └─ decode ────────────────── relative squared error
+//! ```
+
+mod exact;
+mod prepare;
+mod tally;
+
+use crate::encode::NORM_TOLERANCE;
+use crate::{Codebook, Codec, CodecConfig, CodecError, Metric, PreparedQuery, Rotation, Workers, train};
+use exact::{Block, Exact};
+use prepare::{check_rows, check_shape, evenly_spaced, in_rounds, query_rows, rotate};
+use std::sync::Arc;
+use tally::Tally;
+use tq_format::{BitWidth, RecordView};
+use tq_simd::Level;
+
+/// The most neighbours that recall is asked for.
+pub const MOST_NEIGHBOURS: usize = 1000;
+/// The most queries that may be asked for.
+pub const MOST_QUERIES: usize = 10_000;
+
+/// Vectors to evaluate codecs on.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// The vectors, `n × d`, row-major; of any lengths but zero.
+    pub rows: Vec<f32>,
+    /// Length of a vector, *d*.
+    pub dimension: usize,
+    /// How many of the rows serve as queries, evenly spaced: 1 to [`MOST_QUERIES`]. Fewer do if there are fewer rows, or if
+    /// they would take too much memory: at most 2²² floats, and 2²⁷ pairs of a query and a row.
+    pub queries: usize,
+    /// How many neighbours recall looks at: 1 to [`MOST_NEIGHBOURS`], and fewer than there are rows.
+    pub k: usize,
+}
+
+/// Where a codec's codebook comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Training {
+    /// The built-in codec's, made for unit vectors.
+    Builtin,
+    /// [`train::lloyd`] on coordinates of the rotated sample.
+    Lloyd,
+    /// [`train::quantile`] on coordinates of the sample as it is: TinyQuant's recipe.
+    Quantile,
+}
+
+impl Training {
+    /// All of them.
+    pub const ALL: [Training; 3] = [Training::Builtin, Training::Lloyd, Training::Quantile];
+
+    /// The name in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Training::Builtin => "builtin",
+            Training::Lloyd => "lloyd",
+            Training::Quantile => "quantile",
+        }
+    }
+}
+
+/// What one codec does to the sample. Measures are `None` where there is no such codec: the built-in one without residual
+/// wants norms within 10 % of 1, a codebook wants enough distinct values, and a residual has to fit into half precision.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evaluation {
+    /// Bits for each coordinate.
+    pub bit_width: BitWidth,
+    /// Whether records carry an FP16 residual.
+    pub residual: bool,
+    /// Where the codebook comes from.
+    pub training: Training,
+    /// Length of a record in bytes.
+    pub record_bytes: usize,
+    /// How many times larger the vector is as a PostgreSQL value of type `real[]` (24 bytes of header, 4 for each
+    /// coordinate) than as one of type `tqvec` (4 bytes of header, and the record); alignment and the row's own
+    /// header left out.
+    pub ratio: f64,
+    /// `Σ‖x - x̂‖² / Σ‖x‖²` over all rows, for decoded vectors x̂.
+    pub relative_squared_error: Option<f64>,
+    /// Pearson's correlation of exact cosine similarities and those from records, over all pairs of a query and another
+    /// row. Also `None` when either side is the same for all pairs.
+    pub correlation: Option<f64>,
+    /// The share of the *k* exact nearest rows that are among the *k* nearest by their records, mean over the queries. Both
+    /// by cosine distance to the full-precision query, whose own row doesn't count; ties go by row number.
+    pub recall: Option<f64>,
+}
+
+/// A sample, made ready to evaluate codecs on.
+pub struct Evaluator {
+    /// Rotated, `n × d`.
+    rows: Vec<f32>,
+    /// Some of the rows as they were given, for the recipe that wants them so.
+    raw: Vec<f32>,
+    rotation: Arc<Rotation>,
+    dimension: usize,
+    k: usize,
+    /// Numbers of the rows that are queries.
+    queries: Vec<usize>,
+    /// Least and greatest norm.
+    norms: (f64, f64),
+    blocks: Vec<Block>,
+    /// For each query the numbers of the exact nearest rows, ascending.
+    nearest: Vec<Vec<usize>>,
+    level: Level,
+}
+
+impl Evaluator {
+    /// Checks the sample, finds the exact neighbours and rotates the rows.
+    ///
+    /// Here and in [`Evaluator::evaluate`], `poll` is called on the calling thread between rounds of some ten milliseconds;
+    /// it may unwind. Results don't depend on how many `workers` there are. Needs four bytes for each pair of a query
+    /// and a row beside the sample itself.
+    ///
+    /// # Errors
+    /// [`CodecError::QueriesOutOfRange`], [`CodecError::NeighboursOutOfRange`], [`CodecError::SampleTooSmall`];
+    /// [`CodecError::DimensionMismatch`] for a last row that is too short or a rotation of another dimension;
+    /// [`CodecError::Row`] with [`CodecError::NotFinite`] or [`CodecError::ZeroVector`]; [`CodecError::WorkerPanicked`].
+    pub fn new(
+        sample: Sample,
+        rotation: Arc<Rotation>,
+        workers: &Workers,
+        poll: &mut dyn FnMut(),
+    ) -> Result<Self, CodecError> {
+        let Sample { mut rows, dimension, queries, k } = sample;
+        let n = check_shape(&rows, dimension, queries, k, &rotation)?;
+        let queries = query_rows(n, dimension, queries);
+        let squares = check_rows(&rows, dimension, workers, poll)?;
+        let norms = squares.iter().fold((f64::INFINITY, 0.0f64), |(least, greatest), square| {
+            (least.min(square.sqrt()), greatest.max(square.sqrt()))
+        });
+        let level = Level::detect();
+        let exact = Exact { rows: &rows, dimension, squares: &squares, queries: &queries, k, level };
+        let (blocks, nearest) = exact.blocks(workers, poll)?;
+        let raw = evenly_spaced(&rows, dimension);
+        rotate(&rotation, &mut rows, &squares, workers, poll)?;
+        Ok(Self { rows, raw, rotation, dimension, k, queries, norms, blocks, nearest, level })
+    }
+
+    /// How many vectors are in the sample.
+    pub fn rows(&self) -> usize {
+        self.rows.len() / self.dimension
+    }
+
+    /// How many of them are queries.
+    pub fn queries(&self) -> usize {
+        self.queries.len()
+    }
+
+    /// Evaluates two codecs that differ by their residual alone: first without, then with it.
+    ///
+    /// # Errors
+    /// [`CodecError::WorkerPanicked`]. What a codec refuses shows as measures that are `None`.
+    pub fn evaluate(
+        &self,
+        bit_width: BitWidth,
+        training: Training,
+        workers: &Workers,
+        poll: &mut dyn FnMut(),
+    ) -> Result<[Evaluation; 2], CodecError> {
+        poll();
+        let codebook = match self.train(bit_width, training) {
+            Err(CodecError::TooFewDistinct { .. }) => None,
+            codebook => Some(codebook?),
+        };
+        let mut evaluate = |residual| -> Result<Evaluation, CodecError> {
+            let measures = match &codebook {
+                Some(codebook) if self.is_encodable(training, residual) => {
+                    self.measure(self.codec(codebook, residual)?, workers, poll)?
+                }
+                _ => None,
+            };
+            let record_bytes = tq_format::record_len(bit_width, self.dimension as u32, residual);
+            Ok(Evaluation {
+                bit_width,
+                residual,
+                training,
+                record_bytes,
+                ratio: (24 + 4 * self.dimension) as f64 / (4 + record_bytes) as f64,
+                relative_squared_error: measures.as_ref().map(Tally::relative_squared_error),
+                correlation: measures.as_ref().and_then(Tally::correlation),
+                recall: measures.as_ref().map(|tally| tally.recall(&self.nearest, self.k)),
+            })
+        };
+        Ok([evaluate(false)?, evaluate(true)?])
+    }
+
+    fn train(&self, bit_width: BitWidth, training: Training) -> Result<Codebook, CodecError> {
+        match training {
+            Training::Builtin => Ok(Codebook::lloyd_max(bit_width, self.dimension as u32)),
+            Training::Lloyd => train::lloyd(&evenly_spaced(&self.rows, self.dimension), bit_width),
+            Training::Quantile => train::quantile(&self.raw, bit_width),
+        }
+    }
+
+    /// The rule of the built-in codec, by which [`Codec::encode`] goes.
+    fn is_encodable(&self, training: Training, residual: bool) -> bool {
+        let (least, greatest) = self.norms;
+        training != Training::Builtin
+            || residual
+            || (least - 1.0).abs() <= NORM_TOLERANCE && (greatest - 1.0).abs() <= NORM_TOLERANCE
+    }
+
+    fn codec(&self, codebook: &Codebook, residual: bool) -> Result<Arc<Codec>, CodecError> {
+        let rotation = &self.rotation;
+        let config = CodecConfig::new(
+            codebook.bit_width(),
+            rotation.seed(),
+            rotation.dimension(),
+            residual,
+            rotation.kind(),
+        )?;
+        Ok(Arc::new(Codec::new(config, codebook.clone(), Arc::clone(rotation))?))
+    }
+
+    /// One pass over the rows; `None` if some residual is too large.
+    fn measure(
+        &self,
+        codec: Arc<Codec>,
+        workers: &Workers,
+        poll: &mut dyn FnMut(),
+    ) -> Result<Option<Tally>, CodecError> {
+        let mut queries = Vec::with_capacity(self.queries.len());
+        let prepare = |row| PreparedQuery::from_rotated(Arc::clone(&codec), self.row(row), self.level);
+        in_rounds(workers, self.queries.iter().copied(), 64, prepare, poll, |query| {
+            queries.push(query?);
+            Ok(())
+        })?;
+        let mut all = Tally::new(queries.len());
+        let outcome = in_rounds(
+            workers,
+            self.blocks.iter(),
+            2,
+            |block| self.measure_block(&codec, &queries, block),
+            poll,
+            |tally| {
+                all.merge(tally?, self.k);
+                Ok(())
+            },
+        );
+        match outcome {
+            Ok(()) => Ok(Some(all)),
+            Err(CodecError::ResidualOverflow { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn measure_block(
+        &self,
+        codec: &Codec,
+        queries: &[PreparedQuery],
+        block: &Block,
+    ) -> Result<Tally, CodecError> {
+        let config = codec.config();
+        let rows = block.first..block.first + block.rows;
+        let mut bytes = Vec::new();
+        let mut scratch = codec.scratch();
+        for row in rows.clone() {
+            codec.encode_rotated(self.row(row), &mut scratch, &mut bytes)?;
+        }
+        let length = tq_format::record_len(config.bit_width(), config.dimension(), config.residual());
+        let records = bytes.chunks_exact(length).map(RecordView::parse).collect::<Result<Vec<_>, _>>()?;
+
+        let mut tally = Tally::new(queries.len());
+        let mut decoded = vec![0.0; self.dimension];
+        for (record, row) in records.iter().zip(rows.clone()) {
+            codec.dequantize(record, &mut decoded);
+            let row = self.row(row);
+            tally.add_error(
+                tq_simd::squared_l2_f32(self.level, row, &decoded),
+                tq_simd::dot_f32(self.level, row, row),
+            );
+        }
+        for (number, (query, exact)) in queries.iter().zip(block.exact.chunks_exact(block.rows)).enumerate() {
+            for ((record, exact), row) in records.iter().zip(exact).zip(rows.clone()) {
+                if row != self.queries[number] {
+                    tally.add_pair(number, row, f64::from(*exact), query.distance(Metric::Cosine, record));
+                }
+            }
+            tally.nearest[number].keep(self.k);
+        }
+        Ok(tally)
+    }
+
+    fn row(&self, row: usize) -> &[f32] {
+        &self.rows[row * self.dimension..][..self.dimension]
+    }
+}

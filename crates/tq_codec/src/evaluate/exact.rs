@@ -1,0 +1,70 @@
+//! Search over the floats themselves, a block of rows at a time: what codecs are compared with.
+
+use super::prepare::in_rounds;
+use super::tally::Nearest;
+use crate::distance::cosine_distance;
+use crate::{CodecError, Workers};
+use tq_simd::Level;
+
+/// Coordinates of all pairs in a block of rows: some milliseconds.
+const BLOCK_VALUES: usize = 10_000_000;
+
+/// A few rows in turn, with the exact similarity of each to each query (queries × rows).
+pub(super) struct Block {
+    pub(super) first: usize,
+    pub(super) rows: usize,
+    pub(super) exact: Vec<f32>,
+}
+
+/// The search that codecs are compared with.
+pub(super) struct Exact<'a> {
+    pub(super) rows: &'a [f32],
+    pub(super) dimension: usize,
+    pub(super) squares: &'a [f64],
+    pub(super) queries: &'a [usize],
+    pub(super) k: usize,
+    pub(super) level: Level,
+}
+
+impl Exact<'_> {
+    /// The blocks, and each query's nearest rows.
+    pub(super) fn blocks(
+        &self,
+        workers: &Workers,
+        poll: &mut dyn FnMut(),
+    ) -> Result<(Vec<Block>, Vec<Vec<usize>>), CodecError> {
+        let n = self.squares.len();
+        let size = (BLOCK_VALUES / (self.queries.len() * self.dimension)).clamp(1, 512);
+        let mut blocks = Vec::with_capacity(n.div_ceil(size));
+        let mut nearest = vec![Nearest::default(); self.queries.len()];
+        let job = |first| self.block(first, size.min(n - first));
+        in_rounds(workers, (0..n).step_by(size), 2, job, poll, |(block, found)| {
+            blocks.push(block);
+            for (nearest, found) in nearest.iter_mut().zip(found) {
+                nearest.merge(found, self.k);
+            }
+            Ok(())
+        })?;
+        Ok((blocks, nearest.into_iter().map(Nearest::into_rows).collect()))
+    }
+
+    fn block(&self, first: usize, rows: usize) -> (Block, Vec<Nearest>) {
+        let vector = |row: usize| &self.rows[row * self.dimension..][..self.dimension];
+        let mut exact = Vec::with_capacity(self.queries.len() * rows);
+        let search = |&query: &usize| {
+            let mut nearest = Nearest::default();
+            for row in first..first + rows {
+                let dot = tq_simd::dot_f32(self.level, vector(query), vector(row));
+                let distance = cosine_distance(dot, self.squares[query], self.squares[row]);
+                exact.push((1.0 - distance) as f32);
+                if row != query {
+                    nearest.offer(distance, row);
+                }
+            }
+            nearest.keep(self.k);
+            nearest
+        };
+        let nearest = self.queries.iter().map(search).collect();
+        (Block { first, rows, exact }, nearest)
+    }
+}

@@ -1,0 +1,128 @@
+//! What happens to a sample before the first codec, and work in rounds.
+
+use super::{MOST_NEIGHBOURS, MOST_QUERIES};
+use crate::product::F32_NORMS;
+use crate::{CodecError, Rotation, Workers, check_vector};
+
+/// Values that a codebook is trained on: thousands for each entry, and sorted in some ten milliseconds.
+const TRAINING_VALUES: usize = 1 << 20;
+/// Floats of all queries together; a prepared query takes several times its floats.
+const QUERY_VALUES: usize = 1 << 22;
+/// Pairs of a query and a row, whose exact similarity is kept in four bytes.
+const PAIRS: usize = 1 << 27;
+/// Rows that are rotated as one product.
+const ROTATED_ROWS: usize = 128;
+/// Rows that are looked at as one piece of work, by their values.
+const CHECKED_VALUES: usize = 10_000_000;
+
+/// Refuses what can't be evaluated; returns the number of rows.
+pub(super) fn check_shape(
+    rows: &[f32],
+    dimension: usize,
+    queries: usize,
+    k: usize,
+    rotation: &Rotation,
+) -> Result<usize, CodecError> {
+    let expected = rotation.dimension() as usize;
+    if dimension != expected {
+        return Err(CodecError::DimensionMismatch { expected, got: dimension });
+    }
+    let (n, rest) = (rows.len() / dimension, rows.len() % dimension);
+    if rest != 0 {
+        return Err(CodecError::DimensionMismatch { expected, got: rest });
+    }
+    if !(1..=MOST_QUERIES).contains(&queries) {
+        return Err(CodecError::QueriesOutOfRange { queries: queries as i64 });
+    }
+    if !(1..=MOST_NEIGHBOURS).contains(&k) {
+        return Err(CodecError::NeighboursOutOfRange { k: k as i64 });
+    }
+    if n <= k {
+        return Err(CodecError::SampleTooSmall { rows: n, k });
+    }
+    Ok(n)
+}
+
+/// Evenly spaced rows for queries, as many as are asked for and memory allows.
+pub(super) fn query_rows(n: usize, dimension: usize, queries: usize) -> Vec<usize> {
+    let limit = (QUERY_VALUES / dimension).min(PAIRS / n).clamp(1, n);
+    let count = queries.min(limit);
+    (0..count).map(|i| i * n / count).collect()
+}
+
+/// The squared norm of each row.
+pub(super) fn check_rows(
+    rows: &[f32],
+    dimension: usize,
+    workers: &Workers,
+    poll: &mut dyn FnMut(),
+) -> Result<Vec<f64>, CodecError> {
+    let block = (CHECKED_VALUES / dimension).max(1);
+    let check = |(first, rows): (usize, &[f32])| {
+        let square = |(row, vector)| match check_vector(vector) {
+            Ok(0.0) => Err(CodecError::Row { row: first + row, source: Box::new(CodecError::ZeroVector) }),
+            Ok(norm) => Ok(norm * norm),
+            Err(error) => Err(CodecError::Row { row: first + row, source: Box::new(error) }),
+        };
+        rows.chunks_exact(dimension).enumerate().map(square).collect::<Result<Vec<f64>, _>>()
+    };
+    let mut squares = Vec::with_capacity(rows.len() / dimension);
+    let blocks = rows.chunks(block * dimension).enumerate().map(|(i, rows)| (i * block, rows));
+    in_rounds(workers, blocks, 1, check, poll, |block| {
+        squares.extend(block?);
+        Ok(())
+    })?;
+    Ok(squares)
+}
+
+/// As many whole rows as a codebook is trained on.
+pub(super) fn evenly_spaced(rows: &[f32], dimension: usize) -> Vec<f32> {
+    let n = rows.len() / dimension;
+    let step = n.div_ceil((TRAINING_VALUES / dimension).max(1)).max(1);
+    rows.chunks_exact(dimension).step_by(step).flatten().copied().collect()
+}
+
+/// Rotates rows in place: in `f32` where there is a matrix, which is as good as the vectors themselves.
+pub(super) fn rotate(
+    rotation: &Rotation,
+    rows: &mut [f32],
+    squares: &[f64],
+    workers: &Workers,
+    poll: &mut dyn FnMut(),
+) -> Result<(), CodecError> {
+    let Some(single) = rotation.single() else { return rotation.apply_rows(workers, rows, poll) };
+    let d = rotation.dimension() as usize;
+    let size = ROTATED_ROWS.min(Workers::round_rows(d));
+    let rotate = |(rows, squares): (&mut [f32], &[f64])| {
+        let mut rotated = vec![0.0; rows.len()];
+        single.apply_rows(rows, &mut rotated, &mut Vec::new());
+        for ((row, rotated), square) in rows.chunks_exact(d).zip(rotated.chunks_exact_mut(d)).zip(squares) {
+            if !F32_NORMS.contains(&square.sqrt()) {
+                rotation.apply(row, rotated);
+            }
+        }
+        rows.copy_from_slice(&rotated);
+    };
+    let blocks = rows.chunks_mut(size * d).zip(squares.chunks(size));
+    in_rounds(workers, blocks, Workers::round_rows(d) / size, rotate, poll, |()| Ok(()))
+}
+
+/// Does the job for each item, so many for each thread in a round, and takes the results in the order of the items.
+pub(super) fn in_rounds<I: Send, R: Send>(
+    workers: &Workers,
+    items: impl Iterator<Item = I>,
+    each: usize,
+    job: impl Fn(I) -> R + Sync + Send,
+    poll: &mut dyn FnMut(),
+    mut take: impl FnMut(R) -> Result<(), CodecError>,
+) -> Result<(), CodecError> {
+    let mut items = items.peekable();
+    while items.peek().is_some() {
+        poll();
+        let round = items.by_ref().take(each.max(1) * workers.threads()).collect();
+        for result in workers.map(round, &job)? {
+            take(result)?;
+        }
+    }
+    Ok(())
+}
