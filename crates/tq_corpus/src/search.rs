@@ -1,13 +1,15 @@
 //! The nearest records of a corpus, found in its mapping without loading anything.
 //!
-//! The records are measured in rounds. A round is divided among the workers, each of which keeps the best of its part;
-//! between two rounds the caller polls whatever it has to, and the file is looked at, so that one that was cut off ends
-//! the search at once. Only what no worker could have missed decides: distance, then place in the file, so the result
-//! depends neither on the number of threads nor on how long a round took.
+//! The records are measured in rounds of a few milliseconds. In a round every worker takes one small chunk after the other
+//! from where all of them are in the file, until the time is up, and keeps the best of what it took; so all chunks below
+//! that place are done when the round is over, however fast each worker was. Between rounds the caller polls whatever it
+//! has to, and the file is looked at, so that one that was cut off ends the search at once. The result is decided by
+//! distance, then place in the file: it depends neither on the number of threads nor on how long a round took.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering as Memory};
 use std::time::{Duration, Instant};
 
 use tq_codec::{CodecError, Metric, PreparedQuery, Workers};
@@ -15,14 +17,10 @@ use tq_format::{CorpusError, CorpusView};
 
 use crate::{Corpus, CorpusFileError, FileError};
 
-/// What a round should take at most: half of it, so that a slow one is still well below 50 ms.
+/// How long a round lasts, but for the chunks that are at work when it is over.
 const ROUND: Duration = Duration::from_millis(20);
-/// Bytes of a round at most: what comes from a slow disk takes its time, too, however fast the round before was.
-const ROUND_BYTES: usize = 16 << 20;
-/// Bytes of the first round.
-const FIRST_BYTES: usize = 1 << 20;
-/// Parts of a round for each thread, since one may be held up.
-const PARTS: u64 = 4;
+/// Bytes of a chunk: little enough to be short even if they come from a slow disk.
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// A record and its distance from the query.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,8 +58,8 @@ impl Corpus {
     /// The `limit` records nearest to the query, or all if there are fewer: the nearest first, of equally near ones the
     /// one that comes first in the file, NaN last. Every record is validated as it is read.
     ///
-    /// `poll` is called on the caller's thread between rounds, many times a second, and may unwind. An L1 search rotates
-    /// every record back, so a round has at least one record a thread, whatever that takes.
+    /// `poll` is called on the caller's thread many times a second, and may unwind; where a single record takes long, as
+    /// in an L1 search of many dimensions, which rotates each one back, after every record.
     ///
     /// # Errors
     /// [`CodecError::ConfigMismatch`] if the query is for another codec than the corpus's header names; the first
@@ -84,78 +82,53 @@ impl Corpus {
         guard.check()?;
         let view = view?;
 
+        // What is far from memory speed is divided as finely as can be.
+        let rows = if metric == Metric::L1 { 1 } else { (CHUNK_BYTES / view.record_len()).max(1) as u64 };
+        let next = AtomicU64::new(0);
         let mut nearest = Nearest::new(limit, None);
-        let mut pace = Pace::new(view.record_len(), workers.threads(), metric);
-        let mut next = 0;
-        while next < view.vector_count() {
-            let end = view.vector_count().min(next + pace.rows);
-            let started = Instant::now();
+        while next.load(Memory::Relaxed) < view.vector_count() {
             let bound = nearest.bound();
-            let parts = workers.map(parts(next..end, workers.threads()), |part| {
-                nearest_in(&view, query, metric, part, Nearest::new(limit, bound))
+            let deadline = Instant::now() + ROUND;
+            let found = workers.map(vec![(); workers.threads()], |()| {
+                let mut nearest = Nearest::new(limit, bound);
+                loop {
+                    let start = next.fetch_add(rows, Memory::Relaxed);
+                    measure(&view, query, metric, start..start.saturating_add(rows), &mut nearest)?;
+                    if start + rows >= view.vector_count() || Instant::now() >= deadline {
+                        return Ok(nearest);
+                    }
+                }
             })?;
             // A changed file is the error, whatever its remains look like.
             guard.check()?;
-            for part in parts {
-                for candidate in part?.heap {
-                    nearest.offer(candidate);
-                }
+            // Of several malformed records the first: every chunk below a worker's was taken, and so is told of.
+            let errors = found.iter().filter_map(|found: &Result<_, CorpusError>| found.as_ref().err());
+            if let Some(first) = errors.min_by_key(|error| error.record_number()) {
+                return Err(first.clone().into());
             }
-            pace.learn(started.elapsed());
-            next = end;
+            for candidate in found.into_iter().flatten().flat_map(|found| found.heap) {
+                nearest.offer(candidate);
+            }
             poll();
         }
         Ok(nearest.into_sorted())
     }
 }
 
-fn nearest_in(
+/// Measures the records with indices in `chunk`, as far as there are any.
+fn measure(
     view: &CorpusView<'_>,
     query: &PreparedQuery,
     metric: Metric,
-    part: Range<u64>,
-    mut nearest: Nearest,
-) -> Result<Nearest, CorpusError> {
-    for (index, record) in part.clone().zip(view.records_in(part)) {
+    chunk: Range<u64>,
+    nearest: &mut Nearest,
+) -> Result<(), CorpusError> {
+    for (index, record) in chunk.clone().zip(view.records_in(chunk)) {
         let value = query.distance(metric, &record?);
         let distance = if metric == Metric::InnerProduct { -value } else { value };
         nearest.offer(Candidate(Neighbour { index, distance }));
     }
-    Ok(nearest)
-}
-
-/// Divides a range into equal parts, several for each thread.
-fn parts(range: Range<u64>, threads: usize) -> Vec<Range<u64>> {
-    let wanted = if threads == 1 { 1 } else { threads as u64 * PARTS };
-    let step = (range.end - range.start).div_ceil(wanted).max(1);
-    (range.start..range.end)
-        .step_by(usize::try_from(step).unwrap_or(usize::MAX))
-        .map(|start| start..range.end.min(start + step))
-        .collect()
-}
-
-/// How many records a round has, from how long the one before took.
-struct Pace {
-    rows: u64,
-    least: u64,
-    most: u64,
-}
-
-impl Pace {
-    fn new(record_len: usize, threads: usize, metric: Metric) -> Self {
-        let least = threads as u64;
-        let rows_of = |bytes: usize| ((bytes / record_len.max(1)) as u64).max(least);
-        let rows = if metric == Metric::L1 { least } else { rows_of(FIRST_BYTES) };
-        Pace { rows, least, most: rows_of(ROUND_BYTES) }
-    }
-
-    fn learn(&mut self, took: Duration) {
-        if took < ROUND / 4 {
-            self.rows = self.most.min(self.rows * 2);
-        } else if took > ROUND {
-            self.rows = self.least.max(self.rows / 2);
-        }
-    }
+    Ok(())
 }
 
 /// The best so far of some records: at most `limit`, the worst on top.

@@ -18,9 +18,12 @@ fn codec(dimension: u32, width: BitWidth, residual: bool) -> Arc<Codec> {
     Arc::new(Codec::builtin(dimension, width, residual, Arc::new(rotation)).unwrap())
 }
 
-/// Unit vectors, each of them a few times.
+/// Records of a corpus before they begin again.
+const DISTINCT: u64 = 300;
+
+/// Unit vectors.
 fn vector(i: u64, dimension: usize) -> Vec<f32> {
-    let mut state = (i % 300).wrapping_mul(0x9E37_79B9_7F4A_7C15) + 1;
+    let mut state = i.wrapping_mul(0x9E37_79B9_7F4A_7C15) + 1;
     let vector: Vec<f32> = (0..dimension)
         .map(|_| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -41,10 +44,14 @@ fn write_corpus(folder: &Path, codec: &Codec, count: u64) -> PathBuf {
         metadata: b"{\"x\": 1}".to_vec(),
     })
     .unwrap();
-    for i in 0..count {
+    let record = |i| {
         let mut record = Vec::new();
         codec.encode(&vector(i, config.dimension() as usize), &mut record).unwrap();
-        corpus.append(&record).unwrap();
+        record
+    };
+    let records: Vec<Vec<u8>> = (0..DISTINCT).map(record).collect();
+    for i in 0..count {
+        corpus.append(&records[(i % DISTINCT) as usize]).unwrap();
     }
     let path = folder.join("corpus.tqcv");
     fs::write(&path, corpus.finish()).unwrap();
@@ -155,18 +162,18 @@ fn first_malformed_record_is_the_error() {
 #[test]
 fn file_changed_during_the_search_is_the_error() {
     let folder = TempDir::new().unwrap();
-    let codec = codec(64, BitWidth::Eight, false);
-    // More than the first round has.
-    let path = write_corpus(folder.path(), &codec, 40_000);
+    let codec = codec(256, BitWidth::Eight, false);
+    // A billion multiplications, which are not done in one round.
+    let path = write_corpus(folder.path(), &codec, 20_000);
     let original = fs::read(&path).unwrap();
-    let query = PreparedQuery::new(codec, &vector(7, 64), Level::detect()).unwrap();
+    let query = PreparedQuery::new(codec, &vector(7, 256), Level::detect()).unwrap();
     let workers = Workers::new(2).unwrap();
     let half = original.len() as u64 / 2;
     for (length, truncated) in [(0, true), (half, true), (original.len() as u64 + 5, false)] {
         fs::write(&path, &original).unwrap();
         let corpus = Corpus::open(&path).unwrap();
         let mut polls = 0;
-        let result = corpus.search(&query, Metric::L2, 5, &workers, &mut || {
+        let result = corpus.search(&query, Metric::L1, 5, &workers, &mut || {
             polls += 1;
             if polls == 1 {
                 OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
