@@ -145,9 +145,11 @@ pub(crate) enum Error {
     OptionTwice(String),
     #[error("COPY {option} cannot be used with {direction}")]
     OptionMisplaced { option: String, direction: &'static str },
+    #[error("option \"{0}\" not recognized")]
+    ExportOptionUnknown(String),
     #[error("COPY FORMAT {format} needs one column of type tqvec, and for ids one other, but {got}")]
     ExportColumns { format: &'static str, got: String },
-    #[error("column \"{column}\" is of type {got}, which is none for ids")]
+    #[error("column \"{column}\" is of type {got}, which holds no ids")]
     ExportIdType { column: String, got: String },
     #[error("row {row}: {source}")]
     ExportRow { row: u64, source: Box<Error> },
@@ -321,6 +323,7 @@ impl Error {
             | Error::CodecNameEmpty
             | Error::CodecHash { .. }
             | Error::ImportOptionUnknown(_)
+            | Error::ExportOptionUnknown(_)
             | Error::CodecFilesSame(_)
             | Error::OptionValue { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
             Error::TypmodDimension { .. }
@@ -460,6 +463,7 @@ impl Error {
             Error::ExportColumns { .. } | Error::ExportIdType { .. } => {
                 "Select the records and, for ids, one column of type bigint, integer, smallint, uuid, text or varchar."
             }
+            Error::ExportOptionUnknown(_) => "Options of tq_export are \"metadata\" and \"codec\".",
             Error::ExportNull(_) => "Leave such rows out, with WHERE … IS NOT NULL.",
             Error::ExportCodec { .. } => "Select the rows of one codec: WHERE tq_config_hash(…) = '…'.",
             Error::ExportEmpty => {

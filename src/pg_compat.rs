@@ -41,3 +41,18 @@ pub(crate) unsafe fn check_insert_permission(
         }
     }
 }
+
+/// Runs a query to its end, forwards. Since version 18 `ExecutorRun` isn't told that it is called only once.
+///
+/// # Safety
+/// `description` must have been started with `ExecutorStart`.
+pub(crate) unsafe fn executor_run(description: *mut pg_sys::QueryDesc) {
+    let forward = pg_sys::ScanDirection::ForwardScanDirection;
+    // SAFETY: by this function's contract.
+    unsafe {
+        #[cfg(feature = "pg18")]
+        pg_sys::ExecutorRun(description, forward, 0);
+        #[cfg(not(feature = "pg18"))]
+        pg_sys::ExecutorRun(description, forward, 0, true);
+    }
+}

@@ -1,18 +1,26 @@
-//! `COPY … WITH (FORMAT tqcv)`, and `tq_import`, which runs it.
+//! `COPY … WITH (FORMAT tqcv)`, and `tq_import` and `tq_export`, which run it.
 //!
 //! A utility hook looks at every COPY's parse tree. One whose `format` option names a format of ours is taken; any
 //! other goes on to whoever is next, untouched. Taking means doing what core's `DoCopy` does, with core's own
-//! functions, and feeding its binary COPY from the mapped file ([`import`], [`source`]).
+//! functions: feeding its binary COPY from the mapped file ([`import`], [`source`]), or running a query into a file
+//! that appears whole or not at all ([`export`], [`writer`]).
 
 #![allow(unsafe_code)]
 
+mod client;
 mod columns;
+mod export;
+mod export_function;
 mod function;
 mod ids;
+mod ids_builder;
 mod import;
 mod plan;
+mod receiver;
 mod source;
+mod spool;
 mod statement;
+mod writer;
 
 use std::ffi::c_char;
 
@@ -53,7 +61,11 @@ unsafe extern "C-unwind" fn process_utility(
         if pgrx::is_a(node, pg_sys::NodeTag::T_CopyStmt) {
             let copy = node.cast::<pg_sys::CopyStmt>();
             if let Some(format) = statement::Format::of(copy) {
-                match import::run(format, copy, query, environment) {
+                let result = match (*copy).is_from {
+                    true => import::run(format, copy, query, environment),
+                    false => export::run(format, statement, copy, query),
+                };
+                match result {
                     Ok(rows) => set_completion(completion, rows),
                     Err(error) => raise(error),
                 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use pgrx::prelude::*;
 use tq_codec::{BUILTIN_SEED, Codebook, CodecConfig, RotationKind, sidecar};
 use tq_corpus::{AtomicFile, FileError, read_small};
-use tq_format::tqcb;
+use tq_format::{BitWidth, tqcb};
 
 use super::functions::register;
 use super::table::{self, Row};
@@ -70,7 +70,7 @@ fn export(name: &str, codebook_path: &str, json_path: &str) -> Result<(), Error>
     files::require(FileAccess::Write, "export a codec to files")?;
     let codebook_path = files::absolute(codebook_path, "tq_export_codec")?;
     let json_path = files::absolute(json_path, "tq_export_codec")?;
-    let (config, codebook) = find(name)?;
+    let (config, codebook) = definition(name)?;
     let codebook = tqcb::encode(config.bit_width(), codebook.entries());
     let json = sidecar::write(&config)?;
     store_pair((&codebook_path, &codebook), (&json_path, json.as_bytes()))?;
@@ -86,7 +86,7 @@ fn export(name: &str, codebook_path: &str, json_path: &str) -> Result<(), Error>
 
 /// What defines a codec: a registered one by its name or hash, a built-in one by a declaration such as
 /// `tqvec(1536, 4)`. No rotation is built.
-fn find(name: &str) -> Result<(CodecConfig, Codebook), Error> {
+pub(crate) fn definition(name: &str) -> Result<(CodecConfig, Codebook), Error> {
     let registered = match table::by_name(name)? {
         None => table::by_hash(name)?,
         row => row,
@@ -98,8 +98,36 @@ fn find(name: &str) -> Result<(CodecConfig, Codebook), Error> {
         return Err(Error::NoSuchCodec(name.to_string()));
     };
     let (dimension, width, residual, rotation) = declared?;
+    builtin_definition(dimension, width, residual, rotation)
+}
+
+/// What defines a built-in codec. No rotation is built.
+pub(crate) fn builtin_definition(
+    dimension: u32,
+    width: BitWidth,
+    residual: bool,
+    rotation: RotationKind,
+) -> Result<(CodecConfig, Codebook), Error> {
     let config = CodecConfig::new(width, BUILTIN_SEED, dimension, residual, rotation)?;
     Ok((config, Codebook::lloyd_max(width, dimension)))
+}
+
+/// What defines the codec behind records with this hash and shape, if it is known. No rotation is built.
+pub(crate) fn described(
+    hash: &str,
+    dimension: u32,
+    width: BitWidth,
+    residual: bool,
+) -> Result<Option<(CodecConfig, Codebook)>, Error> {
+    if let Some(rotation) = super::builtin_rotation(hash.as_bytes(), dimension, width, residual) {
+        return builtin_definition(dimension, width, residual, rotation).map(Some);
+    }
+    match table::by_hash(hash)? {
+        Some(row) if (row.dimension, row.bit_width, row.residual) == (dimension, width, residual) => {
+            Ok(Some((row.config()?, Codebook::new(row.bit_width, row.codebook)?)))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Writes two files. Both are complete and on disk before the first takes its place, so that an error leaves the old

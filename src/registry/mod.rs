@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::interrupts::poll;
 
 pub(crate) use cache::generation;
+pub(crate) use exchange::{builtin_definition, definition, described};
 
 pgrx::extension_sql_file!("registry.sql", name = "registry", requires = ["vector"]);
 

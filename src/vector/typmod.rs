@@ -18,7 +18,7 @@ use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
-use tq_codec::RotationKind;
+use tq_codec::{Codebook, CodecConfig, RotationKind};
 use tq_format::{BitWidth, MAX_DIMENSION, RecordView};
 
 use crate::error::{Error, SqlResult};
@@ -153,6 +153,14 @@ impl Typmod {
     /// keep all that the format can keep.
     pub(crate) fn fidelity(self) -> (BitWidth, bool) {
         self.fidelity.unwrap_or((BitWidth::Eight, true))
+    }
+
+    /// What defines the built-in codec for floats of this modifier, if it says their dimension and width.
+    pub(crate) fn builtin_codec(self) -> Result<Option<(CodecConfig, Codebook)>, Error> {
+        let (Some(dimension), Some((width, residual))) = (self.dimension, self.fidelity) else {
+            return Ok(None);
+        };
+        registry::builtin_definition(dimension, width, residual, self.rotation()).map(Some)
     }
 
     /// The rotation for floats compressed under this modifier.

@@ -1,0 +1,82 @@
+//! `tq_export`: the same COPY, for sessions in which the library is not preloaded.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CString, c_long};
+
+use pgrx::prelude::*;
+use pgrx::spi::quote_literal;
+use pgrx::{JsonB, PgList};
+
+use super::statement::Format;
+use crate::error::{Error, SqlResult};
+
+/// Writes what a query gives into a corpus; returns the number of rows.
+#[pg_extern(sql = false)]
+fn tq_export(query: &str, path: &str, options: JsonB) -> SqlResult<i64> {
+    Ok(export(query, path, &options.0)?)
+}
+
+fn export(query: &str, path: &str, options: &serde_json::Value) -> Result<i64, Error> {
+    let copy = format!(
+        // A comment at the query's end must not swallow the parenthesis.
+        "COPY ({}\n) TO {} WITH (FORMAT {}{})",
+        one_select(query)?,
+        quote_literal(path),
+        Format::Tqcv.name(),
+        copy_options(options)?,
+    );
+    let copy = CString::new(copy).map_err(|_| not_one_select())?;
+    // Through PostgreSQL's SPI itself: pgrx takes a transaction id for whatever isn't a SELECT, and a standby has none.
+    Spi::connect(|_| {
+        // SAFETY: connected; the text is a C string in the database's encoding, as the arguments were.
+        let (code, rows) =
+            unsafe { (pg_sys::SPI_execute(copy.as_ptr(), false, 0 as c_long), pg_sys::SPI_processed) };
+        Spi::check_status(code)?;
+        Ok(rows as i64)
+    })
+}
+
+/// The options as COPY writes them.
+fn copy_options(options: &serde_json::Value) -> Result<String, Error> {
+    let bad =
+        |option: &str, problem: &str| Error::OptionValue { option: option.into(), problem: problem.into() };
+    let object = options.as_object().ok_or_else(|| bad("options", "must be a JSON object"))?;
+    let mut written = String::new();
+    for (name, value) in object {
+        let value = match name.as_str() {
+            "metadata" if value.is_object() => value.to_string(),
+            "metadata" => return Err(bad(name, "must be an object")),
+            "codec" => value.as_str().ok_or_else(|| bad(name, "must be a string"))?.to_string(),
+            _ => return Err(Error::ExportOptionUnknown(name.clone())),
+        };
+        written.push_str(&format!(", {name} {}", quote_literal(value)));
+    }
+    Ok(written)
+}
+
+/// The text of the one SELECT that `query` is, without a semicolon.
+fn one_select(query: &str) -> Result<&str, Error> {
+    let text = CString::new(query).map_err(|_| not_one_select())?;
+    // SAFETY: the parser raises its own errors, and gives a list of RawStmts that say where in the text they stand.
+    let (start, length) = unsafe {
+        let statements = PgList::<pg_sys::RawStmt>::from_pg(pg_sys::pg_parse_query(text.as_ptr()));
+        match statements.get_ptr(0) {
+            Some(raw) if statements.len() == 1 && pgrx::is_a((*raw).stmt, pg_sys::NodeTag::T_SelectStmt) => {
+                ((*raw).stmt_location, (*raw).stmt_len)
+            }
+            _ => return Err(not_one_select()),
+        }
+    };
+    let start = usize::try_from(start).unwrap_or(0);
+    // A length of 0 is "to the end".
+    let end = match usize::try_from(length) {
+        Ok(0) | Err(_) => query.len(),
+        Ok(length) => start + length,
+    };
+    query.get(start..end).ok_or_else(not_one_select)
+}
+
+fn not_one_select() -> Error {
+    Error::OptionValue { option: "query".into(), problem: "must be one SELECT".into() }
+}

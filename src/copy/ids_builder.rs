@@ -1,0 +1,120 @@
+//! Ids on their way into a corpus's metadata, from the second column of a COPY TO.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_char, c_int};
+
+use pgrx::{FromDatum, pg_sys};
+use tq_corpus::Ids;
+use tq_format::MAX_METADATA_LEN;
+
+use crate::error::Error;
+use crate::vector::Varlena;
+
+/// How the column's datums are read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Smallint,
+    Integer,
+    Bigint,
+    Uuid,
+    Text,
+}
+
+/// Gathers ids, one for each record.
+#[derive(Debug)]
+pub(super) struct IdsBuilder {
+    kind: Kind,
+    ids: Ids,
+    /// Bytes that the ids take at least when they are written.
+    least: usize,
+    /// Runs of whole numbers that follow one another.
+    runs: usize,
+}
+
+impl IdsBuilder {
+    /// For a column of this type, or of a domain over it; `None` if the type has no ids.
+    pub(super) fn new(type_oid: pg_sys::Oid) -> Option<IdsBuilder> {
+        // SAFETY: a catalog look-up by OID.
+        let (kind, ids) = match unsafe { pg_sys::getBaseType(type_oid) } {
+            pg_sys::INT2OID => (Kind::Smallint, Ids::Bigint(Vec::new())),
+            pg_sys::INT4OID => (Kind::Integer, Ids::Bigint(Vec::new())),
+            pg_sys::INT8OID => (Kind::Bigint, Ids::Bigint(Vec::new())),
+            pg_sys::UUIDOID => (Kind::Uuid, Ids::Uuid(Vec::new())),
+            pg_sys::TEXTOID | pg_sys::VARCHAROID => (Kind::Text, Ids::Text(Vec::new())),
+            _ => return None,
+        };
+        Some(IdsBuilder { kind, ids, least: 0, runs: 0 })
+    }
+
+    /// Adds the id of the next record.
+    ///
+    /// # Errors
+    /// More ids than the format has room for.
+    ///
+    /// # Safety
+    /// `datum` must be a non-null datum of the column's type.
+    pub(super) unsafe fn append(&mut self, datum: pg_sys::Datum) -> Result<(), Error> {
+        // SAFETY: the datum is of the column's type, by the contract; `kind` was chosen by that type.
+        unsafe {
+            match (&mut self.ids, self.kind) {
+                (Ids::Bigint(ids), kind) => {
+                    let id = match kind {
+                        Kind::Smallint => i16::from_datum(datum, false).map(i64::from),
+                        Kind::Integer => i32::from_datum(datum, false).map(i64::from),
+                        _ => i64::from_datum(datum, false),
+                    };
+                    let id = id.unwrap_or_default();
+                    if ids.last().and_then(|last| last.checked_add(1)) != Some(id) {
+                        self.runs += 1;
+                    }
+                    ids.push(id);
+                    // As values with commas, or as ranges in brackets.
+                    self.least = (2 * ids.len()).min(6 * self.runs);
+                }
+                (Ids::Uuid(ids), _) => {
+                    ids.push(datum.cast_mut_ptr::<[u8; 16]>().read());
+                    // 36 characters, quotes and a comma.
+                    self.least += 39;
+                }
+                (Ids::Text(ids), _) => {
+                    let text = Varlena::packed(datum);
+                    let id = to_utf8(text.bytes());
+                    text.release();
+                    self.least += id.len() + 3;
+                    ids.push(id);
+                }
+            }
+        }
+        match self.least {
+            0..=MAX_METADATA_LEN => Ok(()),
+            _ => Err(Error::ExportIds { rows: self.ids.len() as u64 }),
+        }
+    }
+
+    /// All ids.
+    pub(super) fn finish(self) -> Ids {
+        self.ids
+    }
+}
+
+/// Text of the database as UTF-8; an error of PostgreSQL's if it can't be.
+fn to_utf8(text: &[u8]) -> String {
+    if let (true, Ok(text)) = (is_utf8(), std::str::from_utf8(text)) {
+        return text.to_string();
+    }
+    let given = text.as_ptr().cast::<c_char>();
+    // SAFETY: the conversion takes a length, and returns its argument or a NUL-terminated copy.
+    unsafe {
+        let converted =
+            pg_sys::pg_server_to_any(given, text.len() as c_int, pg_sys::pg_enc::PG_UTF8 as c_int)
+                .cast_const();
+        let bytes = if converted == given { text } else { CStr::from_ptr(converted).to_bytes() };
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+}
+
+fn is_utf8() -> bool {
+    // SAFETY: returns a number that is set when the session starts.
+    unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as c_int }
+}
