@@ -80,7 +80,6 @@ SELECT f.* FROM (VALUES
     (format('COPY test.one (embedding) FROM %L (FORMAT tqcv, FREEZE maybe)', :'b4')),
     (format('COPY test.one (embedding) FROM %L (FORMAT tqcv)', '/tmp/x') || ' WHERE 1'),
     ('COPY test.one (embedding) FROM PROGRAM ''true'' (FORMAT tqcv)'),
-    (format('COPY test.one (embedding) TO %L (FORMAT tqcv)', '/tmp/x')),
     (format('SELECT tq_import(%L, %L, %L)', 'test.one', :'b4', '{"compress": 4}')),
     (format('SELECT tq_import(%L, %L, %L)', 'test.one', :'b4', '{"column": 4}')),
     (format('SELECT tq_import(%L, %L, %L)', 'test.one', :'b4', '[]')),
