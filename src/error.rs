@@ -116,6 +116,12 @@ pub(crate) enum Error {
     TrainingMethod(String),
     #[error("sample must be 1 to {most} vectors, not {vectors}")]
     SampleSize { vectors: i32, most: usize },
+    #[error("the sample has more than {} MB of vectors", .most >> 20)]
+    SampleTooLarge { most: usize },
+    #[error("cannot allocate memory for {0} vectors of the sample")]
+    SampleMemory(u64),
+    #[error("row {row} of the sample: {source}")]
+    SampleRow { row: u64, source: Box<Error> },
     #[error("batch must be at least 1, not {0}")]
     BatchSize(i32),
     #[error("tq_compress_column cannot be called inside a transaction")]
@@ -196,6 +202,14 @@ pub(crate) enum Error {
     CorpusOtherCodec { path: PathBuf, wanted: String, got: String },
     #[error("\"{}\" has no ids for column \"{column}\"", path.display())]
     NoIds { path: PathBuf, column: String },
+    #[error("COPY from stdin failed: {0}")]
+    CopyFailed(String),
+    #[error("unexpected EOF on client connection with an open transaction")]
+    ClientGone,
+    #[error("unexpected message type 0x{0:02X} during COPY from stdin")]
+    CopyProtocol(i32),
+    #[error("temporary file size exceeds temp_file_limit ({0}kB)")]
+    TempFileLimit(u64),
     #[error("option \"ids\" needs a second column to fill")]
     IdsWithoutColumn,
     #[error("id {id} of record {record} does not fit column \"{column}\"")]
@@ -239,6 +253,7 @@ fn codec_message(error: &CodecError) -> String {
         CodecError::CodebookNotAscending { index } => {
             format!("codebook entry {} is not above the entry before it", index + 1)
         }
+        CodecError::Row { row, source } => format!("row {}: {}", row + 1, codec_message(source)),
         other => other.to_string(),
     }
 }
@@ -333,6 +348,10 @@ impl Error {
             | Error::DimensionsDiffer(..)
             | Error::ArrayEmpty => Code::ERRCODE_DATA_EXCEPTION,
             Error::CorpusMetadata { .. } | Error::CorpusCodec { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+            Error::CopyFailed(_) => Code::ERRCODE_QUERY_CANCELED,
+            Error::ClientGone => Code::ERRCODE_CONNECTION_FAILURE,
+            Error::CopyProtocol(_) => Code::ERRCODE_PROTOCOL_VIOLATION,
+            Error::TempFileLimit(_) => Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
             Error::CorpusOtherCodec { .. } => Code::ERRCODE_DATA_EXCEPTION,
             Error::CopyIdType { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
             Error::NoIds { .. } | Error::IdsWithoutColumn => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
@@ -341,6 +360,7 @@ impl Error {
             Error::CopyTypmod { source, .. }
             | Error::ExportRow { source, .. }
             | Error::ColumnRow { source, .. }
+            | Error::SampleRow { source, .. }
             | Error::ColumnCodec { source, .. } => source.code(),
             Error::BatchSize(_)
             | Error::TrainingMethod(_)
@@ -363,7 +383,8 @@ impl Error {
             Error::SpoolDamaged => Code::ERRCODE_IO_ERROR,
             Error::HashNotText => Code::ERRCODE_UNTRANSLATABLE_CHARACTER,
             Error::RotationFile(_) | Error::RotationLost => Code::ERRCODE_IO_ERROR,
-            Error::RotationTooLarge(_) => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Error::RotationTooLarge(_) | Error::SampleTooLarge { .. } => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Error::SampleMemory(_) => Code::ERRCODE_OUT_OF_MEMORY,
             Error::NotAggregate => Code::ERRCODE_INTERNAL_ERROR,
             Error::ArrayDamaged => Code::ERRCODE_DATA_CORRUPTED,
             Error::Spi(_) => Code::ERRCODE_INTERNAL_ERROR,
@@ -460,6 +481,10 @@ impl Error {
             Error::CallInTransaction => "Call it by itself, outside of BEGIN and of functions.",
             Error::NotTable(_) => "Name a table, or a partitioned table whose partitions are tables.",
             Error::ColumnRow { source, .. } | Error::ExportRow { source, .. } => return source.hint(),
+            Error::SampleRow { source, .. } => return source.hint(),
+            Error::SampleTooLarge { .. } => {
+                "Evaluate a part of the rows: put a LIMIT into the query, or TABLESAMPLE behind the table in it."
+            }
             Error::ExportColumns { .. } | Error::ExportIdType { .. } => {
                 "Select the records and, for ids, one column of type bigint, integer, smallint, uuid, text or varchar."
             }
@@ -522,7 +547,9 @@ fn codec_code(error: &CodecError) -> Code {
         CodecError::RotationUnavailable { .. } => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
         CodecError::OutOfMemory { .. } => Code::ERRCODE_OUT_OF_MEMORY,
         CodecError::ResidualOverflow { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-        CodecError::CodebookCount { .. }
+        CodecError::NeighboursOutOfRange { .. }
+        | CodecError::QueriesOutOfRange { .. }
+        | CodecError::CodebookCount { .. }
         | CodecError::CodebookNotFinite { .. }
         | CodecError::CodebookNotAscending { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
         _ => Code::ERRCODE_DATA_EXCEPTION,

@@ -16,6 +16,7 @@ use tq_format::CorpusHeader;
 
 use super::columns::Columns;
 use super::plan::Plan;
+use super::receive::receive;
 use super::source::{Source, SourceGuard, read_callback};
 use super::statement::{Endpoint, Format, Statement};
 use crate::error::{Error, notice};
@@ -36,8 +37,9 @@ pub(super) unsafe fn run(
     // calls it, and raises its errors by unwinding through here.
     unsafe {
         let statement = Statement::parse(format, copy)?;
-        let path = file_of(format, &statement)?;
-        files::require(FileAccess::Read, "COPY from a file")?;
+        if matches!(statement.endpoint, Endpoint::File(_)) {
+            files::require(FileAccess::Read, "COPY from a file")?;
+        }
         // standard_ProcessUtility's checks for a command that writes.
         pg_sys::PreventCommandIfParallelMode(c"COPY FROM".as_ptr());
         pg_sys::PreventCommandDuringRecovery(c"COPY FROM".as_ptr());
@@ -65,22 +67,10 @@ pub(super) unsafe fn run(
         }
 
         let columns = Columns::find(format, relation, &numbers)?;
-        let rows = load(&statement, path, parse, relation, condition, (*copy).attlist, columns)?;
+        let rows = load(format, &statement, parse, relation, condition, (*copy).attlist, columns)?;
         pg_sys::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
         pg_sys::free_parsestate(parse);
         Ok(rows)
-    }
-}
-
-/// The file to read.
-fn file_of(format: Format, statement: &Statement) -> Result<&Path, Error> {
-    match &statement.endpoint {
-        Endpoint::File(path) => Ok(path),
-        Endpoint::Client => Err(Error::CopyUnsupported {
-            format: format.name(),
-            what: "STDIN".into(),
-            hint: Some("Name a file of the server: COPY … FROM '/path/file.tqcv'."),
-        }),
     }
 }
 
@@ -89,15 +79,26 @@ fn file_of(format: Format, statement: &Statement) -> Result<&Path, Error> {
 /// # Safety
 /// As for [`run`]; `relation` must be open and `parse` its parse state.
 unsafe fn load(
+    format: Format,
     statement: &Statement,
-    path: &Path,
     parse: *mut pg_sys::ParseState,
     relation: pg_sys::Relation,
     condition: *mut pg_sys::Node,
     attlist: *mut pg_sys::List,
     columns: Columns,
 ) -> Result<u64, Error> {
-    let corpus = Corpus::open(path).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
+    let received = match statement.endpoint {
+        Endpoint::File(_) => None,
+        Endpoint::Client => Some(receive(format.name(), 1 + usize::from(columns.id.is_some()))?),
+    };
+    // What messages call it, and where it is.
+    let (path, place) = match (&statement.endpoint, &received) {
+        (Endpoint::File(path), _) => (path.as_path(), path.as_path()),
+        (Endpoint::Client, received) => {
+            (Path::new("STDIN"), received.as_ref().map_or(Path::new(""), |received| &received.path))
+        }
+    };
+    let corpus = Corpus::open(place).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
     let header = corpus.header().clone();
     let plan = Plan::make(statement, path, &header, columns)?;
     let unknown = plan.unknown_codec;
@@ -123,6 +124,9 @@ unsafe fn load(
         rows
     };
     guard.finish();
+    if let Some(received) = received {
+        received.finish();
+    }
     if unknown {
         notify_unknown_codec(path, &header, plan.described);
     }

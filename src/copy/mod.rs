@@ -16,6 +16,7 @@ mod ids;
 mod ids_builder;
 mod import;
 mod plan;
+mod receive;
 mod receiver;
 mod source;
 mod spool;
