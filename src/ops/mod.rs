@@ -5,6 +5,7 @@ mod aggregate;
 mod column;
 mod compress;
 mod distance;
+mod evaluate;
 mod relation;
 mod train;
 mod version;

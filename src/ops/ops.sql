@@ -212,3 +212,14 @@ CREATE AGGREGATE tq_train_codebook(v real[], bit_width integer, seed numeric, me
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE tq_train_codebook(real[], integer, numeric, text, integer, text) IS 'trains a codebook for tq_create_codec on a sample of the vectors';
+
+-- The advisor.
+
+CREATE FUNCTION tq_evaluate(sample_query text, k integer DEFAULT 10, queries integer DEFAULT 100)
+    RETURNS TABLE (
+        bit_width integer, residual boolean, codebook text, bytes integer, ratio double precision,
+        relative_squared_error double precision, correlation double precision, recall double precision
+    )
+    AS 'MODULE_PATHNAME', 'tq_evaluate_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 18 COST 1000000;
+COMMENT ON FUNCTION tq_evaluate(text, integer, integer)
+    IS 'what each codec would cost and keep, measured on the vectors that a query returns';

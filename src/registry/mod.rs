@@ -12,7 +12,8 @@ mod table;
 use std::sync::Arc;
 
 use tq_codec::{
-    BUILTIN_SEED, BatchError, Codebook, Codec, CodecConfig, Metric, PreparedQuery, RotationKind, Workers,
+    BUILTIN_SEED, BatchError, Codebook, Codec, CodecConfig, Metric, PreparedQuery, Rotation, RotationKind,
+    Workers,
 };
 use tq_format::{BitWidth, CorpusHeader, RecordView};
 use tq_simd::Level;
@@ -235,6 +236,18 @@ pub(crate) fn rotate_rows(
 ) -> Result<(), Error> {
     cache::rotation(kind, seed, dimension)?.apply_rows(workers, vectors, &mut poll)?;
     cache::confirm_rotation((kind, seed, dimension))
+}
+
+/// Does work with the rotation of that kind, seed and dimension, and refuses the result if its file was changed meanwhile.
+pub(crate) fn with_rotation<R>(
+    kind: RotationKind,
+    seed: u64,
+    dimension: u32,
+    work: impl FnOnce(Arc<Rotation>) -> Result<R, Error>,
+) -> Result<R, Error> {
+    let result = work(cache::rotation(kind, seed, dimension)?)?;
+    cache::confirm_rotation((kind, seed, dimension))?;
+    Ok(result)
 }
 
 /// A query: floats, or what a record holds, in its rotated space.

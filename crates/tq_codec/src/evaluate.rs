@@ -43,6 +43,14 @@ pub struct Sample {
     pub k: usize,
 }
 
+impl Sample {
+    /// How many of the rows will be queries.
+    pub fn query_count(&self) -> usize {
+        let dimension = self.dimension.max(1);
+        query_rows(self.rows.len() / dimension, dimension, self.queries).len()
+    }
+}
+
 /// Where a codec's codebook comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Training {
@@ -143,16 +151,6 @@ impl Evaluator {
         let raw = evenly_spaced(&rows, dimension);
         rotate(&rotation, &mut rows, &squares, workers, poll)?;
         Ok(Self { rows, raw, rotation, dimension, k, queries, norms, blocks, nearest, level })
-    }
-
-    /// How many vectors are in the sample.
-    pub fn rows(&self) -> usize {
-        self.rows.len() / self.dimension
-    }
-
-    /// How many of them are queries.
-    pub fn queries(&self) -> usize {
-        self.queries.len()
     }
 
     /// Evaluates two codecs that differ by their residual alone: first without, then with it.

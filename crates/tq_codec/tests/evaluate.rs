@@ -262,9 +262,9 @@ fn polls_and_unwinds() {
 #[test]
 fn few_rows_and_few_values() {
     // As many queries as rows, however many are asked for; and a codebook that can't be had.
-    let tiny = sample(clusters(4, 3), 3, 1000, 3);
-    let evaluator = Evaluator::new(tiny, haar(3), &Workers::new(1).unwrap(), &mut || {}).unwrap();
-    assert_eq!((evaluator.rows(), evaluator.queries()), (4, 4));
+    assert_eq!(sample(clusters(4, 3), 3, 1000, 3).query_count(), 4);
+    assert_eq!(sample(clusters(400, 3), 3, 100, 3).query_count(), 100);
+    assert_eq!(sample(Vec::new(), 3, 100, 3).query_count(), 0);
     let tiny = all(sample(clusters(4, 3), 3, 1000, 3));
     assert_eq!(find(&tiny, BitWidth::Eight, true, Training::Lloyd).recall, None);
     // Quantiles are interpolated, so they differ.

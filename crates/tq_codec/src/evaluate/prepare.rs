@@ -45,7 +45,7 @@ pub(super) fn check_shape(
 
 /// Evenly spaced rows for queries, as many as are asked for and memory allows.
 pub(super) fn query_rows(n: usize, dimension: usize, queries: usize) -> Vec<usize> {
-    let limit = (QUERY_VALUES / dimension).min(PAIRS / n).clamp(1, n);
+    let limit = (QUERY_VALUES / dimension).min(PAIRS / n.max(1)).max(1).min(n);
     let count = queries.min(limit);
     (0..count).map(|i| i * n / count).collect()
 }
