@@ -83,8 +83,6 @@ is "$(cluster_value "$c" 'SELECT count(*) FROM target')" 0 "nothing of it is in 
 is "$(ask 'SELECT 1;')" 1 "the other session noticed nothing"
 is "$(grep -c 'terminated by signal' "$c/server.log" || true)" 0 "no backend died"
 
-like "$(cluster_psql "$c" -c 'COPY target FROM STDIN (FORMAT tqcv)' 2>&1 </dev/null || true)" \
-    'COPY FORMAT tqcv does not support STDIN' "a file of the client is refused"
 
 # ---- without preloading: the hook comes with the first call
 eval "exec ${OTHER[1]}>&-"
