@@ -83,7 +83,6 @@ is "$(cluster_value "$c" 'SELECT count(*) FROM target')" 0 "nothing of it is in 
 is "$(ask 'SELECT 1;')" 1 "the other session noticed nothing"
 is "$(grep -c 'terminated by signal' "$c/server.log" || true)" 0 "no backend died"
 
-
 # ---- without preloading: the hook comes with the first call
 eval "exec ${OTHER[1]}>&-"
 wait "$OTHER_PID" 2>/dev/null || true
