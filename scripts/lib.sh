@@ -12,6 +12,8 @@
 #   cluster_start DIR; cluster_stop DIR [MODE]; cluster_restart DIR [MODE]
 #   cluster_psql DIR [ARGS...]         psql; database postgres unless -d says otherwise
 #   cluster_value DIR SQL [DATABASE]   the bare result of one statement
+#   cluster_session DIR NAME SQL       in the background, as application NAME; its output goes to $RUN/NAME.out
+#   cluster_wait DIR SQL               until SQL gives t, a quarter of a minute at most
 #   ok NAME; not_ok NAME [WHY]; is GOT WANT NAME; like GOT REGEX NAME; done_testing
 
 set -euo pipefail
@@ -275,6 +277,19 @@ cluster_psql() {
 
 cluster_value() {
     cluster_psql "$1" -At -d "${3:-postgres}" -c "$2"
+}
+
+cluster_session() {
+    PGAPPNAME=$2 cluster_psql "$1" -v ON_ERROR_STOP=0 -c "$3" >"$RUN/$2.out" 2>&1 &
+}
+
+cluster_wait() {
+    local i
+    for ((i = 0; i < 300; i++)); do
+        if [ "$(cluster_value "$1" "$2")" = t ]; then return 0; fi
+        sleep 0.05
+    done
+    return 1
 }
 
 # ---- TAP ------------------------------------------------------------------------------------------------------

@@ -81,7 +81,8 @@ impl Columns {
     }
 }
 
-fn type_name(oid: pg_sys::Oid) -> String {
+/// A type's name as messages have it.
+pub(super) fn type_name(oid: pg_sys::Oid) -> String {
     // SAFETY: the name of whatever type has that OID, as a NUL-terminated copy.
     unsafe { CStr::from_ptr(pg_sys::format_type_be(oid)) }.to_string_lossy().into_owned()
 }

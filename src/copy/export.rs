@@ -6,12 +6,13 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{c_char, c_int};
 use std::ptr;
 
 use pgrx::{PgBox, PgList, PgRelation, PgTupleDesc, pg_sys};
 
 use super::client::CopyOut;
+use super::columns::type_name;
 use super::ids_builder::IdsBuilder;
 use super::receiver::Receiver;
 use super::statement::{Endpoint, Format, Statement};
@@ -236,12 +237,6 @@ impl Columns {
             (_, _) => wrong(format!("{} are of that type", records.len())),
         }
     }
-}
-
-/// A type's name as messages have it.
-fn type_name(oid: pg_sys::Oid) -> String {
-    // SAFETY: gives a C string for any OID.
-    unsafe { CStr::from_ptr(pg_sys::format_type_be(oid)).to_string_lossy().into_owned() }
 }
 
 fn parse_metadata(json: &str) -> Result<serde_json::Value, Error> {

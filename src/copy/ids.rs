@@ -7,9 +7,9 @@ use std::ffi::c_int;
 use pgrx::pg_sys;
 use tq_corpus::Ids;
 
-/// How the column's type takes ids: as its receive function expects them.
+/// A type that ids have in a column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Format {
+pub(super) enum IdType {
     Smallint,
     Integer,
     Bigint,
@@ -30,7 +30,7 @@ pub(super) enum Origin {
 #[derive(Debug)]
 pub(super) struct IdColumn {
     name: String,
-    format: Format,
+    id_type: IdType,
     origin: Origin,
 }
 
@@ -43,12 +43,12 @@ pub(super) struct Misfit {
 impl IdColumn {
     /// Whether a column of this type can take ids.
     pub(super) fn takes(type_oid: pg_sys::Oid) -> bool {
-        Format::of(type_oid).is_some()
+        IdType::of(type_oid).is_some()
     }
 
     /// A column of this type, or of a domain over it; `None` if the type takes no ids.
     pub(super) fn new(name: String, type_oid: pg_sys::Oid, origin: Origin) -> Option<IdColumn> {
-        Some(IdColumn { name, format: Format::of(type_oid)?, origin })
+        Some(IdColumn { name, id_type: IdType::of(type_oid)?, origin })
     }
 
     /// The column's name.
@@ -67,9 +67,9 @@ impl IdColumn {
             }
             Origin::Metadata(Ids::Uuid(ids)) => {
                 let id = ids.get(index).ok_or_else(missing)?;
-                match self.format {
-                    Format::Uuid => field(id, out),
-                    Format::Text => text_field(&tq_corpus::uuid_text(id), out),
+                match self.id_type {
+                    IdType::Uuid => field(id, out),
+                    IdType::Text => text_field(&tq_corpus::uuid_text(id), out),
                     _ => return Err(Misfit { id: tq_corpus::uuid_text(id) }),
                 }
                 Ok(())
@@ -77,9 +77,9 @@ impl IdColumn {
             Origin::Metadata(Ids::Text(ids)) => {
                 let id = ids.get(index).ok_or_else(missing)?;
                 let misfit = || Misfit { id: id.clone() };
-                match self.format {
-                    Format::Text => text_field(id, out),
-                    Format::Uuid => field(&tq_corpus::parse_uuid(id).ok_or_else(misfit)?, out),
+                match self.id_type {
+                    IdType::Text => text_field(id, out),
+                    IdType::Uuid => field(&tq_corpus::parse_uuid(id).ok_or_else(misfit)?, out),
                     _ => return self.write_number(id.parse().map_err(|_| misfit())?, out),
                 }
                 Ok(())
@@ -89,26 +89,27 @@ impl IdColumn {
 
     fn write_number(&self, id: i64, out: &mut Vec<u8>) -> Result<(), Misfit> {
         let misfit = || Misfit { id: id.to_string() };
-        match self.format {
-            Format::Smallint => field(&i16::try_from(id).map_err(|_| misfit())?.to_be_bytes(), out),
-            Format::Integer => field(&i32::try_from(id).map_err(|_| misfit())?.to_be_bytes(), out),
-            Format::Bigint => field(&id.to_be_bytes(), out),
-            Format::Text => text_field(&id.to_string(), out),
-            Format::Uuid => return Err(misfit()),
+        match self.id_type {
+            IdType::Smallint => field(&i16::try_from(id).map_err(|_| misfit())?.to_be_bytes(), out),
+            IdType::Integer => field(&i32::try_from(id).map_err(|_| misfit())?.to_be_bytes(), out),
+            IdType::Bigint => field(&id.to_be_bytes(), out),
+            IdType::Text => text_field(&id.to_string(), out),
+            IdType::Uuid => return Err(misfit()),
         }
         Ok(())
     }
 }
 
-impl Format {
-    fn of(type_oid: pg_sys::Oid) -> Option<Format> {
+impl IdType {
+    /// That type, or the one behind a domain; `None` if ids don't come as it.
+    pub(super) fn of(type_oid: pg_sys::Oid) -> Option<IdType> {
         // SAFETY: a catalog look-up by OID.
         match unsafe { pg_sys::getBaseType(type_oid) } {
-            pg_sys::INT2OID => Some(Format::Smallint),
-            pg_sys::INT4OID => Some(Format::Integer),
-            pg_sys::INT8OID => Some(Format::Bigint),
-            pg_sys::UUIDOID => Some(Format::Uuid),
-            pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Some(Format::Text),
+            pg_sys::INT2OID => Some(IdType::Smallint),
+            pg_sys::INT4OID => Some(IdType::Integer),
+            pg_sys::INT8OID => Some(IdType::Bigint),
+            pg_sys::UUIDOID => Some(IdType::Uuid),
+            pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Some(IdType::Text),
             _ => None,
         }
     }

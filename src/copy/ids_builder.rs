@@ -8,23 +8,14 @@ use pgrx::{FromDatum, pg_sys};
 use tq_corpus::Ids;
 use tq_format::MAX_METADATA_LEN;
 
+use super::ids::IdType;
 use crate::error::Error;
 use crate::vector::Varlena;
-
-/// How the column's datums are read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
-    Smallint,
-    Integer,
-    Bigint,
-    Uuid,
-    Text,
-}
 
 /// Gathers ids, one for each record.
 #[derive(Debug)]
 pub(super) struct IdsBuilder {
-    kind: Kind,
+    kind: IdType,
     ids: Ids,
     /// Bytes that the ids take at least when they are written.
     least: usize,
@@ -35,14 +26,11 @@ pub(super) struct IdsBuilder {
 impl IdsBuilder {
     /// For a column of this type, or of a domain over it; `None` if the type has no ids.
     pub(super) fn new(type_oid: pg_sys::Oid) -> Option<IdsBuilder> {
-        // SAFETY: a catalog look-up by OID.
-        let (kind, ids) = match unsafe { pg_sys::getBaseType(type_oid) } {
-            pg_sys::INT2OID => (Kind::Smallint, Ids::Bigint(Vec::new())),
-            pg_sys::INT4OID => (Kind::Integer, Ids::Bigint(Vec::new())),
-            pg_sys::INT8OID => (Kind::Bigint, Ids::Bigint(Vec::new())),
-            pg_sys::UUIDOID => (Kind::Uuid, Ids::Uuid(Vec::new())),
-            pg_sys::TEXTOID | pg_sys::VARCHAROID => (Kind::Text, Ids::Text(Vec::new())),
-            _ => return None,
+        let kind = IdType::of(type_oid)?;
+        let ids = match kind {
+            IdType::Smallint | IdType::Integer | IdType::Bigint => Ids::Bigint(Vec::new()),
+            IdType::Uuid => Ids::Uuid(Vec::new()),
+            IdType::Text => Ids::Text(Vec::new()),
         };
         Some(IdsBuilder { kind, ids, least: 0, runs: 0 })
     }
@@ -60,8 +48,8 @@ impl IdsBuilder {
             match (&mut self.ids, self.kind) {
                 (Ids::Bigint(ids), kind) => {
                     let id = match kind {
-                        Kind::Smallint => i16::from_datum(datum, false).map(i64::from),
-                        Kind::Integer => i32::from_datum(datum, false).map(i64::from),
+                        IdType::Smallint => i16::from_datum(datum, false).map(i64::from),
+                        IdType::Integer => i32::from_datum(datum, false).map(i64::from),
                         _ => i64::from_datum(datum, false),
                     };
                     let id = id.unwrap_or_default();

@@ -20,20 +20,8 @@ correct="SELECT count(*) FROM t WHERE e = tq_compress(v, 4)"
 value "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN PERFORM pg_sleep(0.05); RETURN NULL; END \$\$;
        CREATE TRIGGER slow BEFORE UPDATE ON t EXECUTE FUNCTION wait()" >/dev/null
 
-# session NAME SQL: in the background; its output in $RUN/NAME.out, its shell's id in $!
-session() {
-    PGAPPNAME=$1 cluster_psql "$cluster" -v ON_ERROR_STOP=0 -c "$2" >"$RUN/$1.out" 2>&1 &
-}
-
-# wait_for SQL: until it gives t, a quarter of a minute at most
-wait_for() {
-    local i
-    for ((i = 0; i < 300; i++)); do
-        if [ "$(value "$1")" = t ]; then return 0; fi
-        sleep 0.05
-    done
-    return 1
-}
+session() { cluster_session "$cluster" "$@"; }
+wait_for() { cluster_wait "$cluster" "$1"; }
 
 # ---- cancelled, killed, and run again ---------------------------------------------------------------------------
 

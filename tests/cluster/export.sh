@@ -24,20 +24,8 @@ value "COPY (SELECT e FROM t WHERE id <= 1000) TO '$target' WITH (FORMAT tqcv)" 
 old=$(md5sum <"$target")
 is "$(stat -c %a "$target")" 644 "a new file's mode is 0644, as COPY's files have it"
 
-# session NAME SQL: in the background; its output in $RUN/NAME.out
-session() {
-    PGAPPNAME=$1 cluster_psql "$cluster" -v ON_ERROR_STOP=0 -c "$2" >"$RUN/$1.out" 2>&1 &
-}
-
-# wait_for SQL: until it gives t, a quarter of a minute at most
-wait_for() {
-    local i
-    for ((i = 0; i < 300; i++)); do
-        if [ "$(value "$1")" = t ]; then return 0; fi
-        sleep 0.05
-    done
-    return 1
-}
+session() { cluster_session "$cluster" "$@"; }
+wait_for() { cluster_wait "$cluster" "$1"; }
 
 litter() { find "$folder" -mindepth 1 ! -name corpus.tqcv | wc -l; }
 unchanged() {
