@@ -6,17 +6,20 @@
 //! that would take every session down. Here it becomes an ordinary error.
 
 mod atomic;
+mod container;
 mod error;
 mod guard;
 mod map;
 mod matrix;
 mod metadata;
 mod read;
+mod rows;
 mod search;
 mod tqcv;
 mod verify;
 
 pub use atomic::AtomicFile;
+pub use container::{Container, ContainerError, OpenError, Tensor};
 pub use error::FileError;
 pub use map::{MapGuard, MappedFile};
 pub use matrix::{
@@ -24,6 +27,7 @@ pub use matrix::{
 };
 pub use metadata::{Ids, Metadata, MetadataError, parse_uuid, uuid_text};
 pub use read::read_small;
+pub use rows::{Output, RowReader, RowWriter, RowsError};
 pub use search::{Neighbour, SearchError};
 pub use tqcv::{Corpus, CorpusFileError};
 pub use verify::{Fault, Verification};

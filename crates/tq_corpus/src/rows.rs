@@ -1,0 +1,105 @@
+//! Vectors as rows of floats, on their way from one file to another place.
+//!
+//! Every format that holds more than Level-1 records is read through [`RowReader`] and written through [`RowWriter`], front
+//! to back and in blocks, so that a file larger than memory costs no more than a block. What a writer makes goes to an
+//! [`Output`]: a file that appears whole or not at all, or whatever else the caller has.
+
+use crate::{AtomicFile, ContainerError, FileError};
+
+/// A matrix that is read front to back.
+pub trait RowReader: Send {
+    /// Numbers in a row, at least 1.
+    fn dimension(&self) -> u32;
+
+    /// Rows of the whole matrix.
+    fn rows(&self) -> u64;
+
+    /// Appends the next rows to `out`, `dimension` numbers each, `most` rows at most (at least one unless the end is
+    /// reached), and returns how many these are; 0 at the end. All numbers are finite. After an error there is no going on.
+    ///
+    /// # Errors
+    /// The file changed or is malformed, or a number isn't finite in `f32`.
+    fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError>;
+}
+
+/// A matrix that is being written.
+pub trait RowWriter {
+    /// Adds rows: a whole number of them, one behind the other. All numbers must be finite.
+    ///
+    /// # Errors
+    /// The output's, and rows that the format can't hold.
+    fn append(&mut self, rows: &[f32]) -> Result<(), RowsError>;
+
+    /// Bytes written so far.
+    fn bytes(&self) -> u64;
+
+    /// Writes what is left and completes the output.
+    ///
+    /// # Errors
+    /// As for [`append`](Self::append).
+    fn finish(self: Box<Self>) -> Result<(), RowsError>;
+}
+
+/// Where a writer's bytes go.
+pub trait Output {
+    /// Adds bytes at the end.
+    ///
+    /// # Errors
+    /// [`FileError::Io`].
+    fn append(&mut self, bytes: &[u8]) -> Result<(), FileError>;
+
+    /// Replaces bytes that were written before.
+    ///
+    /// # Errors
+    /// [`FileError::Io`].
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), FileError>;
+
+    /// Bytes appended so far.
+    fn position(&self) -> u64;
+
+    /// Makes the output appear, complete and durable.
+    ///
+    /// # Errors
+    /// [`FileError::Io`].
+    fn complete(self: Box<Self>) -> Result<(), FileError>;
+}
+
+impl Output for AtomicFile {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        AtomicFile::append(self, bytes)
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), FileError> {
+        AtomicFile::write_at(self, offset, bytes)
+    }
+
+    fn position(&self) -> u64 {
+        self.len()
+    }
+
+    fn complete(mut self: Box<Self>) -> Result<(), FileError> {
+        self.sync()?;
+        (*self).finish()
+    }
+}
+
+/// Why rows could not be read or written.
+#[derive(thiserror::Error, Debug)]
+pub enum RowsError {
+    /// The file itself.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// What stands in a file of tensors.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// A number that vectors can't have.
+    #[error("row {row}, column {column}: {problem}")]
+    Value {
+        /// The row, counted from 1.
+        row: u64,
+        /// The place in the row, counted from 1.
+        column: u32,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
