@@ -139,6 +139,8 @@ pub(crate) enum Error {
     #[error("row at ctid {position} of \"{table}\": {source}")]
     ColumnRow { table: String, position: String, source: Box<Error> },
 
+    #[error("tq_run_copy is called by COPY alone")]
+    RunCopyCalled,
     #[error("COPY FORMAT {format} does not support {what}")]
     CopyUnsupported { format: &'static str, what: String, hint: Option<&'static str> },
     #[error("option \"{0}\" not recognized")]
@@ -395,7 +397,7 @@ impl Error {
             Error::CodecExists(_) | Error::CodecRegistered(_) | Error::CodebookConflict { .. } => {
                 Code::ERRCODE_DUPLICATE_OBJECT
             }
-            Error::CodecUpdate => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Error::CodecUpdate | Error::RunCopyCalled => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Error::CopyUnsupported { .. } | Error::CopyFromRowSecurity | Error::OptionMisplaced { .. } => {
                 Code::ERRCODE_FEATURE_NOT_SUPPORTED
             }
