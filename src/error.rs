@@ -12,7 +12,14 @@ use tq_codec::CodecError;
 use tq_corpus::{CorpusFileError, FileError};
 use tq_format::{BitWidth, CorpusError, MAX_DIMENSION, RecordError, tqcb::TqcbError};
 
+use self::messages::{
+    codec_message, corpus_file_message, file_message, residual_words, shortened, sidecar_message,
+    tqcb_message,
+};
 use crate::files::FileAccess;
+
+mod advice;
+mod messages;
 
 /// Anything that goes wrong in the extension and is not PostgreSQL's own error.
 #[derive(Debug, thiserror::Error)]
@@ -242,69 +249,6 @@ pub(crate) enum Error {
     CodecFilesSame(PathBuf),
 }
 
-fn residual_words(expected: bool) -> &'static str {
-    if expected { "with an FP16 residual" } else { "without an FP16 residual" }
-}
-
-/// The codec counts elements from 0, SQL from 1.
-fn codec_message(error: &CodecError) -> String {
-    match error {
-        CodecError::NotFinite { index, value } => format!("element {} of the vector is {value}", index + 1),
-        CodecError::NormOutOfRange { norm } => format!("the vector's norm {norm:.4} is not within 10 % of 1"),
-        CodecError::CodebookNotFinite { index } => format!("codebook entry {} is not finite", index + 1),
-        CodecError::CodebookNotAscending { index } => {
-            format!("codebook entry {} is not above the entry before it", index + 1)
-        }
-        CodecError::Row { row, source } => format!("row {}: {}", row + 1, codec_message(source)),
-        other => other.to_string(),
-    }
-}
-
-fn corpus_file_message(path: &std::path::Path, source: &CorpusFileError) -> String {
-    match source {
-        CorpusFileError::File(error) => file_message(error),
-        CorpusFileError::Format(error) => format!("invalid TQCV file \"{}\": {error}", path.display()),
-        other => format!("\"{}\": {other}", path.display()),
-    }
-}
-
-fn file_message(error: &FileError) -> String {
-    match error {
-        FileError::Io { path, op, source } => {
-            // The system's words alone, as core's %m gives them.
-            let reason = source.to_string();
-            let reason = reason.split(" (os error").next().unwrap_or_default();
-            format!("could not {op} file \"{}\": {reason}", path.display())
-        }
-        error => error.to_string(),
-    }
-}
-
-/// The format counts entries from 0, SQL from 1.
-fn tqcb_message(error: &TqcbError) -> String {
-    match error {
-        TqcbError::NotFinite { index } => codec_message(&CodecError::CodebookNotFinite { index: *index }),
-        TqcbError::NotAscending { index } => {
-            codec_message(&CodecError::CodebookNotAscending { index: *index })
-        }
-        other => other.to_string(),
-    }
-}
-
-fn sidecar_message(error: &CodecError) -> String {
-    match error {
-        CodecError::Sidecar { reason } => reason.clone(),
-        other => codec_message(other),
-    }
-}
-
-/// Text from a file, printable, and not longer than a hash and a bit.
-fn shortened(text: &str) -> String {
-    let end = text.floor_char_boundary(80);
-    let dots = if end < text.len() { "…" } else { "" };
-    format!("{}{dots}", text[..end].escape_debug())
-}
-
 impl Error {
     /// The report that PostgreSQL shows: SQLSTATE, message, detail and hint.
     pub(crate) fn report(&self) -> ErrorReport {
@@ -408,136 +352,6 @@ impl Error {
             Error::RelativePath { .. } => Code::ERRCODE_INVALID_NAME,
             Error::ServerFileRole { .. } => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
         }
-    }
-
-    fn detail(&self) -> Option<String> {
-        match self {
-            Error::ServerFileRole { access, action } => {
-                Some(format!("Only roles with privileges of the \"{}\" role may {action}.", access.role()))
-            }
-            Error::CopyTypmod { .. } => {
-                Some("A record is never recompressed silently; nothing of the file was loaded.".into())
-            }
-            Error::ExportRow { source, .. } => match **source {
-                Error::TypmodDimension { .. }
-                | Error::TypmodBitWidth { .. }
-                | Error::TypmodResidual { .. }
-                | Error::ExportCodec { .. } => {
-                    Some("All records of a corpus have one codec, and with it one dimension and bit width.".into())
-                }
-                _ => None,
-            },
-            Error::ExportIds { .. } => {
-                Some("Ids are part of the metadata, which takes 16 MiB at most; whole numbers that follow one another take little of it.".into())
-            }
-            Error::ColumnRow { .. } => Some(
-                "The batches before are committed; the row's batch is not. Calling again goes on from there."
-                    .into(),
-            ),
-            Error::CallInTransaction => Some("It commits after each batch.".into()),
-            _ => None,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Error::Codec(CodecError::NormOutOfRange { .. }) => {
-                "Use tq_normalize(v) if only the direction matters (cosine distance), a column with residual, or \
-                 a codec trained on your vectors (tq_train_codebook, tq_create_codec)."
-            }
-            Error::Codec(CodecError::ZeroVector) => "A zero vector has no direction; store NULL instead.",
-            Error::Codec(CodecError::RotationUnavailable { .. }) => "Use rotation 'haar'.",
-            Error::CorpusFile { source: CorpusFileError::Format(CorpusError::Unfinished), .. } => {
-                "Its writer did not finish; write the file again."
-            }
-            Error::CorpusFile { source: CorpusFileError::File(_), .. } => {
-                "COPY FROM a file reads a file of the server, not of the client."
-            }
-            Error::TextSyntax(_) => {
-                "Write '[0.1, 0.2, …]' for floats to compress, or '\\x…' for the hexadecimal digits of a record."
-            }
-            Error::TypmodSyntax(_) => {
-                "Write tqvec, tqvec(dimension), tqvec(dimension, bits), with \"residual\" or \"hadamard\" behind."
-            }
-            Error::TypmodBitWidth { .. } | Error::TypmodResidual { .. } | Error::TypmodRotation { .. } => {
-                "A record is never recompressed silently; use tq_compress(tq_decompress(v), …) to recompress it."
-            }
-            Error::UnknownMetric(_) => "Known metrics are 'l2', 'inner_product', 'cosine' and 'l1'.",
-            Error::TrainingMethod(_) => "Known methods are 'lloyd' and 'quantile'.",
-            Error::Codec(CodecError::TooFewDistinct { .. }) => {
-                "Train on more rows, or choose a smaller bit width."
-            }
-            Error::Rotation(_) => "Known rotations are 'haar' and 'hadamard'.",
-            Error::UnknownCodec(_) => {
-                "Register it with tq_create_codec, giving the seed and codebook that it was made with."
-            }
-            Error::NoSuchCodec(_) => "SELECT name, config_hash FROM tq_codec lists the registered codecs.",
-            Error::CodebookConflict { .. } => {
-                "The config_hash does not cover the codebook; choose another seed."
-            }
-            Error::ReservedSeed(_) => "Choose another seed; the built-in codec needs no registration.",
-            Error::CodecUpdate => "Drop the codec with tq_drop_codec and create another.",
-            Error::RotationLost => "Run the statement again: the file is built anew.",
-            Error::NoPgvector => "Run CREATE EXTENSION vector in this database first.",
-            Error::NoRegistry => "Run CREATE EXTENSION tinyquant in this database.",
-            Error::CallInTransaction => "Call it by itself, outside of BEGIN and of functions.",
-            Error::NotTable(_) => "Name a table, or a partitioned table whose partitions are tables.",
-            Error::ColumnRow { source, .. } | Error::ExportRow { source, .. } => return source.hint(),
-            Error::SampleRow { source, .. } => return source.hint(),
-            Error::SampleTooLarge { .. } => {
-                "Evaluate a part of the rows: put a LIMIT into the query, or TABLESAMPLE behind the table in it."
-            }
-            Error::ExportColumns { .. } | Error::ExportIdType { .. } => {
-                "Select the records and, for ids, one column of type bigint, integer, smallint, uuid, text or varchar."
-            }
-            Error::ExportOptionUnknown(_) => "Options of tq_export are \"metadata\" and \"codec\".",
-            Error::ExportNull(_) => "Leave such rows out, with WHERE … IS NOT NULL.",
-            Error::ExportCodec { .. } => "Select the rows of one codec: WHERE tq_config_hash(…) = '…'.",
-            Error::ExportEmpty => {
-                "Declare the column with dimension and bit width, as tqvec(1536, 4), or name a codec with the option CODEC."
-            }
-            Error::ExportIds { .. } => {
-                "Write fewer rows to a file, or use bigint ids, in their order; or leave them out and keep them in a file of their own, in the same order."
-            }
-            Error::ColumnCodec { .. } => "Declare the column as the codec is, or without a type modifier.",
-            Error::CopyColumns { .. } => "Name the column: COPY table (column) FROM …",
-            Error::ImportColumns(_) => {
-                "Name the column: tq_import(table, path, '{\"column\": \"embedding\"}')."
-            }
-            Error::ImportOptionUnknown(_) => {
-                "Options of tq_import are \"column\", \"id_column\", \"ids\", \"codec\", \"recompress\" and \"freeze\"."
-            }
-            Error::OptionUnknown(_) | Error::OptionMisplaced { .. } => {
-                "Options of FORMAT tqcv are FREEZE, IDS, CODEC and RECOMPRESS for COPY FROM, METADATA and CODEC for COPY TO."
-            }
-            Error::ServerFileRole { access: FileAccess::Read, .. } => {
-                "Ask for membership in pg_read_server_files, or let such a role load the file."
-            }
-            Error::ServerFileRole { access: FileAccess::Write, .. } => {
-                "Ask for membership in pg_write_server_files, or let such a role write the file."
-            }
-            Error::File(FileError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                "The path is one of the server, not of the client."
-            }
-            Error::SidecarHash { .. } => {
-                "A field or the hash was changed. If the fields are right, remove config_hash from the file."
-            }
-            Error::CodecFilesDiffer { .. } => "The files belong to different codecs.",
-            Error::CopyFromRowSecurity => "Use INSERT statements instead.",
-            Error::CopyIdType { .. } => "Ids go into smallint, integer, bigint, uuid, text or varchar.",
-            Error::CorpusOtherCodec { .. } => "Leave CODEC away, or say RECOMPRESS true.",
-            Error::NoIds { .. } => {
-                "Fill the vectors' column alone, or say IDS 'ordinal' for the records' numbers."
-            }
-            Error::IdsWithoutColumn => "Name both: COPY table (id, embedding) FROM …",
-            Error::CorpusRecord { source, .. } | Error::CorpusRow { source, .. } => return source.hint(),
-            Error::CopyTypmod { .. } => {
-                "Declare the column as the file is, or without a type modifier, or say RECOMPRESS true."
-            }
-            Error::CopyUnsupported { hint, .. } => return hint.map(Into::into),
-            _ => return None,
-        };
-        Some(hint.into())
     }
 }
 
