@@ -1,4 +1,5 @@
-//! The byte layouts of TinyQuant, and nothing but bytes: Level-1 records, TQCV corpora and TQCB codebooks.
+//! The byte layouts of TinyQuant, and nothing but bytes: Level-1 records, TQCV corpora and TQCB codebooks; and the QVEC
+//! indexes of quantvec.
 //!
 //! A record is at once the datum, the binary wire form and the entry of a corpus file, so this crate is the one
 //! place that says what its bytes mean. It opens no file, knows no codec and allocates only for what it writes.
@@ -10,6 +11,7 @@ mod builder;
 mod corpus;
 mod error;
 mod pack;
+mod qvec;
 mod record;
 pub mod tqcb;
 mod width;
@@ -21,6 +23,11 @@ pub use corpus::{
 };
 pub use error::RecordError;
 pub use pack::{pack_indices, unpack_indices};
+pub use qvec::{
+    QVEC_COUNT_OFFSET, QVEC_HEADER_LEN, QVEC_MAX_CODE_BYTES, QVEC_MAX_DIMENSION, QvecBits, QvecCalibration,
+    QvecError, QvecGeometry, QvecHeader, QvecId, QvecIds, QvecInvertedFile, QvecLayout, QvecMetric, QvecRow,
+    QvecView, is_canonical_integer, pack_qvec_codes, unpack_qvec_codes,
+};
 pub use record::{RecordHeader, RecordView};
 pub use width::{BitWidth, record_len};
 
