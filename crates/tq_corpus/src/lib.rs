@@ -6,6 +6,8 @@
 //! that would take every session down. Here it becomes an ordinary error.
 
 mod atomic;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the readers of tensor files"))]
+mod cbor;
 mod container;
 mod error;
 mod guard;
