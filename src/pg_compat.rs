@@ -4,15 +4,36 @@
 
 use pgrx::pg_sys;
 
-/// Checks that the current user may insert into the columns `inserted` (attribute numbers offset by
-/// `FirstLowInvalidHeapAttributeNumber`) of the relation behind `nsitem`, which must be the only entry of
-/// `pstate`'s range table. Raises PostgreSQL's own error if not.
+/// Says that the relation behind `nsitem` is to be inserted into. What a WHERE clause then refers to is added to that,
+/// as rights to SELECT, when the clause is transformed.
 ///
-/// Mirrors the permission step of `DoCopy`: since version 16 the permissions live in an `RTEPermissionInfo`.
+/// Since version 16 the permissions live in an `RTEPermissionInfo`.
+///
+/// # Safety
+/// `nsitem` must come from `addRangeTableEntryForRelation`, and still be valid.
+pub(crate) unsafe fn ask_for_insert(nsitem: *mut pg_sys::ParseNamespaceItem) {
+    // SAFETY: the pointer is valid by this function's contract, and leads to a node that the parser made.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        {
+            (*(*nsitem).p_rte).requiredPerms = pg_sys::ACL_INSERT as pg_sys::AclMode;
+        }
+        #[cfg(not(feature = "pg15"))]
+        {
+            (*(*nsitem).p_perminfo).requiredPerms = pg_sys::ACL_INSERT as pg_sys::AclMode;
+        }
+    }
+}
+
+/// Checks that the current user may do what was asked for with the relation behind `nsitem`, which must be the only
+/// entry of `pstate`'s range table, inserting into the columns `inserted` (attribute numbers offset by
+/// `FirstLowInvalidHeapAttributeNumber`). Raises PostgreSQL's own error if not.
+///
+/// Mirrors the permission step of `DoCopy`.
 ///
 /// # Safety
 /// `pstate` and `nsitem` must come from `make_parsestate` and `addRangeTableEntryForRelation`, and still be valid.
-pub(crate) unsafe fn check_insert_permission(
+pub(crate) unsafe fn check_permissions(
     pstate: *mut pg_sys::ParseState,
     nsitem: *mut pg_sys::ParseNamespaceItem,
     inserted: impl Iterator<Item = i32>,
@@ -23,7 +44,6 @@ pub(crate) unsafe fn check_insert_permission(
         #[cfg(feature = "pg15")]
         {
             let rte = (*nsitem).p_rte;
-            (*rte).requiredPerms = pg_sys::ACL_INSERT as pg_sys::AclMode;
             for column in inserted {
                 (*rte).insertedCols = pg_sys::bms_add_member((*rte).insertedCols, column);
             }
@@ -32,7 +52,6 @@ pub(crate) unsafe fn check_insert_permission(
         #[cfg(not(feature = "pg15"))]
         {
             let perminfo = (*nsitem).p_perminfo;
-            (*perminfo).requiredPerms = pg_sys::ACL_INSERT as pg_sys::AclMode;
             for column in inserted {
                 (*perminfo).insertedCols = pg_sys::bms_add_member((*perminfo).insertedCols, column);
             }

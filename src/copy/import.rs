@@ -51,12 +51,13 @@ pub(super) unsafe fn run(
         (*parse).p_queryEnv = environment;
         let item =
             pg_sys::addRangeTableEntryForRelation(parse, relation, lock, ptr::null_mut(), false, false);
+        pg_compat::ask_for_insert(item);
         let condition = transform_where(parse, item, relation, (*copy).whereClause)?;
 
         let attributes = pg_sys::CopyGetAttnums((*relation).rd_att, relation, (*copy).attlist);
         let numbers: Vec<i32> = PgList::<i32>::from_pg(attributes).iter_int().collect();
         let offset = pg_sys::FirstLowInvalidHeapAttributeNumber;
-        pg_compat::check_insert_permission(parse, item, numbers.iter().map(|number| number - offset));
+        pg_compat::check_permissions(parse, item, numbers.iter().map(|number| number - offset));
         if pg_sys::check_enable_rls((*relation).rd_id, pg_sys::InvalidOid, false)
             == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
         {
@@ -156,7 +157,7 @@ unsafe fn core_options(statement: &Statement) -> *mut pg_sys::List {
 /// A codec that is not known here does no harm to the load, but the user will want to know.
 fn notify_unknown_codec(path: &Path, header: &CorpusHeader, described: bool) {
     let hint = if described {
-        "The file describes it, but registering it needs INSERT on tq_codec; let a role that has it load the file once."
+        "The file describes it; to register it, load it once as a role with INSERT on tq_codec, and not in a read-only transaction."
     } else {
         "Register it with tq_create_codec, giving the seed and codebook that the file was made with, or with tq_import_codec."
     };

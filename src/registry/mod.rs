@@ -129,19 +129,20 @@ pub(crate) fn learn(config: &CodecConfig, codebook: &Codebook) -> Result<Learned
         let standard = Codebook::lloyd_max(config.bit_width(), config.dimension());
         return if *codebook == standard { Ok(Learned::Known) } else { Err(conflict("built-in")) };
     }
-    if let Some(existing) = table::by_hash(&hash)? {
-        return if existing.codebook == codebook.entries() {
-            Ok(Learned::Known)
-        } else {
-            Err(conflict(&existing.name))
-        };
+    let registered = || match table::by_hash(&hash)? {
+        Some(existing) if existing.codebook == codebook.entries() => Ok(true),
+        Some(existing) => Err(conflict(&existing.name)),
+        None => Ok(false),
+    };
+    if registered()? {
+        return Ok(Learned::Known);
     }
     if !table::may_insert()? {
         return Ok(Learned::NotAllowed);
     }
     let row = table::Row {
         name: hash.clone(),
-        config_hash: hash,
+        config_hash: hash.clone(),
         dimension: config.dimension(),
         bit_width: config.bit_width(),
         seed: config.seed(),
@@ -150,7 +151,13 @@ pub(crate) fn learn(config: &CodecConfig, codebook: &Codebook) -> Result<Learned
         codebook: codebook.entries().to_vec(),
     };
     row.check()?;
-    table::insert(&row)?;
+    // Another session may have registered it since.
+    while !table::insert_unless_there(&row)? {
+        if registered()? {
+            return Ok(Learned::Known);
+        }
+        poll();
+    }
     Ok(Learned::Registered)
 }
 

@@ -197,25 +197,37 @@ pub(super) fn row_from_sql(
     })
 }
 
-/// Whether the current user may add rows.
+/// Whether the current user may add rows, in this transaction.
 pub(super) fn may_insert() -> Result<bool, Error> {
     let table = location()?.oid;
     // SAFETY: a look-up by the OID of an existing table.
     let result = unsafe {
         pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), pg_sys::ACL_INSERT as pg_sys::AclMode)
     };
-    Ok(result == pg_sys::AclResult::ACLCHECK_OK)
+    // SAFETY: a plain variable of the backend's.
+    let read_only = unsafe { pg_sys::XactReadOnly };
+    Ok(result == pg_sys::AclResult::ACLCHECK_OK && !read_only)
 }
 
 /// Adds a row, which the caller has checked.
 pub(super) fn insert(row: &Row) -> Result<(), Error> {
+    insert_with(row, "").map(drop)
+}
+
+/// Adds a row, which the caller has checked, unless there is one with its hash. Waits for another session that
+/// is just adding one; returns whether the row was added.
+pub(super) fn insert_unless_there(row: &Row) -> Result<bool, Error> {
+    insert_with(row, "ON CONFLICT (config_hash) DO NOTHING")
+}
+
+fn insert_with(row: &Row, clause: &str) -> Result<bool, Error> {
     let table = location()?.name;
     let query = format!(
         "INSERT INTO {table} (name, config_hash, dimension, bit_width, seed, residual, rotation, codebook) \
-         VALUES ($1, $2, $3, $4, $5::pg_catalog.numeric, $6, $7, $8)"
+         VALUES ($1, $2, $3, $4, $5::pg_catalog.numeric, $6, $7, $8) {clause}"
     );
     Spi::connect_mut(|client| {
-        client.update(
+        let inserted = client.update(
             query.as_str(),
             None,
             &[
@@ -229,7 +241,7 @@ pub(super) fn insert(row: &Row) -> Result<(), Error> {
                 DatumWithOid::from(row.codebook.clone()),
             ],
         )?;
-        Ok::<_, Error>(())
+        Ok::<_, Error>(inserted.len() == 1)
     })
 }
 
