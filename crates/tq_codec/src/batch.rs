@@ -126,6 +126,38 @@ impl Codec {
         }
         Ok(())
     }
+
+    /// [`Codec::decode_batch`] on several threads.
+    ///
+    /// The caller waits for the end: one with other duties passes at most [`Codec::round_rows`] records at a time.
+    ///
+    /// # Errors
+    /// Those of [`Codec::decode_batch`], and [`CodecError::WorkerPanicked`] with the first row.
+    pub fn decode_batch_on(
+        &self,
+        workers: &Workers,
+        records: &[RecordView<'_>],
+        out: &mut Vec<f32>,
+    ) -> Result<(), BatchError> {
+        let size = records.len().div_ceil(workers.threads()).clamp(1, ROWS_OF_A_THREAD);
+        self.rotation().single();
+        let decode = |(block, records): (usize, &[RecordView<'_>])| {
+            let mut vectors = Vec::new();
+            self.decode_batch(records, &mut vectors).map_err(|error| at(block * size, error))?;
+            Ok(vectors)
+        };
+        let decoded = workers
+            .map(records.chunks(size).enumerate().collect(), decode)
+            .map_err(|source| BatchError { row: 0, source })?;
+        let decoded = decoded.into_iter().collect::<Result<Vec<_>, _>>()?;
+        decoded.iter().for_each(|vectors| out.extend_from_slice(vectors));
+        Ok(())
+    }
+
+    /// Rows that `workers` rotate in some ten milliseconds: what a caller with other duties gives them at a time.
+    pub fn round_rows(&self, workers: &Workers) -> usize {
+        Workers::round_rows(self.dimension()) * workers.threads()
+    }
 }
 
 /// An error of a block, at its place in the batch.

@@ -235,3 +235,40 @@ fn threads_make_the_same_records() {
         }
     }
 }
+
+/// Decoding likewise.
+#[test]
+fn threads_decode_the_same_vectors() {
+    let d = 48;
+    let rotation = Arc::new(build_rotation(RotationKind::Haar, BUILTIN_SEED, d).unwrap());
+    let [codec, other] = [false, true].map(|residual| lloyd_max(&rotation, BitWidth::Four, residual));
+    let mut random = Random(12);
+    let rows: Vec<f32> = (0..1500).flat_map(|_| random.unit_vector(d as usize)).collect();
+    let (mut bytes, mut foreign) = (Vec::new(), Vec::new());
+    codec.encode_batch(&rows, &mut bytes).unwrap();
+    other.encode_batch(&rows[..d as usize], &mut foreign).unwrap();
+    let foreign = RecordView::parse(&foreign).unwrap();
+    let all: Vec<RecordView<'_>> =
+        bytes.chunks_exact(bytes.len() / 1500).map(|bytes| RecordView::parse(bytes).unwrap()).collect();
+    for threads in [1, 2, 3] {
+        let workers = Workers::new(threads).unwrap();
+        assert_eq!(codec.round_rows(&workers), 4096 * threads);
+        for count in [0, 1, 255, 257, 1500] {
+            let (mut one, mut several) = (vec![7.0], vec![7.0]);
+            codec.decode_batch(&all[..count], &mut one).unwrap();
+            codec.decode_batch_on(&workers, &all[..count], &mut several).unwrap();
+            assert_eq!(one.len(), several.len());
+            let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-6;
+            assert!(one.iter().zip(&several).all(near), "{count} records on {threads} threads");
+        }
+        for wrong in [0, 255, 256, 1499] {
+            let mut records = all.clone();
+            (records[wrong], records[1499]) = (foreign, foreign);
+            let mut out = vec![7.0];
+            let error = codec.decode_batch_on(&workers, &records, &mut out).unwrap_err();
+            assert_eq!(error.row, wrong);
+            assert!(matches!(error.source, CodecError::ConfigMismatch { .. }));
+            assert_eq!(out, [7.0]);
+        }
+    }
+}
