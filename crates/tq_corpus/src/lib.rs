@@ -9,6 +9,7 @@ mod atomic;
 #[cfg_attr(not(test), expect(dead_code, reason = "for the readers of tensor files"))]
 mod cbor;
 mod container;
+mod detect;
 mod error;
 mod guard;
 mod map;
@@ -22,6 +23,7 @@ mod verify;
 
 pub use atomic::AtomicFile;
 pub use container::{Container, ContainerError, OpenError, Tensor};
+pub use detect::{FileFormat, ZtensorGeneration, detect};
 pub use error::FileError;
 pub use map::{MapGuard, MappedFile};
 pub use matrix::{
