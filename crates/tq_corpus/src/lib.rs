@@ -19,6 +19,7 @@ mod read;
 mod rows;
 mod search;
 mod tqcv;
+mod tqcv_rows;
 mod verify;
 
 pub use atomic::AtomicFile;
@@ -34,4 +35,5 @@ pub use read::read_small;
 pub use rows::{Output, RowReader, RowWriter, RowsError};
 pub use search::{Neighbour, SearchError};
 pub use tqcv::{Corpus, CorpusFileError};
+pub use tqcv_rows::{CorpusRowWriter, CorpusRows};
 pub use verify::{Fault, Verification};

@@ -4,7 +4,10 @@
 //! to back and in blocks, so that a file larger than memory costs no more than a block. What a writer makes goes to an
 //! [`Output`]: a file that appears whole or not at all, or whatever else the caller has.
 
-use crate::{AtomicFile, ContainerError, FileError};
+use tq_codec::CodecError;
+use tq_format::CorpusError;
+
+use crate::{AtomicFile, ContainerError, CorpusFileError, FileError};
 
 /// A matrix that is read front to back.
 pub trait RowReader: Send {
@@ -92,6 +95,17 @@ pub enum RowsError {
     /// What stands in a file of tensors.
     #[error(transparent)]
     Container(#[from] ContainerError),
+    /// What stands in a corpus.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// A vector that can't be compressed, or a record that can't be decompressed.
+    #[error("row {row}: {source}")]
+    Codec {
+        /// The row, counted from 1.
+        row: u64,
+        /// What is wrong with it.
+        source: CodecError,
+    },
     /// A number that vectors can't have.
     #[error("row {row}, column {column}: {problem}")]
     Value {
@@ -102,4 +116,28 @@ pub enum RowsError {
         /// What is wrong with it.
         problem: &'static str,
     },
+}
+
+impl From<CorpusFileError> for RowsError {
+    fn from(error: CorpusFileError) -> Self {
+        match error {
+            CorpusFileError::File(error) => RowsError::File(error),
+            CorpusFileError::Format(error) => RowsError::Corpus(error),
+        }
+    }
+}
+
+/// Refuses rows with a number that isn't finite; the first of them is row `first`, counted from 0, of the whole.
+pub(crate) fn check_finite(rows: &[f32], dimension: u32, first: u64) -> Result<(), RowsError> {
+    let Some(index) = rows.iter().position(|value| !value.is_finite()) else {
+        return Ok(());
+    };
+    let problem = if rows[index].is_nan() { "not a number" } else { "infinite" };
+    let (row, column) = (index as u64 / u64::from(dimension), index as u64 % u64::from(dimension));
+    // Both are smaller than what they are counted in.
+    Err(RowsError::Value {
+        row: first.saturating_add(row).saturating_add(1),
+        column: column as u32 + 1,
+        problem,
+    })
 }
