@@ -4,18 +4,20 @@
 //! [`Error::report`] gives it its code, message, detail and hint. Messages follow PostgreSQL's style: lower case,
 //! no full stop, the offending value named; details and hints are sentences.
 
+use std::ffi::CStr;
 use std::path::PathBuf;
 
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::pg_sys::panic::ErrorReport;
 use tq_codec::CodecError;
-use tq_corpus::{CorpusFileError, FileError};
+use tq_corpus::{ContainerError, CorpusFileError, FileError, RowsError};
 use tq_format::{BitWidth, CorpusError, MAX_DIMENSION, RecordError, tqcb::TqcbError};
 
 use self::messages::{
     codec_message, corpus_file_message, file_message, residual_words, shortened, sidecar_message,
     tqcb_message,
 };
+use crate::copy::KeptError;
 use crate::files::FileAccess;
 
 mod advice;
@@ -36,6 +38,10 @@ pub(crate) enum Error {
     /// Any other file could not be opened, read or written.
     #[error("{}", file_message(.0))]
     File(#[from] FileError),
+
+    /// PostgreSQL's own, which is raised again as it was.
+    #[error("an error of PostgreSQL's was lost")]
+    Kept(KeptError),
 
     #[error("invalid input syntax for type tqvec: \"{0}\"")]
     TextSyntax(String),
@@ -150,20 +156,18 @@ pub(crate) enum Error {
     RunCopyCalled,
     #[error("COPY FORMAT {format} does not support {what}")]
     CopyUnsupported { format: &'static str, what: String, hint: Option<&'static str> },
-    #[error("option \"{0}\" not recognized")]
-    OptionUnknown(String),
-    #[error("option \"{0}\" not recognized")]
-    ImportOptionUnknown(String),
-    #[error("tq_import needs one column of type tqvec, but {0}")]
-    ImportColumns(String),
+    #[error("option \"{option}\" not recognized")]
+    OptionUnknown { option: String, hint: String },
+    #[error("option \"{option}\" not recognized")]
+    FunctionOptionUnknown { option: String, hint: String },
+    #[error("tq_import needs one column of type {wanted}, but {got}")]
+    ImportColumns { wanted: &'static str, got: String },
     #[error("conflicting or redundant options: \"{0}\" is given twice")]
     OptionTwice(String),
     #[error("COPY {option} cannot be used with {direction}")]
-    OptionMisplaced { option: String, direction: &'static str },
-    #[error("option \"{0}\" not recognized")]
-    ExportOptionUnknown(String),
-    #[error("COPY FORMAT {format} needs one column of type tqvec, and for ids one other, but {got}")]
-    ExportColumns { format: &'static str, got: String },
+    OptionMisplaced { option: String, direction: &'static str, hint: String },
+    #[error("COPY FORMAT {format} needs one column of type {wanted}{}, but {got}", if *.ids { ", and for ids one other" } else { "" })]
+    ExportColumns { format: &'static str, wanted: &'static str, ids: bool, got: String },
     #[error("column \"{column}\" is of type {got}, which holds no ids")]
     ExportIdType { column: String, got: String },
     #[error("row {row}: {source}")]
@@ -186,10 +190,30 @@ pub(crate) enum Error {
     SpoolDamaged,
     #[error("option \"{option}\": {problem}")]
     OptionValue { option: String, problem: String },
-    #[error("COPY FORMAT {format} needs one column of type tqvec, but {got}")]
-    CopyColumns { format: &'static str, got: String },
-    #[error("column \"{column}\" is of type {got}, not tqvec")]
-    CopyColumnType { column: String, got: String },
+    #[error("COPY FORMAT {format} needs one column of type {wanted}, but {got}")]
+    CopyColumns { format: &'static str, wanted: &'static str, got: String },
+    #[error("column \"{column}\" is of type {got}, not {wanted}")]
+    CopyColumnType { column: String, got: String, wanted: &'static str },
+    #[error("invalid file \"{}\": {source}", path.display())]
+    Rows { path: PathBuf, source: tq_corpus::RowsError },
+    #[error("row {row}: {source}")]
+    FileRow { row: u64, source: Box<Error> },
+    #[error("vectors of \"{}\" do not fit column \"{column}\": {source}", path.display())]
+    CopyRows { path: PathBuf, column: String, source: Box<Error> },
+    #[error("option \"codec\" needs a column of type tqvec, which \"{column}\" is not")]
+    CodecWithoutRecords { column: String },
+    #[error("\"{}\" has no tensor \"{}\"", path.display(), shortened(tensor))]
+    NoSuchTensor { path: PathBuf, tensor: String, hint: String },
+    #[error("\"{}\" has {} that can be read as vectors", path.display(), if *.several { "several tensors" } else { "no tensor" })]
+    TensorChoice { path: PathBuf, several: bool, hint: String },
+    #[error("number {0} is no double and no whole number, and so no key of a QVEC file")]
+    KeyNumber(String),
+    #[error("{0}")]
+    WriteRows(tq_corpus::RowsError),
+    #[error("{0} is out of range for type halfvec")]
+    HalfOverflow(f32),
+    #[error("{0} dimensions are more than a vector of pgvector's can have")]
+    PgvectorDimension(usize),
     #[error("relative path not allowed for {whom}: \"{path}\"")]
     RelativePath { whom: String, path: String },
     #[error("permission denied to {action}")]
@@ -274,17 +298,18 @@ impl Error {
             | Error::SidecarHash { .. }
             | Error::CodecFilesDiffer { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
             Error::TextSyntax(_) | Error::TextHex(_) => Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
-            Error::TextRange(_) | Error::SeedRange(_) | Error::SumOverflow => {
-                Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE
-            }
+            Error::TextRange(_)
+            | Error::SeedRange(_)
+            | Error::SumOverflow
+            | Error::HalfOverflow(_)
+            | Error::KeyNumber(_) => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
             Error::TypmodSyntax(_)
             | Error::BitWidth(_)
             | Error::Rotation(_)
             | Error::ReservedSeed(_)
             | Error::CodecNameEmpty
             | Error::CodecHash { .. }
-            | Error::ImportOptionUnknown(_)
-            | Error::ExportOptionUnknown(_)
+            | Error::FunctionOptionUnknown { .. }
             | Error::CodecFilesSame(_)
             | Error::OptionValue { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
             Error::TypmodDimension { .. }
@@ -302,7 +327,15 @@ impl Error {
             Error::CopyIdType { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
             Error::NoIds { .. } | Error::IdsWithoutColumn => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
             Error::CorpusId { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-            Error::CorpusRecord { source, .. } | Error::CorpusRow { source, .. } => source.code(),
+            Error::CorpusRecord { source, .. }
+            | Error::CorpusRow { source, .. }
+            | Error::FileRow { source, .. }
+            | Error::CopyRows { source, .. } => source.code(),
+            Error::Rows { source, .. } | Error::WriteRows(source) => rows_code(source),
+            Error::CodecWithoutRecords { .. } | Error::TensorChoice { .. } => {
+                Code::ERRCODE_INVALID_PARAMETER_VALUE
+            }
+            Error::NoSuchTensor { .. } => Code::ERRCODE_UNDEFINED_OBJECT,
             Error::CopyTypmod { source, .. }
             | Error::ExportRow { source, .. }
             | Error::ColumnRow { source, .. }
@@ -329,9 +362,11 @@ impl Error {
             Error::SpoolDamaged => Code::ERRCODE_IO_ERROR,
             Error::HashNotText => Code::ERRCODE_UNTRANSLATABLE_CHARACTER,
             Error::RotationFile(_) | Error::RotationLost => Code::ERRCODE_IO_ERROR,
-            Error::RotationTooLarge(_) | Error::SampleTooLarge { .. } => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Error::RotationTooLarge(_) | Error::SampleTooLarge { .. } | Error::PgvectorDimension(_) => {
+                Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED
+            }
             Error::SampleMemory(_) => Code::ERRCODE_OUT_OF_MEMORY,
-            Error::NotAggregate => Code::ERRCODE_INTERNAL_ERROR,
+            Error::NotAggregate | Error::Kept(_) => Code::ERRCODE_INTERNAL_ERROR,
             Error::ArrayDamaged => Code::ERRCODE_DATA_CORRUPTED,
             Error::Spi(_) => Code::ERRCODE_INTERNAL_ERROR,
             Error::ArrayNulls | Error::NullArgument(_) => Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
@@ -345,8 +380,8 @@ impl Error {
             Error::CopyUnsupported { .. } | Error::CopyFromRowSecurity | Error::OptionMisplaced { .. } => {
                 Code::ERRCODE_FEATURE_NOT_SUPPORTED
             }
-            Error::OptionUnknown(_) | Error::OptionTwice(_) => Code::ERRCODE_SYNTAX_ERROR,
-            Error::CopyColumns { .. } | Error::ImportColumns(_) => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
+            Error::OptionUnknown { .. } | Error::OptionTwice(_) => Code::ERRCODE_SYNTAX_ERROR,
+            Error::CopyColumns { .. } | Error::ImportColumns { .. } => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
             Error::CopyWhereGenerated(_) => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
             Error::CopyColumnType { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
             Error::RelativePath { .. } => Code::ERRCODE_INVALID_NAME,
@@ -372,6 +407,20 @@ fn codec_code(error: &CodecError) -> Code {
     }
 }
 
+/// What a matrix in a file can be refused for.
+fn rows_code(error: &RowsError) -> Code {
+    match error {
+        RowsError::File(error) => file_code(error),
+        RowsError::Container(ContainerError::Unsupported(_)) => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+        RowsError::Container(ContainerError::NotRows { .. }) => Code::ERRCODE_DATATYPE_MISMATCH,
+        RowsError::Container(ContainerError::Checksum { .. }) => Code::ERRCODE_DATA_CORRUPTED,
+        RowsError::Container(ContainerError::Malformed(_)) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+        RowsError::Value { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+        RowsError::Corpus(_) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+        RowsError::Codec { source, .. } => codec_code(source),
+    }
+}
+
 /// As core's `errcode_for_file_access`.
 fn file_code(error: &FileError) -> Code {
     match error {
@@ -391,6 +440,11 @@ fn file_code(error: &FileError) -> Code {
         FileError::TooLong { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
         _ => Code::ERRCODE_IO_ERROR,
     }
+}
+
+/// Whether an error of PostgreSQL's, given by its code and untranslated message, is about a COPY format that it doesn't know.
+pub(crate) fn is_unknown_copy_format(code: i32, message: &CStr) -> bool {
+    code == Code::ERRCODE_INVALID_PARAMETER_VALUE as i32 && message == c"COPY format \"%s\" not recognized"
 }
 
 impl From<Error> for ErrorReport {

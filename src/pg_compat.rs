@@ -61,17 +61,31 @@ pub(crate) unsafe fn check_permissions(
     }
 }
 
-/// Runs a query to its end, forwards. Since version 18 `ExecutorRun` isn't told that it is called only once.
+unsafe extern "C-unwind" {
+    #[cfg(feature = "pg18")]
+    fn ExecutorRun(description: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64);
+    #[cfg(not(feature = "pg18"))]
+    fn ExecutorRun(
+        description: *mut pg_sys::QueryDesc,
+        direction: pg_sys::ScanDirection::Type,
+        count: u64,
+        execute_once: bool,
+    );
+}
+
+/// Runs a query to its end, forwards. Since version 18 `ExecutorRun` isn't told that it is called only once. It is called
+/// without pgrx's guard: errors jump.
 ///
 /// # Safety
-/// `description` must have been started with `ExecutorStart`.
+/// `description` must have been started with `ExecutorStart`; a jump must find nothing to drop.
+#[allow(ffi_unwind_calls)] // by the contract
 pub(crate) unsafe fn executor_run(description: *mut pg_sys::QueryDesc) {
     let forward = pg_sys::ScanDirection::ForwardScanDirection;
     // SAFETY: by this function's contract.
     unsafe {
         #[cfg(feature = "pg18")]
-        pg_sys::ExecutorRun(description, forward, 0);
+        ExecutorRun(description, forward, 0);
         #[cfg(not(feature = "pg18"))]
-        pg_sys::ExecutorRun(description, forward, 0, true);
+        ExecutorRun(description, forward, 0, true);
     }
 }

@@ -3,7 +3,7 @@
 //! A hook that was loaded after this one stands before it, and sees every COPY come and go. One that was loaded earlier
 //! stands behind, and would never hear of a COPY that is not passed on, while what ends the chain, PostgreSQL's
 //! `standard_ProcessUtility`, can't be given one either: it knows none of our formats. So these hooks get a CALL of
-//! [`tq_run_copy`] in its place, with the COPY's own text, query id and place in the text, and the procedure runs the
+//! `tq_run_copy` in its place, with the COPY's own text, query id and place in the text, and the procedure runs the
 //! COPY. They count it, time it, log its text and see its rows, as for example pg_stat_statements does; only what looks
 //! at the kind of the statement sees a CALL.
 
@@ -16,9 +16,10 @@ use std::ptr;
 use pgrx::prelude::*;
 use pgrx::{PgBox, PgList, pg_sys};
 
+use super::keep::{keeping, rethrow};
 use super::statement::Format;
 use super::{export, import};
-use crate::error::{Error, SqlResult, raise};
+use crate::error::{Error, raise};
 
 const PROCEDURE: &CStr = c"tq_run_copy";
 
@@ -35,6 +36,7 @@ pub(super) fn install() {
 
 /// A COPY of ours that is to be run. The pointers are those that PostgreSQL passed to the hook.
 #[derive(Clone, Copy)]
+#[repr(C)]
 struct Job {
     format: Format,
     statement: *mut pg_sys::PlannedStmt,
@@ -91,18 +93,60 @@ impl Drop for WaitingGuard {
     }
 }
 
-/// What the chain ends with for a COPY of ours; nobody else can use it.
-#[pg_extern(sql = false)]
-fn tq_run_copy() -> SqlResult<()> {
+/// What the chain ends with for a COPY of ours: the procedure `tq_run_copy`, which nobody else can use. Like the hook it
+/// holds nothing, so that a kept error may jump over it.
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn tq_run_copy(_call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: the error comes from a guarded function, which has dropped all it held.
+    unsafe { rethrow(run_waiting()) }
+    pg_sys::Datum::null()
+}
+
+/// What PostgreSQL asks a library about a function: version 1 of calling it.
+#[unsafe(no_mangle)]
+extern "C" fn pg_finfo_tq_run_copy() -> *const pg_sys::Pg_finfo_record {
+    const RECORD: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &RECORD
+}
+
+/// Runs the COPY that waits; returns the error to be raised again, or null.
+#[pg_guard]
+unsafe extern "C-unwind" fn run_waiting() -> *mut pg_sys::ErrorData {
     match WAITING.with_borrow_mut(Vec::pop) {
         // SAFETY: the hook that left the job is still on the stack below, and with it what PostgreSQL passed to it.
-        Some(job) => Ok(unsafe { job.run() }?),
-        None => Err(Error::RunCopyCalled)?,
+        Some(job) => outcome(unsafe { job.run() }),
+        None => raise(Error::RunCopyCalled),
     }
 }
 
-#[pg_guard]
+/// Raises an error of ours; returns one of PostgreSQL's to be raised again, or null.
+fn outcome(result: Result<(), Error>) -> *mut pg_sys::ErrorData {
+    match result {
+        Ok(()) => ptr::null_mut(),
+        Err(Error::Kept(error)) => error.into_raw(),
+        Err(error) => raise(error),
+    }
+}
+
+unsafe extern "C-unwind" {
+    // pgrx's own binding puts its guard around the call, see `process_utility`.
+    fn standard_ProcessUtility(
+        statement: *mut pg_sys::PlannedStmt,
+        query: *const c_char,
+        read_only_tree: bool,
+        context: pg_sys::ProcessUtilityContext::Type,
+        parameters: pg_sys::ParamListInfo,
+        environment: *mut pg_sys::QueryEnvironment,
+        destination: *mut pg_sys::DestReceiver,
+        completion: *mut pg_sys::QueryCompletion,
+    );
+}
+
+/// The hook. It has no guard of pgrx's around it, and puts none around what it passes on: an error of somebody else's
+/// statement would come out of one without its cursor position and the names of table, column and constraint. So it must
+/// hold nothing that is to be dropped when such an error jumps over it, and must not panic.
 #[allow(clippy::too_many_arguments)] // as PostgreSQL defines the hook
+#[allow(ffi_unwind_calls)] // no frame of ours below it holds anything
 unsafe extern "C-unwind" fn process_utility(
     statement: *mut pg_sys::PlannedStmt,
     query: *const c_char,
@@ -113,81 +157,11 @@ unsafe extern "C-unwind" fn process_utility(
     destination: *mut pg_sys::DestReceiver,
     completion: *mut pg_sys::QueryCompletion,
 ) {
-    let on = |statement: *mut pg_sys::PlannedStmt| {
-        // SAFETY: the arguments are those that PostgreSQL passed, but perhaps for a statement of the same life.
-        unsafe {
-            pass_on(
-                statement,
-                query,
-                read_only_tree,
-                context,
-                parameters,
-                environment,
-                destination,
-                completion,
-            );
-        }
-    };
-    // SAFETY: PostgreSQL passes a valid statement.
+    // SAFETY: PostgreSQL passes a valid statement; all arguments go on as they came.
     unsafe {
-        let node = (*statement).utilityStmt;
-        if !pgrx::is_a(node, pg_sys::NodeTag::T_CopyStmt) {
-            return on(statement);
-        }
-        let copy = node.cast::<pg_sys::CopyStmt>();
-        let Some(format) = Format::of(copy) else { return on(statement) };
-        let job = Job { format, statement, copy, query, environment, completion };
-        let others = PREVIOUS;
-        let procedure = others.and_then(|_| procedure());
-        match procedure {
-            Some(procedure) => {
-                let waiting = WaitingGuard::push(job);
-                on(call(statement, procedure));
-                drop(waiting);
-            }
-            // Nobody to tell, or no extension in this database: then the COPY says what is missing.
-            None => {
-                if let Err(error) = job.run() {
-                    raise(error);
-                }
-            }
-        }
-    }
-}
-
-/// Calls the next hook, or what PostgreSQL does without any.
-///
-/// # Safety
-/// The arguments must be such as PostgreSQL passes to the hook.
-#[allow(clippy::too_many_arguments)] // as PostgreSQL defines the hook
-#[allow(ffi_unwind_calls)] // another library's hook, called inside pgrx's guard
-unsafe fn pass_on(
-    statement: *mut pg_sys::PlannedStmt,
-    query: *const c_char,
-    read_only_tree: bool,
-    context: pg_sys::ProcessUtilityContext::Type,
-    parameters: pg_sys::ParamListInfo,
-    environment: *mut pg_sys::QueryEnvironment,
-    destination: *mut pg_sys::DestReceiver,
-    completion: *mut pg_sys::QueryCompletion,
-) {
-    // SAFETY: by the contract. Another's hook goes through pgrx's guard, as every call into the server: an error below
-    // must unwind the frames above.
-    unsafe {
-        match PREVIOUS {
-            Some(next) => pg_sys::ffi::pg_guard_ffi_boundary(|| {
-                next(
-                    statement,
-                    query,
-                    read_only_tree,
-                    context,
-                    parameters,
-                    environment,
-                    destination,
-                    completion,
-                );
-            }),
-            None => pg_sys::standard_ProcessUtility(
+        let next = PREVIOUS.unwrap_or(standard_ProcessUtility);
+        match format_of(statement) {
+            None => next(
                 statement,
                 query,
                 read_only_tree,
@@ -197,7 +171,61 @@ unsafe fn pass_on(
                 destination,
                 completion,
             ),
+            Some(format) => {
+                let copy = (*statement).utilityStmt.cast::<pg_sys::CopyStmt>();
+                let job = Job { format, statement, copy, query, environment, completion };
+                rethrow(copy_of_ours(job, read_only_tree, context, parameters, destination));
+            }
         }
+    }
+}
+
+/// The format of a statement that is a COPY of ours.
+///
+/// # Safety
+/// `statement` must be a valid utility statement.
+unsafe fn format_of(statement: *const pg_sys::PlannedStmt) -> Option<Format> {
+    // SAFETY: by the contract; the node's tag says that it is a COPY.
+    unsafe {
+        let node = (*statement).utilityStmt;
+        if !pgrx::is_a(node, pg_sys::NodeTag::T_CopyStmt) {
+            return None;
+        }
+        Format::of(node.cast())
+    }
+}
+
+/// Runs a COPY of ours, below the hooks that are behind this one; returns the error to be raised again, or null.
+#[pg_guard]
+#[allow(ffi_unwind_calls)] // another library's hook, whose errors are kept
+unsafe extern "C-unwind" fn copy_of_ours(
+    job: Job,
+    read_only_tree: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    parameters: pg_sys::ParamListInfo,
+    destination: *mut pg_sys::DestReceiver,
+) -> *mut pg_sys::ErrorData {
+    // SAFETY: the job has what PostgreSQL passed to the hook, which is still running.
+    unsafe {
+        let next = PREVIOUS.and_then(|next| Some((next, procedure()?)));
+        // Nobody to tell, or no extension in this database: then the COPY says what is missing.
+        let Some((next, procedure)) = next else { return outcome(job.run()) };
+        let waiting = WaitingGuard::push(job);
+        let call = call(job.statement, procedure);
+        let passed = keeping(|| {
+            next(
+                call,
+                job.query,
+                read_only_tree,
+                context,
+                parameters,
+                job.environment,
+                destination,
+                job.completion,
+            );
+        });
+        drop(waiting);
+        outcome(passed)
     }
 }
 

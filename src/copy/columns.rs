@@ -1,4 +1,4 @@
-//! The columns that a COPY fills: one of type `tqvec` and, if the rows are to have ids, one for them.
+//! The columns that a COPY fills: one for the vectors and, if the rows are to have ids, one for them.
 
 #![allow(unsafe_code)]
 
@@ -8,20 +8,20 @@ use pgrx::{PgRelation, pg_sys};
 
 use super::ids::IdColumn;
 use super::statement::Format;
+use super::vector_type::VectorType;
 use crate::error::Error;
-use crate::vector::Typmod;
 
-/// The column that takes the records.
+/// The column that takes the vectors.
 pub(super) struct VectorColumn {
     pub(super) name: String,
-    pub(super) typmod: Typmod,
+    pub(super) kind: VectorType,
 }
 
 /// The column that takes the ids.
 pub(super) struct IdTarget {
     pub(super) name: String,
     pub(super) type_oid: pg_sys::Oid,
-    /// Whether it stands before the records' column in the list.
+    /// Whether it stands before the vectors' column in the list.
     pub(super) first: bool,
 }
 
@@ -35,7 +35,7 @@ impl Columns {
     /// Sorts out the columns of these numbers.
     ///
     /// # Errors
-    /// None or several of type `tqvec`, more than one other, or one whose type can't take ids.
+    /// None or several that take the format's vectors, more than one other, or one whose type can't take ids.
     ///
     /// # Safety
     /// The relation must be open, and the numbers those of columns that it has.
@@ -44,7 +44,8 @@ impl Columns {
         relation: pg_sys::Relation,
         numbers: &[i32],
     ) -> Result<Columns, Error> {
-        let wrong = |got: String| Error::CopyColumns { format: format.name(), got };
+        let wanted = wanted_types(format);
+        let wrong = |got: String| Error::CopyColumns { format: format.name(), wanted, got };
         // SAFETY: by the contract.
         let columns = unsafe { PgRelation::from_pg(relation) };
         let descriptor = columns.tuple_desc();
@@ -53,9 +54,9 @@ impl Columns {
             let attribute = usize::try_from(*number - 1).ok().and_then(|index| descriptor.get(index));
             let attribute = attribute.ok_or_else(|| wrong(format!("column {number} is missing")))?;
             let name = attribute.name().to_string();
-            match Typmod::of_type(attribute.atttypid, attribute.atttypmod) {
-                Some((_, typmod)) => vectors.push((position, VectorColumn { name, typmod })),
-                None => others.push((position, name, attribute.atttypid)),
+            match VectorType::of(attribute.atttypid, attribute.atttypmod) {
+                Some(kind) if holds(format, kind) => vectors.push((position, VectorColumn { name, kind })),
+                _ => others.push((position, name, attribute.atttypid)),
             }
         }
         if numbers.len() > 2 {
@@ -66,7 +67,7 @@ impl Columns {
         }
         let Some((place, vector)) = vectors.pop() else {
             return Err(match others.pop() {
-                Some((_, column, oid)) => Error::CopyColumnType { column, got: type_name(oid) },
+                Some((_, column, oid)) => Error::CopyColumnType { column, got: type_name(oid), wanted },
                 None => wrong("no column is to be filled".into()),
             });
         };
@@ -81,21 +82,36 @@ impl Columns {
     }
 }
 
+/// Whether a column of that type takes what files of the format hold.
+pub(super) fn holds(format: Format, kind: VectorType) -> bool {
+    // Records of a corpus go in as they are; other files hold floats, or what becomes floats.
+    format != Format::Tqcv || matches!(kind, VectorType::Tqvec(_))
+}
+
+/// The types of [`holds`], for messages.
+pub(super) fn wanted_types(format: Format) -> &'static str {
+    match format {
+        Format::Tqcv => "tqvec",
+        _ => "tqvec, real[], double precision[], vector or halfvec",
+    }
+}
+
 /// A type's name as messages have it.
 pub(super) fn type_name(oid: pg_sys::Oid) -> String {
     // SAFETY: the name of whatever type has that OID, as a NUL-terminated copy.
     unsafe { CStr::from_ptr(pg_sys::format_type_be(oid)) }.to_string_lossy().into_owned()
 }
 
-/// The names of the relation's columns of type `tqvec` that can be filled.
-pub(super) fn tqvec_columns(relation: &PgRelation) -> Vec<String> {
+/// The names of the relation's columns that the format can fill.
+pub(super) fn vector_columns(relation: &PgRelation, format: Format) -> Vec<String> {
     let descriptor = relation.tuple_desc();
     descriptor
         .iter()
         .filter(|attribute| {
             !attribute.attisdropped
                 && attribute.attgenerated == 0
-                && Typmod::of_type(attribute.atttypid, attribute.atttypmod).is_some()
+                && VectorType::of(attribute.atttypid, attribute.atttypmod)
+                    .is_some_and(|kind| holds(format, kind))
         })
         .map(|attribute| attribute.name().to_string())
         .collect()

@@ -12,15 +12,36 @@ use std::ptr;
 use pgrx::{PgBox, PgList, PgRelation, PgTupleDesc, pg_sys};
 
 use super::client::CopyOut;
-use super::columns::type_name;
+use super::columns::{holds, type_name, wanted_types};
+use super::float_sink::FloatSink;
+use super::ids::IdType;
 use super::ids_builder::IdsBuilder;
-use super::receiver::Receiver;
+use super::keep::keeping;
+use super::receiver::{Receiver, RowSink};
 use super::statement::{Endpoint, Format, Statement};
+use super::vector_type::VectorType;
 use super::writer::{self, CorpusWriter, Wanted};
 use crate::error::Error;
 use crate::files::{self, FileAccess};
-use crate::vector::Typmod;
 use crate::{pg_compat, registry};
+
+// Called without pgrx's guard, so that their errors stay as they are.
+unsafe extern "C-unwind" {
+    fn pg_analyze_and_rewrite_fixedparams(
+        parsed: *mut pg_sys::RawStmt,
+        query: *const c_char,
+        types: *const pg_sys::Oid,
+        count: c_int,
+        environment: *mut pg_sys::QueryEnvironment,
+    ) -> *mut pg_sys::List;
+    fn pg_plan_query(
+        query: *mut pg_sys::Query,
+        text: *const c_char,
+        options: c_int,
+        parameters: pg_sys::ParamListInfo,
+    ) -> *mut pg_sys::PlannedStmt;
+    fn ExecutorStart(description: *mut pg_sys::QueryDesc, flags: c_int);
+}
 
 /// Runs a COPY TO of ours; returns the number of rows.
 ///
@@ -39,12 +60,6 @@ pub(super) unsafe fn run(
         if let Endpoint::File(_) = &statement.endpoint {
             files::require(FileAccess::Write, "COPY to a file")?;
         }
-        let mut wanted = Wanted {
-            codec: statement.codec.as_deref().map(registry::definition).transpose()?,
-            empty: None,
-            user: statement.metadata.as_deref().map(parse_metadata).transpose()?,
-        };
-
         let raw = PgBox::<pg_sys::RawStmt>::alloc_node(pg_sys::NodeTag::T_RawStmt).into_pg();
         (*raw).stmt_location = (*planned).stmt_location;
         (*raw).stmt_len = (*planned).stmt_len;
@@ -62,26 +77,22 @@ pub(super) unsafe fn run(
         let description = start(format, raw, query, relation_oid)?;
 
         let columns = Columns::find(format, (*description).tupDesc)?;
-        wanted.empty = columns.typmod.builtin_codec()?;
-        let (target, kind) = match &statement.endpoint {
-            Endpoint::File(path) => (writer::create(path)?, pg_sys::PROGRESS_COPY_TYPE_FILE),
-            Endpoint::Client => {
-                let client = CopyOut::new(format.name(), if columns.id.is_some() { 2 } else { 1 })?;
-                (writer::to_client(client), pg_sys::PROGRESS_COPY_TYPE_PIPE)
-            }
+        let kind = match &statement.endpoint {
+            Endpoint::File(_) => pg_sys::PROGRESS_COPY_TYPE_FILE,
+            Endpoint::Client => pg_sys::PROGRESS_COPY_TYPE_PIPE,
         };
-        let (id, ids) = columns.id.unzip();
-        let mut receiver = Receiver::new(CorpusWriter::new(target, wanted, ids), columns.record, id);
+        let (vector, id) = (columns.vector, columns.id.as_ref().map(|(index, _)| *index));
+        let mut receiver = Receiver::new(sink(&statement, columns)?, vector, id);
         (*description).dest = receiver.as_dest();
         start_progress(relation_oid, kind);
-        pg_compat::executor_run(description);
+        keeping(|| pg_compat::executor_run(description))?;
         receiver.report();
 
         pg_sys::ExecutorFinish(description);
         pg_sys::ExecutorEnd(description);
         pg_sys::FreeQueryDesc(description);
         pg_sys::PopActiveSnapshot();
-        let rows = receiver.into_writer().finish()?;
+        let rows = receiver.into_sink().finish()?;
         if !relation.is_null() {
             pg_sys::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
         }
@@ -137,6 +148,7 @@ unsafe fn select_from(relation: pg_sys::Relation, attlist: *mut pg_sys::List) ->
 /// # Safety
 /// `raw` must be a SELECT that nobody else uses, `query` the text that it came from; `relation` the relation that it
 /// stands for, or invalid.
+#[allow(ffi_unwind_calls)] // in `keeping`, which ends the jump
 unsafe fn start(
     format: Format,
     raw: *mut pg_sys::RawStmt,
@@ -146,7 +158,7 @@ unsafe fn start(
     // SAFETY: as BeginCopyTo does it, with what it does it with.
     unsafe {
         let rewritten =
-            pg_sys::pg_analyze_and_rewrite_fixedparams(raw, query, ptr::null(), 0, ptr::null_mut());
+            keeping(|| pg_analyze_and_rewrite_fixedparams(raw, query, ptr::null(), 0, ptr::null_mut()))?;
         let rewritten = PgList::<pg_sys::Query>::from_pg(rewritten);
         let select = match rewritten.get_ptr(0) {
             Some(select) if rewritten.len() == 1 => select,
@@ -157,7 +169,7 @@ unsafe fn start(
             return Err(unsupported(format, "SELECT INTO"));
         }
         let options = pg_sys::CURSOR_OPT_PARALLEL_OK as c_int;
-        let plan = pg_sys::pg_plan_query(select, query, options, ptr::null_mut());
+        let plan = keeping(|| pg_plan_query(select, query, options, ptr::null_mut()))?;
         // The name was looked up again, and may by now be another relation's.
         if relation != pg_sys::InvalidOid
             && !PgList::<pg_sys::Oid>::from_pg((*plan).relationOids).iter_oid().any(|oid| oid == relation)
@@ -177,7 +189,7 @@ unsafe fn start(
             ptr::null_mut(),
             0,
         );
-        pg_sys::ExecutorStart(description, 0);
+        keeping(|| ExecutorStart(description, 0))?;
         Ok(description)
     }
 }
@@ -196,11 +208,34 @@ fn start_progress(relation: pg_sys::Oid, kind: u32) {
     }
 }
 
+/// What writes the rows, by the statement's format.
+fn sink(statement: &Statement, columns: Columns) -> Result<Box<dyn RowSink>, Error> {
+    let ids = columns.id.map(|(_, ids)| ids);
+    match (statement.format, columns.kind) {
+        (Format::Tqcv, VectorType::Tqvec(typmod)) => {
+            let wanted = Wanted {
+                codec: statement.options.text("codec").map(registry::definition).transpose()?,
+                empty: typmod.builtin_codec()?,
+                user: statement.options.text("metadata").map(parse_metadata).transpose()?,
+            };
+            let target = match &statement.endpoint {
+                Endpoint::File(path) => writer::create(path)?,
+                Endpoint::Client => {
+                    writer::to_client(CopyOut::new(statement.format.name(), 1 + usize::from(ids.is_some()))?)
+                }
+            };
+            let ids = ids.and_then(IdsBuilder::new);
+            Ok(Box::new(CorpusWriter::new(target, wanted, ids)))
+        }
+        (_, kind) => Ok(Box::new(FloatSink::new(statement, kind, ids)?)),
+    }
+}
+
 /// The columns of the query's result.
 struct Columns {
-    record: usize,
-    typmod: Typmod,
-    id: Option<(usize, IdsBuilder)>,
+    vector: usize,
+    kind: VectorType,
+    id: Option<(usize, IdType)>,
 }
 
 impl Columns {
@@ -209,37 +244,42 @@ impl Columns {
     unsafe fn find(format: Format, descriptor: pg_sys::TupleDesc) -> Result<Columns, Error> {
         // SAFETY: the descriptor lives as long as the executor's state, which this borrows it from.
         let descriptor = unsafe { PgTupleDesc::from_pg_unchecked(descriptor) };
-        let mut records = Vec::new();
+        let mut vectors = Vec::new();
         let mut others = Vec::new();
         for (index, attribute) in descriptor.iter().enumerate() {
-            match Typmod::of_type(attribute.atttypid, attribute.atttypmod) {
-                Some((_, typmod)) => records.push((index, typmod)),
-                None => others.push((index, attribute)),
+            match VectorType::of(attribute.atttypid, attribute.atttypmod) {
+                Some(kind) if holds(format, kind) => vectors.push((index, kind)),
+                _ => others.push((index, attribute)),
             }
         }
-        let wrong = |got: String| Err(Error::ExportColumns { format: format.name(), got });
-        match (records.as_slice(), others.as_slice()) {
+        let (wanted, ids) = (wanted_types(format), format.has_ids());
+        let wrong = |got: String| Err(Error::ExportColumns { format: format.name(), wanted, ids, got });
+        match (vectors.as_slice(), others.as_slice()) {
             ([], [(_, attribute)]) => Err(Error::CopyColumnType {
                 column: attribute.name().to_string(),
                 got: type_name(attribute.atttypid),
+                wanted,
             }),
             ([], []) => wrong("there are none".into()),
             ([], _) => wrong(format!("none of the {} columns is of that type", others.len())),
-            ([(record, typmod)], []) => Ok(Columns { record: *record, typmod: *typmod, id: None }),
-            ([(record, typmod)], [(id, attribute)]) => match IdsBuilder::new(attribute.atttypid) {
-                Some(ids) => Ok(Columns { record: *record, typmod: *typmod, id: Some((*id, ids)) }),
-                None => Err(Error::ExportIdType {
-                    column: attribute.name().to_string(),
-                    got: type_name(attribute.atttypid),
-                }),
-            },
+            ([(vector, kind)], []) => Ok(Columns { vector: *vector, kind: *kind, id: None }),
+            ([(vector, kind)], [(id, attribute)]) if ids => {
+                match IdType::exported(format, attribute.atttypid) {
+                    Some(id_type) => Ok(Columns { vector: *vector, kind: *kind, id: Some((*id, id_type)) }),
+                    None => Err(Error::ExportIdType {
+                        column: attribute.name().to_string(),
+                        got: type_name(attribute.atttypid),
+                    }),
+                }
+            }
+            ([_], [_]) => wrong("there is another".into()),
             ([_], _) => wrong(format!("there are {} others", others.len())),
-            (_, _) => wrong(format!("{} are of that type", records.len())),
+            (_, _) => wrong(format!("{} are of that type", vectors.len())),
         }
     }
 }
 
-fn parse_metadata(json: &str) -> Result<serde_json::Value, Error> {
+pub(super) fn parse_metadata(json: &str) -> Result<serde_json::Value, Error> {
     serde_json::from_str(json).map_err(|error| Error::OptionValue {
         option: "metadata".into(),
         problem: format!("invalid JSON: {error}"),

@@ -8,23 +8,24 @@ use pgrx::prelude::*;
 use pgrx::spi::quote_literal;
 use pgrx::{JsonB, PgList};
 
-use super::statement::Format;
+use super::function::{check_option, format_of, option_value};
+use super::statement::{Direction, Format};
 use crate::error::{Error, SqlResult};
 
-/// Writes what a query gives into a corpus; returns the number of rows.
+/// Writes what a query gives into a file; returns the number of rows.
 #[pg_extern(sql = false)]
 fn tq_export(query: &str, path: &str, options: JsonB) -> SqlResult<i64> {
     Ok(export(query, path, &options.0)?)
 }
 
 fn export(query: &str, path: &str, options: &serde_json::Value) -> Result<i64, Error> {
+    let (format, written) = copy_options(options)?;
     let copy = format!(
         // A comment at the query's end must not swallow the parenthesis.
-        "COPY ({}\n) TO {} WITH (FORMAT {}{})",
+        "COPY ({}\n) TO {} WITH (FORMAT {}{written})",
         one_select(query)?,
         quote_literal(path),
-        Format::Tqcv.name(),
-        copy_options(options)?,
+        format.name(),
     );
     let copy = CString::new(copy).map_err(|_| not_one_select())?;
     // Through PostgreSQL's SPI itself: pgrx takes a transaction id for whatever isn't a SELECT, and a standby has none.
@@ -37,22 +38,22 @@ fn export(query: &str, path: &str, options: &serde_json::Value) -> Result<i64, E
     })
 }
 
-/// The options as COPY writes them.
-fn copy_options(options: &serde_json::Value) -> Result<String, Error> {
-    let bad =
-        |option: &str, problem: &str| Error::OptionValue { option: option.into(), problem: problem.into() };
-    let object = options.as_object().ok_or_else(|| bad("options", "must be a JSON object"))?;
+/// The format, and the other options as COPY writes them.
+fn copy_options(options: &serde_json::Value) -> Result<(Format, String), Error> {
+    let object = options.as_object().ok_or_else(|| Error::OptionValue {
+        option: "options".into(),
+        problem: "must be a JSON object".into(),
+    })?;
+    let format = match object.get("format") {
+        Some(format) => format_of(&option_value("format", format)?)?,
+        None => Format::Tqcv,
+    };
     let mut written = String::new();
-    for (name, value) in object {
-        let value = match name.as_str() {
-            "metadata" if value.is_object() => value.to_string(),
-            "metadata" => return Err(bad(name, "must be an object")),
-            "codec" => value.as_str().ok_or_else(|| bad(name, "must be a string"))?.to_string(),
-            _ => return Err(Error::ExportOptionUnknown(name.clone())),
-        };
-        written.push_str(&format!(", {name} {}", quote_literal(value)));
+    for (name, value) in object.iter().filter(|(name, _)| *name != "format") {
+        check_option("tq_export", &["format"], format, Direction::To, name)?;
+        written.push_str(&format!(", {name} {}", quote_literal(option_value(name, value)?)));
     }
-    Ok(written)
+    Ok((format, written))
 }
 
 /// The text of the one SELECT that `query` is, without a semicolon.

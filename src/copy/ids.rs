@@ -2,10 +2,17 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 
-use pgrx::pg_sys;
+use pgrx::{FromDatum, pg_sys};
 use tq_corpus::Ids;
+
+use super::columns::IdTarget;
+use super::ids_builder::to_utf8;
+use super::numeric;
+use super::statement::Format;
+use crate::error::Error;
+use crate::vector::Varlena;
 
 /// A type that ids have in a column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,31 +20,86 @@ pub(super) enum IdType {
     Smallint,
     Integer,
     Bigint,
+    Numeric,
+    Double,
     Uuid,
     Text,
 }
 
 /// Where ids come from.
-#[derive(Debug)]
 pub(super) enum Origin {
-    /// The record's number in the file, from 1.
+    /// The row's number in the file, from 1.
     Ordinal,
-    /// The file's metadata, with one for each record.
+    /// The metadata of a corpus, with one for each record.
     Metadata(Ids),
+    /// The keys of an index, in the order of its slots.
+    Keys(Box<dyn KeySource>),
+}
+
+/// A key of an index.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Key {
+    Number(f64),
+    /// A whole number of any length, in canonical decimal notation.
+    Whole(String),
+    Text(String),
+}
+
+/// The whole numbers that a double holds, each of them.
+const MOST_EXACT: u64 = 1 << 53;
+/// `numeric_out`, whose OID never changes.
+const F_NUMERIC_OUT: u32 = 1702;
+
+impl Key {
+    fn of_whole(id: i64) -> Key {
+        match id.unsigned_abs() <= MOST_EXACT {
+            true => Key::Number(id as f64),
+            false => Key::Whole(id.to_string()),
+        }
+    }
+
+    /// A `numeric` in decimal notation.
+    fn of_decimal(text: &str) -> Result<Key, Error> {
+        // NaN and the infinities.
+        if !text.trim_start_matches('-').starts_with(|first: char| first.is_ascii_digit()) {
+            return Err(Error::KeyNumber(text.into()));
+        }
+        let whole = text.split('.').next().unwrap_or(text);
+        let fraction = text.get(whole.len() + 1..).unwrap_or_default();
+        if fraction.bytes().all(|digit| digit == b'0') {
+            let canonical = if whole == "-0" { "0" } else { whole };
+            return Ok(canonical.parse().map_or_else(|_| Key::Whole(canonical.into()), Key::of_whole));
+        }
+        // A fraction counts if the same digits come back.
+        match text.parse::<f64>() {
+            Ok(number) if number.to_string() == text.trim_end_matches('0') => Ok(Key::Number(number)),
+            _ => Err(Error::KeyNumber(text.into())),
+        }
+    }
+}
+
+/// Keys, read front to back.
+pub(super) trait KeySource {
+    /// The next key.
+    ///
+    /// # Errors
+    /// The file is not any more what it was.
+    fn next(&mut self) -> Result<Key, Error>;
 }
 
 /// A column that takes ids.
-#[derive(Debug)]
 pub(super) struct IdColumn {
     name: String,
     id_type: IdType,
     origin: Origin,
+    /// Whether it stands before the vectors' column.
+    first: bool,
 }
 
 /// An id that the column's type can't hold.
 #[derive(Debug)]
-pub(super) struct Misfit {
-    pub(super) id: String,
+struct Misfit {
+    id: String,
 }
 
 impl IdColumn {
@@ -46,57 +108,30 @@ impl IdColumn {
         IdType::of(type_oid).is_some()
     }
 
-    /// A column of this type, or of a domain over it; `None` if the type takes no ids.
-    pub(super) fn new(name: String, type_oid: pg_sys::Oid, origin: Origin) -> Option<IdColumn> {
-        Some(IdColumn { name, id_type: IdType::of(type_oid)?, origin })
+    /// The column that takes ids from there; `None` if its type takes none.
+    pub(super) fn new(target: IdTarget, origin: Origin) -> Option<IdColumn> {
+        let id_type = IdType::of(target.type_oid)?;
+        Some(IdColumn { name: target.name, id_type, origin, first: target.first })
     }
 
-    /// The column's name.
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    /// Whether it stands before the vectors' column.
+    pub(super) fn is_first(&self) -> bool {
+        self.first
     }
 
-    /// Appends the id of a record, counted from 0, with its length in front.
-    pub(super) fn write(&self, record: u64, out: &mut Vec<u8>) -> Result<(), Misfit> {
-        let index = usize::try_from(record).unwrap_or(usize::MAX);
-        let missing = || Misfit { id: String::new() };
-        match &self.origin {
-            Origin::Ordinal => self.write_number(record as i64 + 1, out),
-            Origin::Metadata(Ids::Bigint(ids)) => {
-                self.write_number(*ids.get(index).ok_or_else(missing)?, out)
-            }
-            Origin::Metadata(Ids::Uuid(ids)) => {
-                let id = ids.get(index).ok_or_else(missing)?;
-                match self.id_type {
-                    IdType::Uuid => field(id, out),
-                    IdType::Text => text_field(&tq_corpus::uuid_text(id), out),
-                    _ => return Err(Misfit { id: tq_corpus::uuid_text(id) }),
-                }
-                Ok(())
-            }
-            Origin::Metadata(Ids::Text(ids)) => {
-                let id = ids.get(index).ok_or_else(missing)?;
-                let misfit = || Misfit { id: id.clone() };
-                match self.id_type {
-                    IdType::Text => text_field(id, out),
-                    IdType::Uuid => field(&tq_corpus::parse_uuid(id).ok_or_else(misfit)?, out),
-                    _ => return self.write_number(id.parse().map_err(|_| misfit())?, out),
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn write_number(&self, id: i64, out: &mut Vec<u8>) -> Result<(), Misfit> {
-        let misfit = || Misfit { id: id.to_string() };
-        match self.id_type {
-            IdType::Smallint => field(&i16::try_from(id).map_err(|_| misfit())?.to_be_bytes(), out),
-            IdType::Integer => field(&i32::try_from(id).map_err(|_| misfit())?.to_be_bytes(), out),
-            IdType::Bigint => field(&id.to_be_bytes(), out),
-            IdType::Text => text_field(&id.to_string(), out),
-            IdType::Uuid => return Err(misfit()),
-        }
-        Ok(())
+    /// Appends the id of a row, counted from 0, with its length in front. Rows must come in their order.
+    ///
+    /// # Errors
+    /// One that the column's type can't hold.
+    pub(super) fn write(&mut self, row: u64, out: &mut Vec<u8>) -> Result<(), Error> {
+        let index = usize::try_from(row).unwrap_or(usize::MAX);
+        let id_type = self.id_type;
+        let written = match &mut self.origin {
+            Origin::Ordinal => id_type.write_whole(row as i64 + 1, out),
+            Origin::Metadata(ids) => id_type.write_metadata(ids, index, out),
+            Origin::Keys(keys) => id_type.write_key(&keys.next()?, out),
+        };
+        written.map_err(|Misfit { id }| Error::CorpusId { record: row + 1, id, column: self.name.clone() })
     }
 }
 
@@ -108,10 +143,107 @@ impl IdType {
             pg_sys::INT2OID => Some(IdType::Smallint),
             pg_sys::INT4OID => Some(IdType::Integer),
             pg_sys::INT8OID => Some(IdType::Bigint),
+            pg_sys::NUMERICOID => Some(IdType::Numeric),
+            pg_sys::FLOAT8OID => Some(IdType::Double),
             pg_sys::UUIDOID => Some(IdType::Uuid),
             pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Some(IdType::Text),
             _ => None,
         }
+    }
+
+    /// [`of`](Self::of), for ids that a file of the format can hold.
+    pub(super) fn exported(format: Format, type_oid: pg_sys::Oid) -> Option<IdType> {
+        IdType::of(type_oid)
+            .filter(|id_type| format == Format::Qvec || !matches!(id_type, IdType::Numeric | IdType::Double))
+    }
+
+    /// The key of an index that an id becomes: a number where a number holds it exactly, else a whole number or a text.
+    ///
+    /// # Errors
+    /// A number with a fraction that no double has, or a text that UTF-8 doesn't.
+    ///
+    /// # Safety
+    /// `datum` must be a non-null datum of this type.
+    pub(super) unsafe fn key(self, datum: pg_sys::Datum) -> Result<Key, Error> {
+        // SAFETY: the datum is of this type, by the contract; output functions give a NUL-terminated copy.
+        unsafe {
+            Ok(match self {
+                IdType::Smallint => Key::of_whole(i16::from_datum(datum, false).unwrap_or_default().into()),
+                IdType::Integer => Key::of_whole(i32::from_datum(datum, false).unwrap_or_default().into()),
+                IdType::Bigint => Key::of_whole(i64::from_datum(datum, false).unwrap_or_default()),
+                IdType::Double => Key::Number(f64::from_datum(datum, false).unwrap_or_default()),
+                IdType::Numeric => {
+                    let text = pg_sys::OidOutputFunctionCall(pg_sys::Oid::from(F_NUMERIC_OUT), datum);
+                    Key::of_decimal(&CStr::from_ptr(text).to_string_lossy())?
+                }
+                IdType::Uuid => Key::Text(tq_corpus::uuid_text(&datum.cast_mut_ptr::<[u8; 16]>().read())),
+                IdType::Text => {
+                    let text = Varlena::packed(datum);
+                    let key = Key::Text(to_utf8(text.bytes()));
+                    text.release();
+                    key
+                }
+            })
+        }
+    }
+
+    fn write_metadata(self, ids: &Ids, index: usize, out: &mut Vec<u8>) -> Result<(), Misfit> {
+        let missing = || Misfit { id: String::new() };
+        match ids {
+            Ids::Bigint(ids) => self.write_whole(*ids.get(index).ok_or_else(missing)?, out),
+            Ids::Uuid(ids) => {
+                let id = ids.get(index).ok_or_else(missing)?;
+                match self {
+                    IdType::Uuid => field(id, out),
+                    IdType::Text => text_field(&tq_corpus::uuid_text(id), out),
+                    _ => return Err(Misfit { id: tq_corpus::uuid_text(id) }),
+                }
+                Ok(())
+            }
+            Ids::Text(ids) => self.write_text(ids.get(index).ok_or_else(missing)?, out),
+        }
+    }
+
+    fn write_key(self, key: &Key, out: &mut Vec<u8>) -> Result<(), Misfit> {
+        match key {
+            Key::Number(number) if self == IdType::Double => field(&number.to_be_bytes(), out),
+            // The shortest digits that give the same number again.
+            Key::Number(number) => return self.write_text(&number.to_string(), out),
+            Key::Whole(digits) | Key::Text(digits) => return self.write_text(digits, out),
+        }
+        Ok(())
+    }
+
+    /// An id that is text in the file, in whatever type it can be read as.
+    fn write_text(self, id: &str, out: &mut Vec<u8>) -> Result<(), Misfit> {
+        let misfit = || Misfit { id: id.to_string() };
+        match self {
+            IdType::Text => text_field(id, out),
+            IdType::Uuid => field(&tq_corpus::parse_uuid(id).ok_or_else(misfit)?, out),
+            IdType::Numeric => numeric::write(id, out).ok_or_else(misfit)?,
+            IdType::Double => {
+                let number = id.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(misfit)?;
+                field(&number.to_be_bytes(), out);
+            }
+            IdType::Smallint | IdType::Integer | IdType::Bigint => {
+                return self.write_whole(id.parse().map_err(|_| misfit())?, out);
+            }
+        }
+        Ok(())
+    }
+
+    fn write_whole(self, id: i64, out: &mut Vec<u8>) -> Result<(), Misfit> {
+        let misfit = || Misfit { id: id.to_string() };
+        match self {
+            IdType::Smallint => field(&i16::try_from(id).map_err(|_| misfit())?.to_be_bytes(), out),
+            IdType::Integer => field(&i32::try_from(id).map_err(|_| misfit())?.to_be_bytes(), out),
+            IdType::Bigint => field(&id.to_be_bytes(), out),
+            IdType::Numeric | IdType::Text => return self.write_text(&id.to_string(), out),
+            // Only what comes back as the same number.
+            IdType::Double if id as f64 as i128 == i128::from(id) => field(&(id as f64).to_be_bytes(), out),
+            IdType::Double | IdType::Uuid => return Err(misfit()),
+        }
+        Ok(())
     }
 }
 

@@ -24,13 +24,13 @@ pub(super) struct IdsBuilder {
 }
 
 impl IdsBuilder {
-    /// For a column of this type, or of a domain over it; `None` if the type has no ids.
-    pub(super) fn new(type_oid: pg_sys::Oid) -> Option<IdsBuilder> {
-        let kind = IdType::of(type_oid)?;
+    /// For a column of this type; `None` if the metadata of a corpus has no ids of it.
+    pub(super) fn new(kind: IdType) -> Option<IdsBuilder> {
         let ids = match kind {
             IdType::Smallint | IdType::Integer | IdType::Bigint => Ids::Bigint(Vec::new()),
             IdType::Uuid => Ids::Uuid(Vec::new()),
             IdType::Text => Ids::Text(Vec::new()),
+            IdType::Numeric | IdType::Double => return None,
         };
         Some(IdsBuilder { kind, ids, least: 0, runs: 0 })
     }
@@ -87,7 +87,7 @@ impl IdsBuilder {
 }
 
 /// Text of the database as UTF-8; an error of PostgreSQL's if it can't be.
-fn to_utf8(text: &[u8]) -> String {
+pub(super) fn to_utf8(text: &[u8]) -> String {
     if let (true, Ok(text)) = (is_utf8(), std::str::from_utf8(text)) {
         return text.to_string();
     }

@@ -15,13 +15,43 @@ use tq_corpus::Corpus;
 use tq_format::CorpusHeader;
 
 use super::columns::Columns;
-use super::plan::Plan;
+use super::corpus_rows::CorpusRows;
+use super::float_rows::FloatRows;
+use super::keep::keeping;
+use super::plan::{Plan, RecordColumn, id_column};
 use super::receive::receive;
-use super::source::{Source, SourceGuard, read_callback};
+use super::source::{RowSource, SourceGuard, read_callback};
 use super::statement::{Endpoint, Format, Statement};
+use super::vector_type::VectorType;
 use crate::error::{Error, notice};
 use crate::files::{self, FileAccess};
 use crate::pg_compat;
+
+// Called without pgrx's guard, so that their errors stay as they are.
+unsafe extern "C-unwind" {
+    fn transformExpr(
+        parse: *mut pg_sys::ParseState,
+        expression: *mut pg_sys::Node,
+        kind: pg_sys::ParseExprKind::Type,
+    ) -> *mut pg_sys::Node;
+    fn coerce_to_boolean(
+        parse: *mut pg_sys::ParseState,
+        node: *mut pg_sys::Node,
+        construct: *const c_char,
+    ) -> *mut pg_sys::Node;
+    fn BeginCopyFrom(
+        parse: *mut pg_sys::ParseState,
+        relation: pg_sys::Relation,
+        condition: *mut pg_sys::Node,
+        filename: *const c_char,
+        is_program: bool,
+        source: pg_sys::copy_data_source_cb,
+        attlist: *mut pg_sys::List,
+        options: *mut pg_sys::List,
+    ) -> pg_sys::CopyFromState;
+    fn CopyFrom(state: pg_sys::CopyFromState) -> u64;
+    fn EndCopyFrom(state: pg_sys::CopyFromState);
+}
 
 /// Runs a COPY of ours; returns the number of rows.
 ///
@@ -68,7 +98,7 @@ pub(super) unsafe fn run(
         }
 
         let columns = Columns::find(format, relation, &numbers)?;
-        let rows = load(format, &statement, parse, relation, condition, (*copy).attlist, columns)?;
+        let rows = load(&statement, parse, relation, condition, (*copy).attlist, columns)?;
         pg_sys::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
         pg_sys::free_parsestate(parse);
         Ok(rows)
@@ -79,8 +109,8 @@ pub(super) unsafe fn run(
 ///
 /// # Safety
 /// As for [`run`]; `relation` must be open and `parse` its parse state.
+#[allow(ffi_unwind_calls)] // in `keeping`, which ends the jump
 unsafe fn load(
-    format: Format,
     statement: &Statement,
     parse: *mut pg_sys::ParseState,
     relation: pg_sys::Relation,
@@ -90,7 +120,7 @@ unsafe fn load(
 ) -> Result<u64, Error> {
     let received = match statement.endpoint {
         Endpoint::File(_) => None,
-        Endpoint::Client => Some(receive(format.name(), 1 + usize::from(columns.id.is_some()))?),
+        Endpoint::Client => Some(receive(statement.format.name(), 1 + usize::from(columns.id.is_some()))?),
     };
     // What messages call it, and where it is.
     let (path, place) = match (&statement.endpoint, &received) {
@@ -99,39 +129,67 @@ unsafe fn load(
             (Path::new("STDIN"), received.as_ref().map_or(Path::new(""), |received| &received.path))
         }
     };
-    let corpus = Corpus::open(place).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
-    let header = corpus.header().clone();
-    let plan = Plan::make(statement, path, &header, columns)?;
-    let unknown = plan.unknown_codec;
+    let Opened { rows, unknown_codec } = open(statement, path, place, columns)?;
 
-    let bytes = corpus.file().len();
-    let guard = SourceGuard::push(Source::new(path.to_path_buf(), corpus, plan.rows));
+    let bytes = rows.bytes();
+    let guard = SourceGuard::push(rows);
     // SAFETY: the callback reads from the source that `guard` keeps on the stack until this function is left, in
     // whichever way.
     let rows = unsafe {
-        let state = pg_sys::BeginCopyFrom(
-            parse,
-            relation,
-            condition,
-            ptr::null(),
-            false,
-            Some(read_callback),
-            attlist,
-            core_options(statement),
-        );
+        let options = core_options(statement);
+        let callback: pg_sys::copy_data_source_cb = Some(read_callback);
+        let state = keeping(|| {
+            BeginCopyFrom(parse, relation, condition, ptr::null(), false, callback, attlist, options)
+        })?;
         pg_sys::pgstat_progress_update_param(pg_sys::PROGRESS_COPY_BYTES_TOTAL as i32, bytes as i64);
-        let rows = pg_sys::CopyFrom(state);
-        pg_sys::EndCopyFrom(state);
-        rows
+        keeping(|| {
+            let rows = CopyFrom(state);
+            EndCopyFrom(state);
+            rows
+        })?
     };
     guard.finish();
     if let Some(received) = received {
         received.finish();
     }
-    if unknown {
-        notify_unknown_codec(path, &header, plan.described);
+    if let Some((header, described)) = unknown_codec {
+        notify_unknown_codec(path, &header, described);
     }
     Ok(rows)
+}
+
+/// A file that is ready to be read.
+struct Opened {
+    rows: Box<dyn RowSource>,
+    /// The header of a corpus whose codec is not known here, and whether it describes it.
+    unknown_codec: Option<(CorpusHeader, bool)>,
+}
+
+fn open(statement: &Statement, path: &Path, place: &Path, columns: Columns) -> Result<Opened, Error> {
+    let Columns { vector, id } = columns;
+    let (reader, bytes, ids) = match (statement.format, vector.kind) {
+        (Format::Tqcv, VectorType::Tqvec(typmod)) => {
+            let corpus =
+                Corpus::open(place).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
+            let header = corpus.header().clone();
+            let column = RecordColumn { name: &vector.name, typmod };
+            let plan = Plan::make(statement, path, &header, &column, id)?;
+            return Ok(Opened {
+                rows: Box::new(CorpusRows::new(path.into(), corpus, plan.rows)),
+                unknown_codec: plan.unknown_codec.then_some((header, plan.described)),
+            });
+        }
+        _ => {
+            return Err(Error::CopyUnsupported {
+                format: statement.format.name(),
+                what: "files".into(),
+                hint: None,
+            });
+        }
+    };
+    let id = id_column(statement, path, ids, id)?;
+    let rows = FloatRows::new(statement, path, reader, bytes, &vector, id)?;
+    Ok(Opened { rows: Box::new(rows), unknown_codec: None })
 }
 
 /// The options that core's COPY gets: binary, and what the user said that concerns core.
@@ -147,7 +205,7 @@ unsafe fn core_options(statement: &Statement) -> *mut pg_sys::List {
         };
         let mut options = PgList::<pg_sys::DefElem>::new();
         options.push(option(c"format", c"binary"));
-        if statement.freeze == Some(true) {
+        if statement.options.flag("freeze") {
             options.push(option(c"freeze", c"true"));
         }
         options.into_pg()
@@ -175,6 +233,7 @@ fn notify_unknown_codec(path: &Path, header: &CorpusHeader, described: bool) {
 ///
 /// # Safety
 /// As for [`run`]; `item` must belong to `parse` and `relation`.
+#[allow(ffi_unwind_calls)] // in `keeping`, which ends the jump
 unsafe fn transform_where(
     parse: *mut pg_sys::ParseState,
     item: *mut pg_sys::ParseNamespaceItem,
@@ -189,8 +248,10 @@ unsafe fn transform_where(
     unsafe {
         pg_sys::addNSItemToQuery(parse, item, false, true, true);
         let clause = pg_sys::copyObjectImpl(clause.cast()).cast();
-        let clause = pg_sys::transformExpr(parse, clause, pg_sys::ParseExprKind::EXPR_KIND_COPY_WHERE);
-        let clause = pg_sys::coerce_to_boolean(parse, clause, c"WHERE".as_ptr());
+        let clause = keeping(|| {
+            let clause = transformExpr(parse, clause, pg_sys::ParseExprKind::EXPR_KIND_COPY_WHERE);
+            coerce_to_boolean(parse, clause, c"WHERE".as_ptr())
+        })?;
         pg_sys::assign_expr_collations(parse, clause);
         refuse_generated(relation, clause)?;
         let clause = pg_sys::eval_const_expressions(ptr::null_mut(), clause);

@@ -8,23 +8,35 @@
 mod chain;
 mod client;
 mod columns;
+mod corpus_rows;
 mod export;
 mod export_function;
+mod float_rows;
+mod float_sink;
 mod function;
+mod hint;
 mod ids;
 mod ids_builder;
 mod import;
+mod keep;
+mod make;
+mod numeric;
 mod plan;
 mod receive;
 mod receiver;
+mod set_aside;
 mod source;
 mod spool;
 mod statement;
+mod vector_type;
 mod writer;
+
+pub(crate) use keep::KeptError;
 
 pgrx::extension_sql_file!("copy.sql", name = "copy", requires = ["vector"]);
 
 /// Makes COPY know our formats; called from `_PG_init`.
 pub(crate) fn init() {
     chain::install();
+    hint::install();
 }

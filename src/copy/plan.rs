@@ -3,20 +3,48 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tq_codec::Codec;
+use tq_codec::{Codec, Workers};
 use tq_corpus::Metadata;
 use tq_format::CorpusHeader;
 
-use super::columns::{Columns, IdTarget, VectorColumn};
+use super::columns::IdTarget;
+use super::corpus_rows::{Recompression, RowPlan};
 use super::ids::{IdColumn, Origin};
-use super::source::{Recompression, Rows};
 use super::statement::Statement;
 use crate::error::Error;
+use crate::guc;
 use crate::registry::{self, Learned};
+use crate::vector::Typmod;
+
+/// A column of type `tqvec` that is to be filled.
+pub(super) struct RecordColumn<'a> {
+    pub(super) name: &'a str,
+    pub(super) typmod: Typmod,
+}
+
+impl RecordColumn<'_> {
+    /// The codec that the option CODEC names, if it is given.
+    ///
+    /// # Errors
+    /// There is no such codec, or its records don't fit the column.
+    pub(super) fn codec(&self, statement: &Statement) -> Result<Option<Arc<Codec>>, Error> {
+        let Some(name) = statement.options.text("codec") else { return Ok(None) };
+        let codec = registry::by_name_or_hash(name)?;
+        let config = codec.config();
+        let hash = codec.hash().as_bytes();
+        let fits = self.typmod.check_shape(config.dimension(), config.bit_width(), config.residual(), hash);
+        fits.map_err(|source| Error::ColumnCodec {
+            codec: name.into(),
+            column: self.name.into(),
+            source: source.into(),
+        })?;
+        Ok(Some(codec))
+    }
+}
 
 /// How the rows are made, and what is to be said about it.
 pub(super) struct Plan {
-    pub(super) rows: Rows,
+    pub(super) rows: RowPlan,
     /// Nobody here knows the codec of the records.
     pub(super) unknown_codec: bool,
     /// The file describes its codec.
@@ -29,7 +57,8 @@ impl Plan {
         statement: &Statement,
         path: &Path,
         header: &CorpusHeader,
-        columns: Columns,
+        column: &RecordColumn<'_>,
+        id: Option<IdTarget>,
     ) -> Result<Plan, Error> {
         let metadata = Metadata::parse(&header.metadata, header.vector_count)
             .map_err(|source| Error::CorpusMetadata { path: path.into(), source })?
@@ -49,40 +78,42 @@ impl Plan {
                 Learned::Known | Learned::Registered | Learned::NotAllowed => {}
             }
         }
-        let recompression = recompression(statement, path, header, &columns.vector)?;
-        let ids = columns.id.map(|column| ids(statement, path, metadata.ids, column)).transpose()?;
-        if ids.is_none() && statement.ids.is_some() {
-            return Err(Error::IdsWithoutColumn);
-        }
+        let recompression = recompression(statement, path, header, column)?;
+        let ids = metadata.ids.map(Origin::Metadata);
+        let id = id_column(statement, path, ids, id)?;
         let known = header.vector_count == 0
             || recompression.is_some()
             || registry::is_known(&header.config_hash, header.dimension, header.bit_width, header.residual)?;
-        let (id, id_first) = match ids {
-            Some((id, first)) => (Some(id), first),
-            None => (None, false),
-        };
-        Ok(Plan { rows: Rows { id, id_first, recompression }, unknown_codec: !known, described })
+        Ok(Plan { rows: RowPlan { id, recompression }, unknown_codec: !known, described })
     }
 }
 
-/// Where the ids come from.
-fn ids(
+/// The column of ids, and where they come from: the file, or with `IDS 'ordinal'` the rows' numbers.
+///
+/// # Errors
+/// Ids are wanted without a column or the other way round.
+pub(super) fn id_column(
     statement: &Statement,
     path: &Path,
-    in_file: Option<tq_corpus::Ids>,
-    column: IdTarget,
-) -> Result<(IdColumn, bool), Error> {
-    let origin = match (statement.ids.as_deref(), in_file) {
+    in_file: Option<Origin>,
+    target: Option<IdTarget>,
+) -> Result<Option<IdColumn>, Error> {
+    let Some(target) = target else {
+        return match statement.options.text("ids") {
+            None => Ok(None),
+            Some(_) => Err(Error::IdsWithoutColumn),
+        };
+    };
+    let none = Error::NoIds { path: path.into(), column: target.name.clone() };
+    let origin = match (statement.options.text("ids"), in_file) {
         (Some("ordinal"), _) => Origin::Ordinal,
         (Some(_), _) => {
             return Err(Error::OptionValue { option: "ids".into(), problem: "must be 'ordinal'".into() });
         }
-        (None, Some(ids)) => Origin::Metadata(ids),
-        (None, None) => return Err(Error::NoIds { path: path.into(), column: column.name }),
+        (None, Some(ids)) => ids,
+        (None, None) => return Err(none),
     };
-    IdColumn::new(column.name.clone(), column.type_oid, origin)
-        .map(|id| (id, column.first))
-        .ok_or(Error::NoIds { path: path.into(), column: column.name })
+    IdColumn::new(target, origin).map(Some).ok_or(none)
 }
 
 /// From which codec to which, unless the records fit the column and the wanted codec as they are.
@@ -90,18 +121,15 @@ fn recompression(
     statement: &Statement,
     path: &Path,
     header: &CorpusHeader,
-    column: &VectorColumn,
+    column: &RecordColumn<'_>,
 ) -> Result<Option<Recompression>, Error> {
     let typmod = column.typmod;
     let misfit = |source| Error::CopyTypmod {
         path: path.into(),
-        column: column.name.clone(),
+        column: column.name.into(),
         source: Box::new(source),
     };
-    let wanted = statement.codec.as_deref().map(registry::by_name_or_hash).transpose()?;
-    if let Some(wanted) = &wanted {
-        check_codec(column, wanted, statement.codec.as_deref().unwrap_or_default())?;
-    }
+    let wanted = column.codec(statement)?;
     let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.hash().as_str() == header.config_hash);
     let fits = typmod.check_shape(
         header.dimension,
@@ -109,7 +137,7 @@ fn recompression(
         header.residual,
         header.config_hash.as_bytes(),
     );
-    if statement.recompress != Some(true) {
+    if !statement.options.flag("recompress") {
         fits.map_err(misfit)?;
         return match wanted {
             Some(wanted) if !is_wanted => Err(Error::CorpusOtherCodec {
@@ -135,16 +163,5 @@ fn recompression(
     if to.config().dimension() != header.dimension {
         return Err(misfit(Error::DimensionsDiffer(to.config().dimension(), header.dimension)));
     }
-    Ok(Some(Recompression { from, to }))
-}
-
-fn check_codec(column: &VectorColumn, codec: &Codec, name: &str) -> Result<(), Error> {
-    let config = codec.config();
-    let hash = codec.hash().as_bytes();
-    let fits = column.typmod.check_shape(config.dimension(), config.bit_width(), config.residual(), hash);
-    fits.map_err(|source| Error::ColumnCodec {
-        codec: name.into(),
-        column: column.name.clone(),
-        source: source.into(),
-    })
+    Ok(Some(Recompression { from, to, workers: Workers::new(guc::threads())? }))
 }

@@ -6,13 +6,14 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{c_char, c_int};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
 
 use pgrx::pg_sys;
 
+use super::set_aside::{temp_file_limit, temporary_file};
 use crate::error::Error;
 use crate::interrupts::poll;
 
@@ -64,17 +65,10 @@ pub(super) fn receive(format: &'static str, columns: usize) -> Result<Received, 
             hint: Some("Name a file of the server: COPY … FROM '/path/file.tqcv'."),
         });
     }
-    // SAFETY: runs in a transaction, with which the file goes; its name is a C string as long as it is open.
-    let (temporary, path) = unsafe {
-        pg_sys::PrepareTempTablespaces();
-        let file = pg_sys::OpenTemporaryFile(false);
-        (file, PathBuf::from(CStr::from_ptr(pg_sys::FilePathName(file)).to_string_lossy().into_owned()))
-    };
+    let (temporary, path) = temporary_file();
     let mut file = OpenOptions::new().write(true).open(&path).map_err(|source| write_error(&path, source))?;
     begin(columns);
-    // SAFETY: a plain variable of the backend's: kilobytes, or negative for no limit.
-    let limit = unsafe { pg_sys::temp_file_limit };
-    let limit = u64::try_from(limit).map_or(u64::MAX, |kilobytes| kilobytes * 1024);
+    let limit = temp_file_limit();
     let mut length = 0;
     while let Some(bytes) = next_data(&path, &mut file)? {
         length += bytes;

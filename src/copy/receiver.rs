@@ -1,4 +1,4 @@
-//! Where the executor puts the rows of a COPY TO: a `DestReceiver` that takes the record, and the id, out of each slot.
+//! Where the executor puts the rows of a COPY TO: a `DestReceiver` that takes the vector, and the id, out of each slot.
 
 #![allow(unsafe_code)]
 
@@ -8,27 +8,57 @@ use std::ptr;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::writer::CorpusWriter;
 use crate::error::{Error, raise};
-use crate::vector::Varlena;
 
 /// Progress is reported each time so many rows were written.
 const REPORT_EVERY: u64 = 64;
+
+/// What a COPY TO writes its rows with.
+pub(super) trait RowSink {
+    /// Adds the next row: its vector and, if the statement has a column of them, its id, both not null.
+    ///
+    /// # Errors
+    /// Those of the row are to be told with its number, those of the file without: see [`Refusal`].
+    ///
+    /// # Safety
+    /// The datums must be of the columns that the sink was made for.
+    unsafe fn append(&mut self, vector: pg_sys::Datum, id: Option<pg_sys::Datum>) -> Result<(), Refusal>;
+
+    /// Rows so far.
+    fn rows(&self) -> u64;
+
+    /// Bytes of the file so far.
+    fn bytes(&self) -> u64;
+
+    /// Completes the file, or gives the client all of it; returns the number of rows.
+    ///
+    /// # Errors
+    /// Those of writing, and an empty file that nothing says the shape of.
+    fn finish(self: Box<Self>) -> Result<u64, Error>;
+}
+
+/// Why a row was not written.
+pub(super) enum Refusal {
+    /// Because of what it is.
+    Row(Error),
+    /// Because of the file.
+    File(Error),
+}
 
 /// The receiver, in the form in which core passes it to its callbacks.
 #[repr(C)]
 pub(super) struct Receiver {
     /// What core sees. It must stay the first field.
     callbacks: pg_sys::DestReceiver,
-    writer: CorpusWriter,
+    sink: Box<dyn RowSink>,
     /// Positions of the columns in the query's result.
-    record: usize,
+    vector: usize,
     id: Option<usize>,
 }
 
 impl Receiver {
-    /// One that writes the records of the column `record`, and the ids of the column `id`, counted from 0.
-    pub(super) fn new(writer: CorpusWriter, record: usize, id: Option<usize>) -> Box<Receiver> {
+    /// One that writes the vectors of that column, and the ids of the column `id`, counted from 0.
+    pub(super) fn new(sink: Box<dyn RowSink>, vector: usize, id: Option<usize>) -> Box<Receiver> {
         let callbacks = pg_sys::DestReceiver {
             receiveSlot: Some(receive_slot),
             rStartup: Some(start_up),
@@ -36,7 +66,7 @@ impl Receiver {
             rDestroy: Some(shut_down),
             mydest: pg_sys::CommandDest::DestCopyOut,
         };
-        Box::new(Receiver { callbacks, writer, record, id })
+        Box::new(Receiver { callbacks, sink, vector, id })
     }
 
     /// For the executor, as long as the receiver lives and stays where it is.
@@ -44,32 +74,29 @@ impl Receiver {
         ptr::from_mut(self).cast()
     }
 
-    /// What was written.
-    pub(super) fn into_writer(self) -> CorpusWriter {
-        self.writer
+    /// What the rows were written with.
+    pub(super) fn into_sink(self) -> Box<dyn RowSink> {
+        self.sink
     }
 
     /// # Safety
     /// `slot` must hold a row of the query that the columns were found in.
     unsafe fn receive(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<(), Error> {
-        let row = self.writer.count() + 1;
+        let row = self.sink.rows() + 1;
         let at = |source: Error| Error::ExportRow { row, source: Box::new(source) };
-        // SAFETY: once deformed, the slot has values and null flags for all columns, among which ours are.
+        let null = |what| at(Error::ExportNull(what));
+        // SAFETY: once deformed, the slot has values and null flags for all columns, among which ours are, of the types
+        // that the sink was made for.
         unsafe {
-            if let Some(id) = self.id {
-                let datum = column(slot, id).ok_or_else(|| at(Error::ExportNull("id")))?;
-                if let Some(ids) = self.writer.ids() {
-                    ids.append(datum)?;
-                }
-            }
-            let datum = column(slot, self.record).ok_or_else(|| at(Error::ExportNull("record")))?;
-            let record = Varlena::packed(datum);
-            self.writer.append(record.bytes()).map_err(|error| match error {
-                // Of the file, and not of the row.
-                error @ (Error::File(_) | Error::ExportMetadata(_) | Error::ExportHeader(_)) => error,
-                error => at(error),
+            let id = match self.id {
+                Some(id) => Some(column(slot, id).ok_or_else(|| null("id"))?),
+                None => None,
+            };
+            let vector = column(slot, self.vector).ok_or_else(|| null("vector"))?;
+            self.sink.append(vector, id).map_err(|refusal| match refusal {
+                Refusal::Row(error) => at(error),
+                Refusal::File(error) => error,
             })?;
-            record.release();
         }
         if row.is_multiple_of(REPORT_EVERY) {
             self.report();
@@ -83,8 +110,8 @@ impl Receiver {
             // SAFETY: writes two numbers into this backend's status entry.
             unsafe { pg_sys::pgstat_progress_update_param(what as c_int, value as i64) }
         };
-        report(pg_sys::PROGRESS_COPY_BYTES_PROCESSED, self.writer.bytes());
-        report(pg_sys::PROGRESS_COPY_TUPLES_PROCESSED, self.writer.count());
+        report(pg_sys::PROGRESS_COPY_BYTES_PROCESSED, self.sink.bytes());
+        report(pg_sys::PROGRESS_COPY_TUPLES_PROCESSED, self.sink.rows());
     }
 }
 

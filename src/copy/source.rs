@@ -1,8 +1,8 @@
-//! Binary COPY data made from a corpus, on demand.
+//! Binary COPY data made from a file, on demand.
 //!
 //! ```text
 //! "PGCOPY\n\377\r\n\0"  i32 flags = 0  i32 extension length = 0
-//! per record:  i16 columns = 1 or 2   per column, in the statement's order:  i32 length   the record's bytes, or the id
+//! per row:  i16 columns = 1 or 2   per column, in the statement's order:  i32 length   the vector, or the id
 //! i16 -1
 //! ```
 //!
@@ -14,86 +14,48 @@
 
 use std::cell::RefCell;
 use std::ffi::{c_int, c_void};
-use std::path::PathBuf;
-use std::sync::Arc;
 
 use pgrx::prelude::*;
-use tq_codec::{BatchError, Codec};
-use tq_corpus::Corpus;
-use tq_format::RecordView;
 
 use super::ids::IdColumn;
 use crate::error::{Error, raise};
-use crate::registry;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// Records are made into rows in batches of about this size: large next to the system calls that guard a batch,
-/// small next to the memory of a backend.
-const BATCH_BYTES: usize = 256 * 1024;
 const TRAILER: [u8; 2] = (-1i16).to_be_bytes();
 
-/// What a row is made of.
-pub(super) struct Rows {
-    /// The column with ids, if there is one.
-    pub(super) id: Option<IdColumn>,
-    /// Whether that stands before the record.
-    pub(super) id_first: bool,
-    /// What is done to the records, if anything.
-    pub(super) recompression: Option<Recompression>,
+/// Makes rows of a file, batch by batch.
+pub(super) trait RowSource {
+    /// What the file has to be read, in bytes, for the progress of it.
+    fn bytes(&self) -> u64;
+
+    /// Appends the rows of the next batch, each as [`write_row`] writes it; `false` after the last.
+    ///
+    /// # Errors
+    /// The file is malformed, or not any more what it was; a row that can't be made.
+    fn more(&mut self, pending: &mut Vec<u8>) -> Result<bool, Error>;
 }
 
-/// Records of one codec are decoded and compressed with another.
-pub(super) struct Recompression {
-    pub(super) from: Arc<Codec>,
-    pub(super) to: Arc<Codec>,
-}
-
-impl Recompression {
-    /// The new records, one behind the other; `first` is the number of the first, from 0.
-    fn apply(&self, records: &[RecordView<'_>], first: u64) -> Result<Vec<u8>, Error> {
-        let at = |error: BatchError| Error::CorpusRecord {
-            record: first + error.row as u64 + 1,
-            source: Box::new(error.source.into()),
-        };
-        let mut vectors = Vec::new();
-        self.from.decode_batch(records, &mut vectors).map_err(at)?;
-        let mut made = Vec::new();
-        self.to.encode_batch(&vectors, &mut made).map_err(at)?;
-        registry::confirm(&self.from)?;
-        registry::confirm(&self.to)?;
-        Ok(made)
+/// Appends a row: the number of its columns, the id on its side, and what `vector` writes. Rows count from 0.
+pub(super) fn write_row(
+    mut id: Option<&mut IdColumn>,
+    row: u64,
+    out: &mut Vec<u8>,
+    vector: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    out.extend_from_slice(&(1 + i16::from(id.is_some())).to_be_bytes());
+    if let Some(id) = id.as_mut().filter(|id| id.is_first()) {
+        id.write(row, out)?;
     }
-}
-
-impl Rows {
-    /// Appends the row of a record, counted from 0.
-    fn write(&self, number: u64, record: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-        let id = |id: &IdColumn, out: &mut Vec<u8>| {
-            id.write(number, out).map_err(|misfit| Error::CorpusId {
-                record: number + 1,
-                id: misfit.id,
-                column: id.name().to_string(),
-            })
-        };
-        out.extend_from_slice(&(1 + i16::from(self.id.is_some())).to_be_bytes());
-        if let Some(column) = self.id.as_ref().filter(|_| self.id_first) {
-            id(column, out)?;
-        }
-        out.extend_from_slice(&(record.len() as i32).to_be_bytes());
-        out.extend_from_slice(record);
-        if let Some(column) = self.id.as_ref().filter(|_| !self.id_first) {
-            id(column, out)?;
-        }
-        Ok(())
+    vector(out)?;
+    match id {
+        Some(id) if !id.is_first() => id.write(row, out),
+        _ => Ok(()),
     }
 }
 
 /// What remains to be given out of one file.
-pub(super) struct Source {
-    path: PathBuf,
-    corpus: Corpus,
-    rows: Rows,
-    next: u64,
+struct Source {
+    rows: Box<dyn RowSource>,
     finished: bool,
     /// Bytes made, of which `taken` are given out.
     pending: Vec<u8>,
@@ -101,10 +63,6 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(path: PathBuf, corpus: Corpus, rows: Rows) -> Source {
-        Source { path, corpus, rows, next: 0, finished: false, pending: SIGNATURE.to_vec(), taken: 0 }
-    }
-
     /// Fills `out` as far as there is data; zero at the end.
     fn read(&mut self, out: &mut [u8]) -> Result<usize, Error> {
         let mut filled = 0;
@@ -120,47 +78,14 @@ impl Source {
             if self.finished {
                 break;
             }
-            self.refill()?;
+            self.pending.clear();
+            self.taken = 0;
+            if !self.rows.more(&mut self.pending)? {
+                self.pending.extend_from_slice(&TRAILER);
+                self.finished = true;
+            }
         }
         Ok(filled)
-    }
-
-    /// Makes the rows of the next batch, or the end.
-    fn refill(&mut self) -> Result<(), Error> {
-        let Source { path, corpus, rows, next, finished, pending, taken } = self;
-        pending.clear();
-        *taken = 0;
-        let header = corpus.header();
-        let record_len = tq_format::record_len(header.bit_width, header.dimension, header.residual);
-        let count = (BATCH_BYTES / record_len).max(1) as u64;
-        let first = *next;
-        let end = header.vector_count.min(first + count);
-        // What the batch made of a file that changed meanwhile is never given out: an error comes instead.
-        let made = corpus
-            .batch(first..end, |records| {
-                if let Some(recompression) = &rows.recompression {
-                    let records = records.collect::<Result<Vec<_>, _>>()?;
-                    return Ok(recompression.apply(&records, first).and_then(|made| {
-                        let length = made.len() / records.len().max(1);
-                        let mut numbered = (first..).zip(made.chunks_exact(length.max(1)));
-                        numbered.try_for_each(|(number, record)| rows.write(number, record, pending))
-                    }));
-                }
-                for (number, record) in (first..).zip(records) {
-                    if let Err(error) = rows.write(number, record?.as_bytes(), pending) {
-                        return Ok(Err(error));
-                    }
-                }
-                Ok(Ok(()))
-            })
-            .map_err(|source| Error::CorpusFile { path: path.clone(), source })?;
-        made.map_err(|source| Error::CorpusRow { path: path.clone(), source: source.into() })?;
-        *next = end;
-        if end == header.vector_count {
-            pending.extend_from_slice(&TRAILER);
-            *finished = true;
-        }
-        Ok(())
     }
 }
 
@@ -174,10 +99,10 @@ pub(super) struct SourceGuard {
 }
 
 impl SourceGuard {
-    /// Puts the source on top.
-    pub(super) fn push(source: Source) -> SourceGuard {
+    /// Puts a source of these rows on top.
+    pub(super) fn push(rows: Box<dyn RowSource>) -> SourceGuard {
         STACK.with_borrow_mut(|stack| {
-            stack.push(source);
+            stack.push(Source { rows, finished: false, pending: SIGNATURE.to_vec(), taken: 0 });
             SourceGuard { depth: stack.len() }
         })
     }

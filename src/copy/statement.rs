@@ -13,16 +13,67 @@ use crate::files;
 
 /// A file format that this extension copies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub(super) enum Format {
     Tqcv,
+    Qvec,
+    Ztensor,
+    Burnpack,
 }
+
+/// The formats by the names that FORMAT gives them.
+pub(super) const FORMATS: [(&CStr, Format); 4] = [
+    (c"tqcv", Format::Tqcv),
+    (c"qvec", Format::Qvec),
+    (c"ztensor", Format::Ztensor),
+    (c"burnpack", Format::Burnpack),
+];
 
 impl Format {
     /// The name after FORMAT.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Format::Tqcv => "tqcv",
+            Format::Qvec => "qvec",
+            Format::Ztensor => "ztensor",
+            Format::Burnpack => "burnpack",
         }
+    }
+
+    /// The format of that name, as `tq_import` and `tq_export` are given it.
+    pub(super) fn by_name(name: &str) -> Option<Format> {
+        FORMATS.into_iter().map(|(_, format)| format).find(|format| format.name() == name)
+    }
+
+    /// The options of a COPY in that direction, but FORMAT.
+    pub(super) const fn options(self, direction: Direction) -> &'static [&'static str] {
+        match (self, direction) {
+            (Format::Tqcv, Direction::From) => &["freeze", "ids", "codec", "recompress"],
+            (Format::Tqcv, Direction::To) => &["metadata", "codec"],
+            (Format::Qvec, Direction::From) => &["freeze", "ids", "codec"],
+            (Format::Qvec, Direction::To) => &["version", "bits", "metric", "seed"],
+            (Format::Ztensor | Format::Burnpack, Direction::From) => &["tensor", "freeze", "ids", "codec"],
+            (Format::Ztensor, Direction::To) => {
+                &["tensor", "dtype", "sparse", "compression", "version", "metadata"]
+            }
+            (Format::Burnpack, Direction::To) => &["tensor", "dtype", "metadata"],
+        }
+    }
+
+    /// Whether its files have ids.
+    pub(super) const fn has_ids(self) -> bool {
+        matches!(self, Format::Tqcv | Format::Qvec)
+    }
+
+    /// Both lists, for hints.
+    pub(super) fn all_options(self) -> String {
+        let list = |direction| join(self.options(direction));
+        format!(
+            "Options of FORMAT {} are {} for COPY FROM, {} for COPY TO.",
+            self.name(),
+            list(Direction::From),
+            list(Direction::To)
+        )
     }
 
     /// The format of a COPY, if it is one of ours. Only the `format` option decides, never the file's name.
@@ -37,12 +88,20 @@ impl Format {
                 if name_of(option) != c"format" {
                     return None;
                 }
-                match string_of(option) {
-                    Some(format) if format == c"tqcv" => Some(Format::Tqcv),
-                    _ => None,
-                }
+                let given = string_of(option)?;
+                FORMATS.into_iter().find(|(name, _)| *name == given).map(|(_, format)| format)
             })
         }
+    }
+}
+
+/// Option names as hints write them: "A, B and C".
+fn join(names: &[&str]) -> String {
+    let upper: Vec<String> = names.iter().map(|name| name.to_uppercase()).collect();
+    match upper.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        Some((last, _)) => last.clone(),
+        None => "none".into(),
     }
 }
 
@@ -70,23 +129,59 @@ impl Direction {
             Direction::To => "COPY TO",
         }
     }
+
+    const fn other(self) -> Direction {
+        match self {
+            Direction::From => Direction::To,
+            Direction::To => Direction::From,
+        }
+    }
 }
 
-/// A COPY of ours, as far as the parse tree says. An option that was not given is `None`.
+/// A COPY of ours, as far as the parse tree says.
 #[derive(Clone, Debug)]
 pub(super) struct Statement {
-    pub(super) direction: Direction,
+    pub(super) format: Format,
     pub(super) endpoint: Endpoint,
-    /// FROM: FREEZE.
-    pub(super) freeze: Option<bool>,
-    /// FROM: where the ids come from, instead of the metadata.
-    pub(super) ids: Option<String>,
-    /// FROM: RECOMPRESS.
-    pub(super) recompress: Option<bool>,
-    /// TO: what the user adds to the metadata, as JSON.
-    pub(super) metadata: Option<String>,
-    /// Both: a codec's name or hash.
-    pub(super) codec: Option<String>,
+    pub(super) options: Options,
+}
+
+/// Options that were given, but FORMAT, as text.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Options(Vec<(String, String)>);
+
+impl Options {
+    /// Those of a function, which has checked that the format has them.
+    pub(super) fn new(given: Vec<(String, String)>) -> Options {
+        Options(given)
+    }
+
+    /// The value of an option.
+    pub(super) fn text(&self, option: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| name == option).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether an option is there and true.
+    pub(super) fn flag(&self, option: &str) -> bool {
+        self.text(option) == Some("true")
+    }
+
+    /// The value of an option as a number; `range` says which ones are right.
+    ///
+    /// # Errors
+    /// It is none, or none of those.
+    pub(super) fn number<T: std::str::FromStr>(
+        &self,
+        option: &str,
+        range: &str,
+        right: impl Fn(&T) -> bool,
+    ) -> Result<Option<T>, Error> {
+        let Some(text) = self.text(option) else { return Ok(None) };
+        match text.parse().ok().filter(right) {
+            Some(number) => Ok(Some(number)),
+            None => Err(Error::OptionValue { option: option.into(), problem: format!("must be {range}") }),
+        }
+    }
 }
 
 impl Statement {
@@ -119,56 +214,44 @@ impl Statement {
                 let path = PathBuf::from(OsStr::from_bytes(path.to_bytes()));
                 Endpoint::File(files::absolute(path, &format!("COPY FORMAT {}", format.name()))?)
             };
-            let mut statement = Statement {
-                direction,
-                endpoint,
-                freeze: None,
-                ids: None,
-                recompress: None,
-                metadata: None,
-                codec: None,
-            };
-            statement.read_options((*copy).options)?;
-            Ok(statement)
+            let options = read_options(format, direction, (*copy).options)?;
+            Ok(Statement { format, endpoint, options })
         }
     }
+}
 
-    /// # Safety
-    /// `options` must be the option list of a statement from the parser.
-    unsafe fn read_options(&mut self, options: *mut pg_sys::List) -> Result<(), Error> {
-        let mut seen: Vec<String> = Vec::new();
-        // SAFETY: the statement's options are a list of DefElems; core reads their values, and raises its own errors.
-        unsafe {
-            for option in PgList::<pg_sys::DefElem>::from_pg(options).iter_ptr() {
-                let name = name_of(option).to_string_lossy().into_owned();
-                let only = match name.as_str() {
-                    "format" | "codec" => None,
-                    "freeze" | "ids" | "recompress" => Some(Direction::From),
-                    "metadata" => Some(Direction::To),
-                    _ => return Err(Error::OptionUnknown(name)),
-                };
-                if seen.contains(&name) {
-                    return Err(Error::OptionTwice(name));
+/// # Safety
+/// `options` must be the option list of a statement from the parser.
+unsafe fn read_options(
+    format: Format,
+    direction: Direction,
+    options: *mut pg_sys::List,
+) -> Result<Options, Error> {
+    let mut read: Vec<(String, String)> = Vec::new();
+    // SAFETY: the statement's options are a list of DefElems; core reads their values, and raises its own errors.
+    unsafe {
+        for option in PgList::<pg_sys::DefElem>::from_pg(options).iter_ptr() {
+            let name = name_of(option).to_string_lossy().into_owned();
+            let known = name == "format" || format.options(direction).contains(&name.as_str());
+            if !known {
+                let hint = format.all_options();
+                if format.options(direction.other()).contains(&name.as_str()) {
+                    let option = name.to_uppercase();
+                    return Err(Error::OptionMisplaced { option, direction: direction.name(), hint });
                 }
-                if only.is_some_and(|only| only != self.direction) {
-                    return Err(Error::OptionMisplaced {
-                        option: name.to_uppercase(),
-                        direction: self.direction.name(),
-                    });
-                }
-                match name.as_str() {
-                    "freeze" => self.freeze = Some(pg_sys::defGetBoolean(option)),
-                    "recompress" => self.recompress = Some(pg_sys::defGetBoolean(option)),
-                    "ids" => self.ids = Some(value_of(option)),
-                    "metadata" => self.metadata = Some(value_of(option)),
-                    "codec" => self.codec = Some(value_of(option)),
-                    _ => {}
-                }
-                seen.push(name);
+                return Err(Error::OptionUnknown { option: name, hint });
             }
+            if read.iter().any(|(before, _)| *before == name) {
+                return Err(Error::OptionTwice(name));
+            }
+            let value = match name.as_str() {
+                "freeze" | "recompress" | "sparse" => pg_sys::defGetBoolean(option).to_string(),
+                _ => value_of(option),
+            };
+            read.push((name, value));
         }
-        Ok(())
     }
+    Ok(Options(read))
 }
 
 /// The value of an option as text, whatever node holds it; PostgreSQL's own error if there is none.

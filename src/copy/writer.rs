@@ -4,17 +4,22 @@
 //! the records, and for a client, who can't go back to the count, the records wait in a temporary file of PostgreSQL's,
 //! which removes it whatever happens.
 
+#![allow(unsafe_code)]
+
 use std::path::Path;
 
+use pgrx::pg_sys;
 use tq_codec::{Codebook, CodecConfig};
 use tq_corpus::{AtomicFile, Metadata, MetadataError};
 use tq_format::{COUNT_OFFSET, CorpusHeader, HASH_LEN, MAGIC_OFFSET, Magic, RECORD_HEADER_LEN, RecordView};
 
 use super::client::CopyOut;
 use super::ids_builder::IdsBuilder;
+use super::receiver::{Refusal, RowSink};
 use super::spool::Spool;
 use crate::error::Error;
 use crate::registry;
+use crate::vector::Varlena;
 
 /// Bytes of the length in front of each record.
 const LENGTH_PREFIX: usize = 4;
@@ -65,26 +70,8 @@ impl CorpusWriter {
         CorpusWriter { target, spool, wanted, ids, like: None, count: 0, bytes: 0 }
     }
 
-    /// Records so far.
-    pub(super) fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Bytes of records so far.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// The ids, for the next one to be added.
-    pub(super) fn ids(&mut self) -> Option<&mut IdsBuilder> {
-        self.ids.as_mut()
-    }
-
-    /// Appends a record.
-    ///
-    /// # Errors
-    /// One that is unlike the first, or unlike the codec that was asked for; those of writing.
-    pub(super) fn append(&mut self, record: &[u8]) -> Result<(), Error> {
+    /// Appends a record; one that is unlike the first, or unlike the codec that was asked for, is refused.
+    fn append_record(&mut self, record: &[u8]) -> Result<(), Error> {
         let view = RecordView::parse_stored(record)?;
         let prefix = match &self.like {
             Some(like) => {
@@ -133,13 +120,37 @@ impl CorpusWriter {
         self.like = Some(like);
         Ok(prefix)
     }
+}
 
-    /// Completes the corpus: the file takes its place, or the client gets all of it.
-    ///
-    /// # Errors
-    /// No record and no codec either; ids that don't fit; those of writing.
-    pub(super) fn finish(self) -> Result<u64, Error> {
-        let CorpusWriter { target, spool, mut wanted, ids, like, count, .. } = self;
+impl RowSink for CorpusWriter {
+    unsafe fn append(&mut self, vector: pg_sys::Datum, id: Option<pg_sys::Datum>) -> Result<(), Refusal> {
+        // SAFETY: a tqvec's datum is a varlena, and the id of the type that the ids were made for, by the contract.
+        unsafe {
+            if let (Some(ids), Some(id)) = (&mut self.ids, id) {
+                ids.append(id).map_err(Refusal::File)?;
+            }
+            let record = Varlena::packed(vector);
+            self.append_record(record.bytes()).map_err(|error| match error {
+                error @ (Error::File(_) | Error::ExportMetadata(_) | Error::ExportHeader(_)) => {
+                    Refusal::File(error)
+                }
+                error => Refusal::Row(error),
+            })?;
+            record.release();
+        }
+        Ok(())
+    }
+
+    fn rows(&self) -> u64 {
+        self.count
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn finish(self: Box<Self>) -> Result<u64, Error> {
+        let CorpusWriter { target, spool, mut wanted, ids, like, count, .. } = *self;
         let begun = like.is_some();
         let (mut header, codec) = match like {
             Some(like) => {

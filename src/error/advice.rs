@@ -88,7 +88,6 @@ impl Error {
             Error::ExportColumns { .. } | Error::ExportIdType { .. } => {
                 "Select the records and, for ids, one column of type bigint, integer, smallint, uuid, text or varchar."
             }
-            Error::ExportOptionUnknown(_) => "Options of tq_export are \"metadata\" and \"codec\".",
             Error::ExportNull(_) => "Leave such rows out, with WHERE … IS NOT NULL.",
             Error::ExportCodec { .. } => "Select the rows of one codec: WHERE tq_config_hash(…) = '…'.",
             Error::ExportEmpty => {
@@ -99,15 +98,14 @@ impl Error {
             }
             Error::ColumnCodec { .. } => "Declare the column as the codec is, or without a type modifier.",
             Error::CopyColumns { .. } => "Name the column: COPY table (column) FROM …",
-            Error::ImportColumns(_) => {
+            Error::ImportColumns { .. } => {
                 "Name the column: tq_import(table, path, '{\"column\": \"embedding\"}')."
             }
-            Error::ImportOptionUnknown(_) => {
-                "Options of tq_import are \"column\", \"id_column\", \"ids\", \"codec\", \"recompress\" and \"freeze\"."
-            }
-            Error::OptionUnknown(_) | Error::OptionMisplaced { .. } => {
-                "Options of FORMAT tqcv are FREEZE, IDS, CODEC and RECOMPRESS for COPY FROM, METADATA and CODEC for COPY TO."
-            }
+            Error::OptionUnknown { hint, .. }
+            | Error::OptionMisplaced { hint, .. }
+            | Error::NoSuchTensor { hint, .. }
+            | Error::TensorChoice { hint, .. }
+            | Error::FunctionOptionUnknown { hint, .. } => return Some(hint.clone()),
             Error::ServerFileRole { access: FileAccess::Read, .. } => {
                 "Ask for membership in pg_read_server_files, or let such a role load the file."
             }
@@ -128,7 +126,9 @@ impl Error {
                 "Fill the vectors' column alone, or say IDS 'ordinal' for the records' numbers."
             }
             Error::IdsWithoutColumn => "Name both: COPY table (id, embedding) FROM …",
-            Error::CorpusRecord { source, .. } | Error::CorpusRow { source, .. } => return source.hint(),
+            Error::CorpusRecord { source, .. }
+            | Error::CorpusRow { source, .. }
+            | Error::FileRow { source, .. } => return source.hint(),
             Error::CopyTypmod { .. } => {
                 "Declare the column as the file is, or without a type modifier, or say RECOMPRESS true."
             }

@@ -197,6 +197,21 @@ pub(crate) fn encode_batch(
     cache::confirm(codec)
 }
 
+/// Decompresses many records of one codec, on several threads, and appends the vectors (*n* × *d*, row-major). Answers
+/// interrupts.
+pub(crate) fn decode_batch(
+    codec: &Codec,
+    workers: &Workers,
+    records: &[RecordView<'_>],
+    vectors: &mut Vec<f32>,
+) -> Result<(), Error> {
+    for round in records.chunks(codec.round_rows(workers)) {
+        poll();
+        codec.decode_batch_on(workers, round, vectors).map_err(|error| Error::from(error.source))?;
+    }
+    cache::confirm(codec)
+}
+
 /// Decompresses a record.
 pub(crate) fn decode(record: &RecordView<'_>) -> Result<Vec<f32>, Error> {
     let codec = for_record(record)?;

@@ -11,7 +11,7 @@ headers=$("$PG_CONFIG" --includedir-server)
 [ -f "$headers/postgres.h" ] || headers=$("$(server_bin "$PG_MAJOR")/pg_config" --includedir-server)
 cc -O1 -fPIC -shared -I"$headers" -o "$witness" "$REPO/tests/cluster/witness/witness.c"
 chmod 755 "$witness"
-cluster_create "$cluster" "log_min_messages = log"
+cluster_create "$cluster"
 value() { cluster_value "$cluster" "$1"; }
 statements=
 if [ -f "$("$PG_CONFIG" --pkglibdir)/pg_stat_statements.so" ]; then statements=yes; fi
@@ -97,6 +97,28 @@ for order in before after; do
     else
         printf '# pg_stat_statements is not with this server\n'
     fi
+done
+
+# Errors come out as PostgreSQL made them: with their place in the statement, their context and what they concern, whether
+# other hooks are behind ours or not.
+for libraries in tinyquant "$witness,tinyquant"; do
+    preload "$libraries"
+    name=${libraries##*/}
+    value "DROP TABLE IF EXISTS keyed; CREATE TABLE keyed (id bigint CONSTRAINT only_once UNIQUE, e tqvec); INSERT INTO keyed VALUES (42, NULL)" >/dev/null
+    failing() { cluster_psql "$cluster" -v VERBOSITY=verbose -c "$1" 2>&1 | tr '\n' ' '; }
+    like "$(failing "COPY keyed (id, e) FROM '$RUN/before.tqcv' WITH (FORMAT tqcv)")" \
+        '23505.*CONTEXT: .*COPY keyed, line 42.*TABLE NAME: .*keyed.*CONSTRAINT NAME: .*only_once' "$name: a violated constraint is named, and the row"
+    like "$(failing "COPY (SELECT nothing, e FROM t) TO '$RUN/x.tqcv' WITH (FORMAT tqcv)")" \
+        '42703.*LINE 1: COPY .SELECT nothing' "$name: a mistake in the query is pointed at"
+    like "$(failing "COPY keyed (id, e) FROM '$RUN/before.tqcv' WITH (FORMAT tqcv) WHERE nothing > 1")" \
+        '42703.*LINE 1: .*WHERE nothing' "$name: and one in a condition"
+    like "$(failing "DO \$\$ BEGIN COPY keyed (id, e) FROM '$RUN/before.tqcv' WITH (FORMAT tqcv); END \$\$")" \
+        'CONTEXT: .*COPY keyed, line 42.*PL/pgSQL function inline_code_block line 1' "$name: contexts are all there"
+    like "$(failing "COPY keyed FROM '/dev/null' WITH (FORMAT tqvc)")" \
+        'LINE 1: .*HINT: .*Formats of tinyquant are tqcv|HINT: .*Formats of tinyquant are tqcv.*LINE 1' "$name: a format that nobody knows is pointed at, with a hint"
+    like "$(failing "PREPARE again AS INSERT INTO keyed VALUES (42); EXECUTE again")" \
+        'CONSTRAINT NAME: .*only_once' "$name: errors of other statements are left alone"
+    is "$(value 'SELECT count(*) FROM keyed')" 1 "$name: nothing of these is in the table"
 done
 
 # auto_explain hangs in the executor, and shows the plan of a COPY's query.
