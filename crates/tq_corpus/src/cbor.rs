@@ -73,6 +73,7 @@ impl<'b> Item<'b> {
     }
 
     /// Whether it is a map.
+    #[allow(dead_code, reason = "for Burnpack's directories")]
     pub(crate) fn is_map(&self) -> bool {
         matches!(self.kind(), Some(Type::Map | Type::MapIndef))
     }

@@ -6,7 +6,6 @@
 //! that would take every session down. Here it becomes an ordinary error.
 
 mod atomic;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the readers of tensor files"))]
 mod cbor;
 mod container;
 mod detect;
@@ -21,6 +20,7 @@ mod search;
 mod tqcv;
 mod tqcv_rows;
 mod verify;
+mod ztensor;
 
 pub use atomic::AtomicFile;
 pub use container::{Container, ContainerError, OpenError, Tensor};
@@ -37,3 +37,4 @@ pub use search::{Neighbour, SearchError};
 pub use tqcv::{Corpus, CorpusFileError};
 pub use tqcv_rows::{CorpusRowWriter, CorpusRows};
 pub use verify::{Fault, Verification};
+pub use ztensor::ZtensorFile;

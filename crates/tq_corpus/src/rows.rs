@@ -129,9 +129,7 @@ impl From<CorpusFileError> for RowsError {
 
 /// Refuses rows with a number that isn't finite; the first of them is row `first`, counted from 0, of the whole.
 pub(crate) fn check_finite(rows: &[f32], dimension: u32, first: u64) -> Result<(), RowsError> {
-    let Some(index) = rows.iter().position(|value| !value.is_finite()) else {
-        return Ok(());
-    };
+    let Some(index) = first_not_finite(rows) else { return Ok(()) };
     let problem = if rows[index].is_nan() { "not a number" } else { "infinite" };
     let (row, column) = (index as u64 / u64::from(dimension), index as u64 % u64::from(dimension));
     // Both are smaller than what they are counted in.
@@ -140,4 +138,15 @@ pub(crate) fn check_finite(rows: &[f32], dimension: u32, first: u64) -> Result<(
         column: column as u32 + 1,
         problem,
     })
+}
+
+/// Where the first number stands that is infinite or none.
+fn first_not_finite(numbers: &[f32]) -> Option<usize> {
+    const EXPONENT: u32 = f32::INFINITY.to_bits();
+    // An exponent of ones carries into the sign when its lowest bit is added. Without a branch for each number, the
+    // compiler uses vector instructions.
+    let carry = |number: &f32| (number.to_bits() & EXPONENT) + (1 << (f32::MANTISSA_DIGITS - 1));
+    let all_finite = |step: &[f32]| step.iter().fold(0, |bits, number| bits | carry(number)) >> 31 == 0;
+    let step = numbers.chunks(256).position(|step| !all_finite(step))?;
+    numbers[step * 256..].iter().position(|number| !number.is_finite()).map(|index| step * 256 + index)
 }

@@ -1,0 +1,171 @@
+//! What surrounds the tensors of a file: magic, footer and directory.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::directory::Object;
+use super::{blob, v0, v1, v2};
+use crate::ContainerError;
+
+/// Largest directory that is read. One entry takes a few hundred bytes.
+const MOST_DIRECTORY_BYTES: u64 = 32 << 20;
+const MAGIC_0: &[u8; 8] = b"ZTEN0001";
+pub(super) const MAGIC_1: &[u8; 8] = b"ZTEN1000";
+pub(super) const MAGIC_2: &[u8; 8] = b"\x89ZT2\r\n\x1a\n";
+/// Bytes of the footer of generation 2.
+pub(super) const FOOTER_2: u64 = 40;
+
+/// Generations of the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Generation {
+    V01,
+    V10,
+    V12,
+    V2,
+}
+
+impl Generation {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Generation::V01 => "zTensor 0.1",
+            Generation::V10 => "zTensor 1.0",
+            Generation::V12 => "zTensor 1.2",
+            Generation::V2 => "zTensor 2",
+        }
+    }
+}
+
+/// The directory of a file, still as bytes, and where tensors may lie.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) generation: Generation,
+    directory: Vec<u8>,
+    /// Where the directory begins.
+    start: u64,
+    /// Where the footer begins.
+    end: u64,
+}
+
+impl Frame {
+    /// Reads the directory.
+    pub(super) fn objects(&self) -> Result<Vec<Object>, ContainerError> {
+        let rules = blob::Rules { align: 64, end: self.start, directory: None, sharing: false };
+        match self.generation {
+            // Files without a tensor may do without a directory.
+            Generation::V01 if self.directory.is_empty() => Ok(Vec::new()),
+            Generation::V01 => v0::objects(&self.directory, &rules),
+            Generation::V10 => v1::objects(&self.directory, &rules, v1::Dialect::Tensors),
+            Generation::V12 => v1::objects(&self.directory, &rules, v1::Dialect::Objects),
+            Generation::V2 => {
+                let directory = Some((self.start, self.directory.len() as u64));
+                let rules = blob::Rules { align: v2::ALIGN, end: self.end, directory, sharing: true };
+                v2::objects(&self.directory, &rules)
+            }
+        }
+    }
+}
+
+/// An error about the directory.
+pub(super) fn directory_error(problem: impl std::fmt::Display) -> ContainerError {
+    ContainerError::Malformed(format!("directory of zTensor file: {problem}"))
+}
+
+fn malformed<T>(problem: impl Into<String>) -> Result<T, ContainerError> {
+    Err(ContainerError::Malformed(problem.into()))
+}
+
+/// Finds the directory of a file and copies it.
+pub(super) fn read(bytes: &[u8]) -> Result<Frame, ContainerError> {
+    let Some((magic, rest)) = bytes.split_first_chunk() else {
+        return malformed(format!("not a zTensor file: it has only {} bytes", bytes.len()));
+    };
+    // Copied: what is compared must be what is believed.
+    let magic: [u8; 8] = *magic;
+    match &magic {
+        MAGIC_0 => read_sized(bytes, rest, Generation::V01),
+        MAGIC_1 => match rest.split_last_chunk() {
+            Some((rest, MAGIC_1)) => read_sized(bytes, rest, Generation::V12),
+            _ => read_sized(bytes, rest, Generation::V10),
+        },
+        MAGIC_2 => read_2(bytes),
+        _ => malformed("not a zTensor file: it begins with other bytes"),
+    }
+}
+
+/// The generations whose directory ends with its size. `rest` is what lies between the magic and what follows the size.
+fn read_sized(bytes: &[u8], rest: &[u8], generation: Generation) -> Result<Frame, ContainerError> {
+    let Some((rest, size)) = rest.split_last_chunk() else {
+        return malformed("zTensor file is cut off: it has no footer");
+    };
+    let size = u64::from_le_bytes(*size);
+    check_size(size)?;
+    let start = usize::try_from(size).ok().and_then(|size| rest.len().checked_sub(size));
+    let Some(start) = start else {
+        return malformed(format!(
+            "directory of {size} bytes doesn't fit into the zTensor file: is it cut off?"
+        ));
+    };
+    if size == 0 && !(generation == Generation::V01 && start == 0) {
+        return malformed("zTensor file has no directory");
+    }
+    let begin = (MAGIC_0.len() + start) as u64;
+    debug_assert!(begin + size <= bytes.len() as u64);
+    Ok(Frame { generation, directory: rest[start..].to_vec(), start: begin, end: begin + size })
+}
+
+fn check_size(size: u64) -> Result<(), ContainerError> {
+    match size <= MOST_DIRECTORY_BYTES {
+        true => Ok(()),
+        false => malformed(format!(
+            "directory of zTensor file would have {size} bytes: at most {MOST_DIRECTORY_BYTES} are read"
+        )),
+    }
+}
+
+fn read_2(bytes: &[u8]) -> Result<Frame, ContainerError> {
+    let footer =
+        bytes.split_last_chunk::<{ FOOTER_2 as usize }>().map(|(rest, footer)| (rest.len(), *footer));
+    let Some((end, footer)) = footer.filter(|(rest, _)| *rest >= MAGIC_2.len()) else {
+        return malformed("zTensor file is cut off: it has no footer");
+    };
+    let (words, tail) = footer.as_chunks::<8>();
+    debug_assert!(tail.is_empty());
+    if words[4] != *MAGIC_2 {
+        return malformed(
+            "zTensor file is cut off or has something behind it: it doesn't end with the magic",
+        );
+    }
+    let [offset, size, hash, version] = [0, 1, 2, 3].map(|i| u64::from_le_bytes(words[i]));
+    // The upper half is reserved, and ignored.
+    let version = version as u32;
+    if version != 2 {
+        return Err(ContainerError::Unsupported(format!(
+            "zTensor file of version {version}: only 2 is known"
+        )));
+    }
+    if (offset, size, hash) == (0, 0, 0) {
+        return Err(ContainerError::Unsupported(
+            "zTensor file is a data shard: which tensors its bytes belong to stands in another file".into(),
+        ));
+    }
+    if size == 0 {
+        return malformed("zTensor file has no directory, but a place or a hash for it");
+    }
+    check_size(size)?;
+    if offset == 0 || !offset.is_multiple_of(v2::ALIGN) {
+        return malformed(format!(
+            "directory at offset {offset}: must be a multiple of {} above 0",
+            v2::ALIGN
+        ));
+    }
+    let directory = offset.checked_add(size).filter(|past| *past <= end as u64);
+    let Some(directory) = directory.and_then(|past| bytes.get(offset as usize..past as usize)) else {
+        return malformed(format!(
+            "directory of {size} bytes at offset {offset} goes beyond the zTensor file"
+        ));
+    };
+    let directory = directory.to_vec();
+    if xxh3_64(&directory) != hash {
+        return malformed("hash of the directory doesn't match its bytes");
+    }
+    Ok(Frame { generation: Generation::V2, directory, start: offset, end: end as u64 })
+}

@@ -1,0 +1,118 @@
+//! What readers of sparse tensors share: parts of whole numbers, and rows that are filled cell by cell.
+
+use super::directory::{Element, Object};
+use super::numbers::convert;
+use super::stream::Stream;
+use crate::{ContainerError, MappedFile, RowsError};
+
+/// Indices: a part of `u64` or `u32`.
+pub(super) struct Indices {
+    stream: Stream,
+    element: Element,
+    buffer: Vec<u8>,
+}
+
+impl Indices {
+    pub(super) fn new(stream: Stream, element: Element) -> Self {
+        Indices { stream, element, buffer: Vec::new() }
+    }
+
+    /// Replaces `out` by the next `count`.
+    pub(super) fn read(
+        &mut self,
+        file: &MappedFile,
+        count: usize,
+        out: &mut Vec<u64>,
+    ) -> Result<(), RowsError> {
+        self.buffer.resize(count * self.element.width() as usize, 0);
+        self.stream.fill(file, &mut self.buffer)?;
+        out.clear();
+        match self.element {
+            Element::U32 => {
+                out.extend(
+                    self.buffer.as_chunks().0.iter().map(|bytes| u64::from(u32::from_le_bytes(*bytes))),
+                );
+            }
+            _ => out.extend(self.buffer.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes))),
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(&mut self, file: &MappedFile) -> Result<(), RowsError> {
+        self.stream.finish(file)
+    }
+}
+
+/// Values of entries.
+pub(super) struct Values {
+    stream: Stream,
+    element: Element,
+    buffer: Vec<u8>,
+}
+
+impl Values {
+    pub(super) fn new(stream: Stream, element: Element) -> Self {
+        Values { stream, element, buffer: Vec::new() }
+    }
+
+    pub(super) fn element(&self) -> Element {
+        self.element
+    }
+
+    /// Replaces `out` by the next `count`, which need not be finite.
+    pub(super) fn read(
+        &mut self,
+        file: &MappedFile,
+        count: usize,
+        out: &mut Vec<f32>,
+    ) -> Result<(), RowsError> {
+        self.buffer.resize(count * self.element.width() as usize, 0);
+        self.stream.fill(file, &mut self.buffer)?;
+        out.clear();
+        convert(self.element, false, &self.buffer, out);
+        Ok(())
+    }
+
+    pub(super) fn finish(&mut self, file: &MappedFile) -> Result<(), RowsError> {
+        self.stream.finish(file)
+    }
+}
+
+/// Puts entries into rows of zeros, each cell once.
+pub(super) struct Cells {
+    name: String,
+    /// For each column the last row that has an entry there, counted from 1.
+    taken: Vec<u64>,
+}
+
+impl Cells {
+    pub(super) fn new(object: &Object, dimension: u32) -> Self {
+        Cells { name: object.name.clone(), taken: vec![0; dimension as usize] }
+    }
+
+    /// An error about the tensor.
+    pub(super) fn malformed(&self, problem: String) -> ContainerError {
+        ContainerError::Malformed(format!("tensor \"{}\": {problem}", self.name))
+    }
+
+    /// Takes the cell in that row, counted from 0, and returns its column as an index.
+    pub(super) fn take(&mut self, row: u64, column: u64) -> Result<usize, ContainerError> {
+        let index = usize::try_from(column).unwrap_or(usize::MAX);
+        match self.taken.get_mut(index) {
+            Some(last) if *last != row + 1 => {
+                *last = row + 1;
+                Ok(index)
+            }
+            Some(_) => {
+                Err(self.malformed(format!("row {} has two entries in column {}", row + 1, index + 1)))
+            }
+            None => {
+                let columns = self.taken.len();
+                Err(self.malformed(format!(
+                    "row {} has an entry in column {column} (from 0) of {columns}",
+                    row + 1
+                )))
+            }
+        }
+    }
+}
