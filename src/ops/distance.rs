@@ -186,12 +186,14 @@ impl CallSite {
         // Forgotten first, so that an error on the way leaves no half-made query behind.
         self.query_side = None;
         self.prepared.clear();
+        // Codecs may change while they are looked up.
+        let generation = registry::generation();
         self.query = match operand.kind {
             Kind::Floats => Query::Floats(operand.to_floats()?),
             Kind::Record => operand.with_record(Query::from_record)?,
         };
         self.query_key.store(operand);
-        self.generation = registry::generation();
+        self.generation = generation;
         self.query_side = Some(side);
         Ok(())
     }

@@ -80,8 +80,13 @@ pub(super) fn init() {
 /// May run at almost any moment, so it only counts.
 unsafe extern "C-unwind" fn on_relcache_invalidation(_: pg_sys::Datum, relation: pg_sys::Oid) {
     if relation == pg_sys::InvalidOid || table::is_registry(relation) {
-        GENERATION.fetch_add(1, Ordering::Relaxed);
+        expire();
     }
+}
+
+/// Makes what was looked up until now be looked up again when it is used next.
+pub(super) fn expire() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
 }
 
 /// The codec of this hash: from the cache, or from `prepare`, whose result is kept.

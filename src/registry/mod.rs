@@ -4,6 +4,7 @@
 //! changes anywhere (see [`table`]).
 
 mod cache;
+mod current;
 mod exchange;
 mod functions;
 mod rotations;
@@ -172,7 +173,9 @@ pub(crate) fn by_name_or_hash(codec: &str) -> Result<Arc<Codec>, Error> {
     }
     let row = find()?;
     let hash = *row.config()?.hash().as_bytes();
-    cache::remember_name(codec, hash);
+    if row.is_current()? {
+        cache::remember_name(codec, hash);
+    }
     cache::get_or_prepare(&hash, || row.prepare())
 }
 

@@ -14,14 +14,14 @@ use pgrx::spi::quote_qualified_identifier;
 use tq_codec::{Codebook, Codec, CodecConfig, RotationKind};
 use tq_format::BitWidth;
 
-use super::cache;
+use super::{cache, current};
 use crate::error::Error;
 
 /// Where the table is: its OID and its qualified, quoted name.
 #[derive(Clone)]
-struct Location {
-    oid: pg_sys::Oid,
-    name: String,
+pub(super) struct Location {
+    pub(super) oid: pg_sys::Oid,
+    pub(super) name: String,
     generation: u64,
 }
 
@@ -67,7 +67,15 @@ impl Row {
         Ok(())
     }
 
+    /// Whether later statements may rely on the row, or this one alone.
+    pub(super) fn is_current(&self) -> Result<bool, Error> {
+        current::is_current(&location()?, self)
+    }
+
     pub(super) fn prepare(&self) -> Result<Arc<Codec>, Error> {
+        if !self.is_current()? {
+            cache::expire();
+        }
         let config = self.config()?;
         let rotation = cache::rotation(config.rotation(), config.seed(), config.dimension())?;
         let codebook = Codebook::new(self.bit_width, self.codebook.clone())?;

@@ -35,6 +35,31 @@ is "$(ask "$norm")" "$first" "a codec of the own transaction is seen"
 ask 'ROLLBACK;' >/dev/null
 like "$(ask "$norm")" 'is not registered' "and gone with its rollback"
 
+# ---- snapshots: a statement goes by the codecs of its own, and leaves nothing of them behind
+create() {
+    cluster_psql "$c" >/dev/null 2>&1 -c "SELECT tq_drop_codec('c')" || true
+    cluster_psql "$c" >/dev/null -c "SELECT tq_create_codec('c', 4, 2, false, 5, '$1')"
+}
+small='{-3,-1,1,3}' large='{-6,-2,2,6}' twice=$(awk "BEGIN { printf \"%.3f\", 2 * $first }")
+both="$norm SELECT count(*) FROM held WHERE v = tq_compress('{2,2,2,2}', 'c');"
+create "$small"
+ask 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1;' >/dev/null
+create "$large"
+is "$(ask "$both")" "${first}1" "a transaction that began before a codec was replaced goes on with the old one"
+ask 'COMMIT;' >/dev/null
+is "$(ask "$both")" "${twice}0" "and the next one has the new"
+ask 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1;' >/dev/null
+cluster_psql "$c" >/dev/null 2>&1 -c "SELECT tq_drop_codec('c')"
+is "$(ask "$norm")" "$twice" "one that began before a codec was dropped has it"
+ask 'COMMIT;' >/dev/null
+like "$(ask "$norm")" 'is not registered' "and the next one hasn't"
+create "$small"
+{ sleep 0.5 && create "$large"; } &
+is "$(ask "SELECT round(tq_norm(v)::numeric, 3) FROM held WHERE pg_sleep(1.5) IS NOT NULL;")" "$first" \
+    "a statement that began before goes on with the old one"
+wait $!
+is "$(ask "$norm")" "$twice" "and the next statement has the new"
+
 # ---- truncation while mapped: a corpus large enough that COPY takes a while, cut in the middle of it
 # shellcheck disable=SC2016
 cluster_psql "$c" >/dev/null <<'SQL'
