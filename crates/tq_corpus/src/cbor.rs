@@ -67,13 +67,22 @@ impl<'b> Item<'b> {
         self.decoder().str().map_err(|_| self.error("expected a text"))
     }
 
+    /// Its bytes.
+    pub(crate) fn encoded(&self) -> &'b [u8] {
+        let mut decoder = self.decoder();
+        // These bytes were walked before, and are the same.
+        match walk(&mut decoder, None, 0) {
+            Ok(()) => &self.bytes[self.offset..decoder.position()],
+            Err(_) => &[],
+        }
+    }
+
     /// Whether it is `null`.
     pub(crate) fn is_null(&self) -> bool {
         matches!(self.kind(), Some(Type::Null))
     }
 
     /// Whether it is a map.
-    #[allow(dead_code, reason = "for Burnpack's directories")]
     pub(crate) fn is_map(&self) -> bool {
         matches!(self.kind(), Some(Type::Map | Type::MapIndef))
     }
@@ -435,6 +444,8 @@ mod tests {
             assert!(item.get("b").unwrap().unwrap().is_null());
             assert_eq!(item.get("c").unwrap().unwrap().text(), Ok("ü"));
             assert!(item.get("d").unwrap().is_none() && item.is_map());
+            assert_eq!(item.encoded(), bytes);
+            assert_eq!(item.get("c").unwrap().unwrap().encoded(), b"\x62\xc3\xbc");
             assert!(
                 elements[0].text().is_err() && elements[0].entries().is_err() && item.elements().is_err()
             );

@@ -6,13 +6,16 @@
 //! that would take every session down. Here it becomes an ordinary error.
 
 mod atomic;
+mod burnpack;
 mod cbor;
 mod container;
 mod detect;
 mod error;
+mod floats;
 mod guard;
 mod map;
 mod matrix;
+mod merge;
 mod metadata;
 mod read;
 mod rows;
@@ -23,13 +26,16 @@ mod verify;
 mod ztensor;
 
 pub use atomic::AtomicFile;
+pub use burnpack::{BurnpackFile, BurnpackOptions, BurnpackWriter, merge_burnpacks};
 pub use container::{Container, ContainerError, OpenError, Tensor};
 pub use detect::{FileFormat, ZtensorGeneration, detect};
 pub use error::FileError;
+pub use floats::FloatType;
 pub use map::{MapGuard, MappedFile};
 pub use matrix::{
     MatrixCheck, MatrixEntry, MatrixError, MatrixFile, MatrixKey, list_matrices, remove_matrix, store_matrix,
 };
+pub use merge::{MergeError, MergeIds, Merged, merge_corpora};
 pub use metadata::{Ids, Metadata, MetadataError, parse_uuid, uuid_text};
 pub use read::read_small;
 pub use rows::{Output, RowReader, RowWriter, RowsError};

@@ -1,0 +1,163 @@
+//! The types that files have for the numbers of vectors, all little-endian, and `f32` on both sides of them.
+
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+
+use crate::RowsError;
+use crate::rows::check_finite;
+
+/// A type of floating-point numbers in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FloatType {
+    /// IEEE binary16.
+    F16,
+    /// The upper half of IEEE binary32.
+    Bf16,
+    /// IEEE binary32.
+    F32,
+    /// IEEE binary64.
+    F64,
+}
+
+impl FloatType {
+    /// Bytes of a number.
+    pub fn width(self) -> usize {
+        match self {
+            FloatType::F16 | FloatType::Bf16 => 2,
+            FloatType::F32 => 4,
+            FloatType::F64 => 8,
+        }
+    }
+
+    /// Appends the numbers that `bytes` hold, rounded to `f32`; a last one that is not whole is left out.
+    pub(crate) fn decode(self, bytes: &[u8], out: &mut Vec<f32>) {
+        let start = out.len();
+        match self {
+            FloatType::F16 => {
+                let halves: Vec<f16> = bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b)).collect();
+                out.resize(start + halves.len(), 0.0);
+                halves.convert_to_f32_slice(&mut out[start..]);
+            }
+            FloatType::Bf16 => {
+                out.extend(bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()));
+            }
+            FloatType::F32 => out.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))),
+            FloatType::F64 => out.extend(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32)),
+        }
+    }
+
+    /// Refuses decoded rows with a number that isn't finite; the first of them is row `first`, from 0, of the whole.
+    ///
+    /// # Errors
+    /// [`RowsError::Value`].
+    pub(crate) fn check_decoded(self, rows: &[f32], dimension: u32, first: u64) -> Result<(), RowsError> {
+        check_finite(rows, dimension, first).map_err(|error| match error {
+            RowsError::Value { row, column, problem: "infinite" } if self == FloatType::F64 => {
+                RowsError::Value { row, column, problem: "infinite in single precision" }
+            }
+            other => other,
+        })
+    }
+
+    /// Appends rows in this type; the first of them is row `first`, counted from 0, of the whole. `out` is to be thrown
+    /// away after an error.
+    ///
+    /// # Errors
+    /// [`RowsError::Value`] for a number that isn't finite, or not any more in this type.
+    pub(crate) fn encode(
+        self,
+        rows: &[f32],
+        dimension: u32,
+        first: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RowsError> {
+        check_finite(rows, dimension, first)?;
+        let too_large = match self {
+            FloatType::F16 => {
+                let mut halves = vec![f16::ZERO; rows.len()];
+                halves.convert_from_f32_slice(rows);
+                out.extend(halves.iter().flat_map(|half| half.to_le_bytes()));
+                halves.iter().position(|half| !half.is_finite())
+            }
+            FloatType::Bf16 => {
+                let halves = || rows.iter().map(|value| bf16::from_f32(*value));
+                out.extend(halves().flat_map(bf16::to_le_bytes));
+                halves().position(|half| !half.is_finite())
+            }
+            FloatType::F32 => {
+                out.extend(rows.iter().flat_map(|value| value.to_le_bytes()));
+                None
+            }
+            FloatType::F64 => {
+                out.extend(rows.iter().flat_map(|value| f64::from(*value).to_le_bytes()));
+                None
+            }
+        };
+        let Some(index) = too_large else { return Ok(()) };
+        let (row, column) = (index as u64 / u64::from(dimension), index as u64 % u64::from(dimension));
+        Err(RowsError::Value {
+            row: first.saturating_add(row).saturating_add(1),
+            column: column as u32 + 1,
+            problem: "too large for half precision",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [FloatType; 4] = [FloatType::F16, FloatType::Bf16, FloatType::F32, FloatType::F64];
+
+    #[test]
+    fn there_and_back() {
+        // Exact in all of them.
+        let rows: Vec<f32> = (-40..40).map(|i| i as f32 / 8.0).collect();
+        for float in ALL {
+            let (mut bytes, mut back) = (vec![9], vec![7.0]);
+            float.encode(&rows, 8, 0, &mut bytes).unwrap();
+            assert_eq!(bytes.len(), 1 + rows.len() * float.width());
+            float.decode(&bytes[1..], &mut back);
+            assert_eq!(back[1..], rows);
+            float.check_decoded(&back, 1, 0).unwrap();
+            back.clear();
+            float.decode(&bytes[1..bytes.len() - 1], &mut back);
+            assert_eq!(back, rows[..79]);
+        }
+    }
+
+    #[test]
+    fn bits_of_each() {
+        let encode = |float: FloatType, value: f32| {
+            let mut bytes = Vec::new();
+            float.encode(&[value], 1, 0, &mut bytes).map(|()| bytes)
+        };
+        // 1 + 2⁻¹¹ lies between two halves and goes to the even one.
+        assert_eq!(encode(FloatType::F16, 1.0 + f32::EPSILON * 4096.0).unwrap(), [0x00, 0x3c]);
+        assert_eq!(encode(FloatType::Bf16, -1.5).unwrap(), [0xc0, 0xbf]);
+        assert_eq!(encode(FloatType::F32, -1.5).unwrap(), [0, 0, 0xc0, 0xbf]);
+        assert_eq!(encode(FloatType::F64, -1.5).unwrap(), [0, 0, 0, 0, 0, 0, 0xf8, 0xbf]);
+        assert_eq!(encode(FloatType::F16, 65504.0).unwrap(), [0xff, 0x7b]);
+        for (float, value) in [(FloatType::F16, 65520.0), (FloatType::Bf16, -f32::MAX)] {
+            let error = encode(float, value).unwrap_err();
+            assert_eq!(error.to_string(), "row 1, column 1: too large for half precision");
+        }
+        for float in ALL {
+            assert_eq!(encode(float, f32::NAN).unwrap_err().to_string(), "row 1, column 1: not a number");
+        }
+    }
+
+    #[test]
+    fn what_does_not_become_finite_is_placed() {
+        let mut bytes = Vec::new();
+        for value in [1.0, 2.0, 3.0, f64::MAX] {
+            bytes.extend(value.to_le_bytes());
+        }
+        let mut rows = Vec::new();
+        FloatType::F64.decode(&bytes, &mut rows);
+        let error = FloatType::F64.check_decoded(&rows, 2, 10).unwrap_err();
+        assert_eq!(error.to_string(), "row 12, column 2: infinite in single precision");
+        let error = FloatType::F32.check_decoded(&[f32::NEG_INFINITY], 1, 0).unwrap_err();
+        assert_eq!(error.to_string(), "row 1, column 1: infinite");
+    }
+}
