@@ -18,19 +18,25 @@ mod dense;
 mod digest;
 mod directory;
 mod frame;
+mod manifest;
 mod numbers;
+mod part;
 mod seekable;
 mod sparse;
 mod stream;
 mod v0;
 mod v1;
 mod v2;
+mod writer;
 
 use std::path::Path;
 
 use self::directory::{Layout, Object};
-use self::frame::Generation;
-use crate::{Container, ContainerError, MappedFile, OpenError, RowReader, RowsError, Tensor};
+use crate::{
+    Container, ContainerError, MappedFile, OpenError, RowReader, RowsError, Tensor, ZtensorGeneration,
+};
+
+pub use self::writer::{ZtensorOptions, ZtensorWriter};
 
 /// A zTensor file of any generation.
 ///
@@ -42,7 +48,7 @@ use crate::{Container, ContainerError, MappedFile, OpenError, RowReader, RowsErr
 #[derive(Debug)]
 pub struct ZtensorFile {
     file: MappedFile,
-    generation: Generation,
+    generation: ZtensorGeneration,
     objects: Vec<Object>,
     tensors: Vec<Tensor>,
 }
@@ -68,7 +74,12 @@ impl Container for ZtensorFile {
     }
 
     fn format(&self) -> &str {
-        self.generation.name()
+        match self.generation {
+            ZtensorGeneration::A => "zTensor 0.1",
+            ZtensorGeneration::B => "zTensor 1.0",
+            ZtensorGeneration::C => "zTensor 1.2",
+            ZtensorGeneration::D => "zTensor 2",
+        }
     }
 
     fn tensors(&self) -> &[Tensor] {
@@ -100,7 +111,7 @@ impl Container for ZtensorFile {
         Ok(match object.layout {
             Layout::Dense => Box::new(dense::DenseReader::new(self.file, &object, poll)?),
             Layout::Csr => {
-                let increasing = self.generation == Generation::V2;
+                let increasing = self.generation == ZtensorGeneration::D;
                 Box::new(csr::CsrReader::new(self.file, &object, increasing, poll)?)
             }
             Layout::Coo => Box::new(coo::CooReader::new(self.file, &object, poll)?),

@@ -1,5 +1,7 @@
 //! Checksums of parts: of the bytes in the file in generations 0.1 to 1.2, of the decoded ones in generation 2.
 
+use std::fmt;
+
 use sha2::{Digest as _, Sha256};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -19,10 +21,24 @@ pub(super) struct Digest {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Value {
+pub(super) enum Value {
     Crc32c(u32),
     Xxh3(u64),
     Sha256([u8; 32]),
+}
+
+impl fmt::Display for Value {
+    /// As directories have it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Crc32c(sum) => write!(f, "crc32c:0x{sum:08X}"),
+            Value::Xxh3(sum) => write!(f, "xxh3:{sum:016x}"),
+            Value::Sha256(sum) => {
+                f.write_str("sha256:")?;
+                sum.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+    }
 }
 
 impl Digest {
@@ -114,7 +130,7 @@ impl Hasher {
         }
     }
 
-    fn finish(self) -> Value {
+    pub(super) fn finish(self) -> Value {
         match self {
             Hasher::Crc32c(sum) => Value::Crc32c(sum),
             Hasher::Xxh3(state) => Value::Xxh3(state.digest()),

@@ -7,9 +7,9 @@ use super::digest::Digest;
 use crate::{ContainerError, Tensor};
 
 /// Widest row of a dense tensor.
-const MOST_DENSE_DIMENSION: u64 = 1 << 24;
+pub(super) const MOST_DENSE_DIMENSION: u64 = 1 << 24;
 /// Widest row of a sparse tensor: what makes a few bytes of a file a row of numbers must have its limit.
-const MOST_SPARSE_DIMENSION: u64 = 16_000;
+pub(super) const MOST_SPARSE_DIMENSION: u64 = 16_000;
 /// Most rows of a COO tensor, whose file needs no byte for a row without entries.
 const MOST_COO_ROWS: u64 = u32::MAX as u64;
 

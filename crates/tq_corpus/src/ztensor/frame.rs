@@ -4,7 +4,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::directory::Object;
 use super::{blob, v0, v1, v2};
-use crate::ContainerError;
+use crate::{ContainerError, ZtensorGeneration};
 
 /// Largest directory that is read. One entry takes a few hundred bytes.
 const MOST_DIRECTORY_BYTES: u64 = 32 << 20;
@@ -14,30 +14,10 @@ pub(super) const MAGIC_2: &[u8; 8] = b"\x89ZT2\r\n\x1a\n";
 /// Bytes of the footer of generation 2.
 pub(super) const FOOTER_2: u64 = 40;
 
-/// Generations of the format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Generation {
-    V01,
-    V10,
-    V12,
-    V2,
-}
-
-impl Generation {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Generation::V01 => "zTensor 0.1",
-            Generation::V10 => "zTensor 1.0",
-            Generation::V12 => "zTensor 1.2",
-            Generation::V2 => "zTensor 2",
-        }
-    }
-}
-
 /// The directory of a file, still as bytes, and where tensors may lie.
 #[derive(Debug)]
 pub(super) struct Frame {
-    pub(super) generation: Generation,
+    pub(super) generation: ZtensorGeneration,
     directory: Vec<u8>,
     /// Where the directory begins.
     start: u64,
@@ -51,11 +31,11 @@ impl Frame {
         let rules = blob::Rules { align: 64, end: self.start, directory: None, sharing: false };
         match self.generation {
             // Files without a tensor may do without a directory.
-            Generation::V01 if self.directory.is_empty() => Ok(Vec::new()),
-            Generation::V01 => v0::objects(&self.directory, &rules),
-            Generation::V10 => v1::objects(&self.directory, &rules, v1::Dialect::Tensors),
-            Generation::V12 => v1::objects(&self.directory, &rules, v1::Dialect::Objects),
-            Generation::V2 => {
+            ZtensorGeneration::A if self.directory.is_empty() => Ok(Vec::new()),
+            ZtensorGeneration::A => v0::objects(&self.directory, &rules),
+            ZtensorGeneration::B => v1::objects(&self.directory, &rules, v1::Dialect::Tensors),
+            ZtensorGeneration::C => v1::objects(&self.directory, &rules, v1::Dialect::Objects),
+            ZtensorGeneration::D => {
                 let directory = Some((self.start, self.directory.len() as u64));
                 let rules = blob::Rules { align: v2::ALIGN, end: self.end, directory, sharing: true };
                 v2::objects(&self.directory, &rules)
@@ -81,10 +61,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Frame, ContainerError> {
     // Copied: what is compared must be what is believed.
     let magic: [u8; 8] = *magic;
     match &magic {
-        MAGIC_0 => read_sized(bytes, rest, Generation::V01),
+        MAGIC_0 => read_sized(bytes, rest, ZtensorGeneration::A),
         MAGIC_1 => match rest.split_last_chunk() {
-            Some((rest, MAGIC_1)) => read_sized(bytes, rest, Generation::V12),
-            _ => read_sized(bytes, rest, Generation::V10),
+            Some((rest, MAGIC_1)) => read_sized(bytes, rest, ZtensorGeneration::C),
+            _ => read_sized(bytes, rest, ZtensorGeneration::B),
         },
         MAGIC_2 => read_2(bytes),
         _ => malformed("not a zTensor file: it begins with other bytes"),
@@ -92,7 +72,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Frame, ContainerError> {
 }
 
 /// The generations whose directory ends with its size. `rest` is what lies between the magic and what follows the size.
-fn read_sized(bytes: &[u8], rest: &[u8], generation: Generation) -> Result<Frame, ContainerError> {
+fn read_sized(bytes: &[u8], rest: &[u8], generation: ZtensorGeneration) -> Result<Frame, ContainerError> {
     let Some((rest, size)) = rest.split_last_chunk() else {
         return malformed("zTensor file is cut off: it has no footer");
     };
@@ -104,7 +84,7 @@ fn read_sized(bytes: &[u8], rest: &[u8], generation: Generation) -> Result<Frame
             "directory of {size} bytes doesn't fit into the zTensor file: is it cut off?"
         ));
     };
-    if size == 0 && !(generation == Generation::V01 && start == 0) {
+    if size == 0 && !(generation == ZtensorGeneration::A && start == 0) {
         return malformed("zTensor file has no directory");
     }
     let begin = (MAGIC_0.len() + start) as u64;
@@ -112,7 +92,8 @@ fn read_sized(bytes: &[u8], rest: &[u8], generation: Generation) -> Result<Frame
     Ok(Frame { generation, directory: rest[start..].to_vec(), start: begin, end: begin + size })
 }
 
-fn check_size(size: u64) -> Result<(), ContainerError> {
+/// Refuses directories that aren't read, and so aren't written.
+pub(super) fn check_size(size: u64) -> Result<(), ContainerError> {
     match size <= MOST_DIRECTORY_BYTES {
         true => Ok(()),
         false => malformed(format!(
@@ -167,5 +148,5 @@ fn read_2(bytes: &[u8]) -> Result<Frame, ContainerError> {
     if xxh3_64(&directory) != hash {
         return malformed("hash of the directory doesn't match its bytes");
     }
-    Ok(Frame { generation: Generation::V2, directory, start: offset, end: end as u64 })
+    Ok(Frame { generation: ZtensorGeneration::D, directory, start: offset, end: end as u64 })
 }

@@ -12,7 +12,7 @@ use super::directory::{Label, Part};
 use super::numbers::{at, copy};
 use crate::{FileError, MappedFile, RowsError};
 
-pub(super) const SKIPPABLE: u32 = 0x184D_2A5E;
+const SKIPPABLE: u32 = 0x184D_2A5E;
 pub(super) const MAGIC: u32 = 0x8F92_EAB1;
 /// Bytes around the entries.
 const HEAD: u64 = 8;

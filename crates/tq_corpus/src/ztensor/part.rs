@@ -1,0 +1,215 @@
+//! Writing a part: its place, its encoding and its checksum.
+
+use std::io;
+
+use zstd::bulk::Compressor;
+use zstd::stream::raw::{CParameter, Encoder, Operation, OutBuffer};
+
+use super::digest::Hasher;
+use super::seekable;
+use crate::{FileError, Output};
+
+/// Content of a frame, as the reference writer has it.
+const FRAME_BYTES: usize = 1 << 20;
+/// zstd's level: its default.
+const LEVEL: i32 = 3;
+
+/// How a part is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Style {
+    /// Its offset is a multiple of it.
+    pub(super) align: u64,
+    pub(super) coding: Coding,
+    pub(super) checksum: Checksum,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    Raw,
+    /// One zstd frame.
+    Zstd,
+    /// zstd frames and a table of them.
+    Seekable,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checksum {
+    None,
+    /// CRC32C of the bytes in the file.
+    Stored,
+    /// XXH3 of the decoded bytes.
+    Decoded,
+}
+
+/// A part that was written.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) offset: u64,
+    pub(super) length: u64,
+    pub(super) decoded: u64,
+    pub(super) digest: Option<String>,
+}
+
+/// A part being written.
+pub(super) struct PartWriter {
+    coder: Coder,
+    checksum: Checksum,
+    hasher: Option<Hasher>,
+    offset: u64,
+    decoded: u64,
+}
+
+enum Coder {
+    Raw,
+    Zstd(Encoder<'static>, Vec<u8>),
+    Seekable {
+        compressor: Compressor<'static>,
+        /// Content of the next frame.
+        content: Vec<u8>,
+        /// Entries of the table.
+        table: Vec<u8>,
+    },
+}
+
+impl PartWriter {
+    /// Begins a part at the next place it may have.
+    ///
+    /// # Errors
+    /// [`FileError::Io`].
+    pub(super) fn begin(output: &mut dyn Output, style: Style) -> Result<Self, FileError> {
+        pad(output, style.align)?;
+        let coder = match style.coding {
+            Coding::Raw => Coder::Raw,
+            Coding::Zstd => Coder::Zstd(Encoder::new(LEVEL).map_err(failed)?, vec![0; 128 << 10]),
+            Coding::Seekable => {
+                let mut compressor = Compressor::new(LEVEL).map_err(failed)?;
+                compressor.set_parameter(CParameter::ChecksumFlag(true)).map_err(failed)?;
+                Coder::Seekable { compressor, content: Vec::new(), table: Vec::new() }
+            }
+        };
+        let hasher = match style.checksum {
+            Checksum::None => None,
+            Checksum::Stored => Some(Hasher::Crc32c(0)),
+            Checksum::Decoded => Some(Hasher::Xxh3(Box::default())),
+        };
+        Ok(PartWriter { coder, checksum: style.checksum, hasher, offset: output.position(), decoded: 0 })
+    }
+
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// [`FileError::Io`].
+    pub(super) fn write(&mut self, output: &mut dyn Output, mut bytes: &[u8]) -> Result<(), FileError> {
+        self.decoded += bytes.len() as u64;
+        let mut sink = Sink { output, hasher: None };
+        match (&mut self.hasher, self.checksum) {
+            (Some(hasher), Checksum::Decoded) => hasher.update(bytes),
+            (hasher, _) => sink.hasher = hasher.as_mut(),
+        }
+        match &mut self.coder {
+            Coder::Raw => sink.put(bytes),
+            Coder::Zstd(encoder, buffer) => {
+                while !bytes.is_empty() {
+                    let step = encoder.run_on_buffers(bytes, buffer).map_err(failed)?;
+                    sink.put(&buffer[..step.bytes_written])?;
+                    bytes = &bytes[step.bytes_read..];
+                }
+                Ok(())
+            }
+            Coder::Seekable { compressor, content, table } => {
+                while !bytes.is_empty() {
+                    let (now, later) = bytes.split_at(bytes.len().min(FRAME_BYTES - content.len()));
+                    content.extend_from_slice(now);
+                    bytes = later;
+                    if content.len() == FRAME_BYTES {
+                        put_frame(&mut sink, compressor, content, table)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Completes the part.
+    ///
+    /// # Errors
+    /// [`FileError::Io`].
+    pub(super) fn finish(mut self, output: &mut dyn Output) -> Result<Written, FileError> {
+        let stored = self.hasher.as_mut().filter(|_| self.checksum == Checksum::Stored);
+        let mut sink = Sink { output, hasher: stored };
+        match &mut self.coder {
+            Coder::Raw => {}
+            Coder::Zstd(encoder, buffer) => loop {
+                let mut out = OutBuffer::around(&mut buffer[..]);
+                let left = encoder.finish(&mut out, true).map_err(failed)?;
+                sink.put(out.as_slice())?;
+                if left == 0 {
+                    break;
+                }
+            },
+            Coder::Seekable { compressor, content, table } => {
+                if !content.is_empty() {
+                    put_frame(&mut sink, compressor, content, table)?;
+                }
+                let frames = u32::try_from(table.len() / 8)
+                    .map_err(|_| failed(io::Error::other("too many frames")))?;
+                sink.put(&seekable::head_of(table.len() as u64))?;
+                sink.put(table)?;
+                sink.put(&frames.to_le_bytes())?;
+                // No checksums in the table: the frames have their own.
+                sink.put(&[0])?;
+                sink.put(&seekable::MAGIC.to_le_bytes())?;
+            }
+        }
+        let length = output.position() - self.offset;
+        let digest = self.hasher.map(|hasher| hasher.finish().to_string());
+        Ok(Written { offset: self.offset, length, decoded: self.decoded, digest })
+    }
+}
+
+/// Where encoded bytes go.
+struct Sink<'a> {
+    output: &'a mut dyn Output,
+    hasher: Option<&'a mut Hasher>,
+}
+
+impl Sink<'_> {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(bytes);
+        }
+        self.output.append(bytes)
+    }
+}
+
+/// Writes a frame and notes it in the table.
+fn put_frame(
+    sink: &mut Sink<'_>,
+    compressor: &mut Compressor<'static>,
+    content: &mut Vec<u8>,
+    table: &mut Vec<u8>,
+) -> Result<(), FileError> {
+    let frame = compressor.compress(content).map_err(failed)?;
+    // A frame is hardly larger than its content.
+    table.extend((frame.len() as u32).to_le_bytes());
+    table.extend((content.len() as u32).to_le_bytes());
+    content.clear();
+    sink.put(&frame)
+}
+
+/// Appends zeros up to a multiple of `align`.
+pub(super) fn pad(output: &mut dyn Output, align: u64) -> Result<(), FileError> {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    let mut left = output.position().next_multiple_of(align) - output.position();
+    while left > 0 {
+        let count = left.min(ZEROS.len() as u64);
+        output.append(&ZEROS[..count as usize])?;
+        left -= count;
+    }
+    Ok(())
+}
+
+/// zstd fails at compressing only when memory is short.
+fn failed(source: io::Error) -> FileError {
+    FileError::Io { path: "(compressed part)".into(), op: "compress", source }
+}

@@ -1,0 +1,317 @@
+//! Writing a file with one tensor, whose rows are as many as come.
+//!
+//! Dense rows go to the output at once. The parts of a sparse tensor wait in temporary files: they lie one behind the
+//! other in the file, and grow together. Files of generation 2 are in canonical form unless they are compressed: offsets
+//! are multiples of 64 KiB, parts in the order of their names, each with its checksum.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::directory::{MOST_DENSE_DIMENSION, MOST_SPARSE_DIMENSION, check_name};
+use super::frame::{MAGIC_1, MAGIC_2, check_size};
+use super::manifest::Manifest;
+use super::part::{Checksum, Coding, PartWriter, Style, Written, pad};
+use super::v2::CSR;
+use crate::rows::check_finite;
+use crate::spool::Spool;
+use crate::{ContainerError, FloatType, Output, RowWriter, RowsError, ZtensorGeneration};
+
+/// Numbers that are converted at a time.
+const BLOCK: usize = 64 << 10;
+/// Where parts begin in canonical form.
+const CANONICAL_ALIGN: u64 = 64 << 10;
+
+/// What a zTensor file is to be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZtensorOptions {
+    /// [`D`](ZtensorGeneration::D) for today's readers, [`C`](ZtensorGeneration::C) for those before version 2.
+    pub generation: ZtensorGeneration,
+    /// The tensor's name, of 1 to 1024 bytes.
+    pub tensor: String,
+    /// The type of its numbers.
+    pub float: FloatType,
+    /// Whether it is stored as compressed sparse rows (CSR), without its zeros.
+    pub sparse: bool,
+    /// Whether it is compressed by zstd.
+    pub compress: bool,
+    /// Whether it gets checksums: XXH3 in generation D, CRC32C in C.
+    pub checksum: bool,
+    /// What else the file is to say.
+    pub attributes: BTreeMap<String, String>,
+    /// The folder for the temporary files of a sparse tensor. They have no names, and about the size that the tensor
+    /// will have in the end.
+    pub temporary: PathBuf,
+}
+
+impl Default for ZtensorOptions {
+    /// A dense tensor `embedding` of `f32` in generation D, uncompressed, with a checksum.
+    fn default() -> Self {
+        ZtensorOptions {
+            generation: ZtensorGeneration::D,
+            tensor: "embedding".to_owned(),
+            float: FloatType::F32,
+            sparse: false,
+            compress: false,
+            checksum: true,
+            attributes: BTreeMap::new(),
+            temporary: std::env::temp_dir(),
+        }
+    }
+}
+
+/// Writes rows as the only tensor of a zTensor file.
+pub struct ZtensorWriter {
+    output: Box<dyn Output>,
+    options: ZtensorOptions,
+    dimension: u32,
+    rows: u64,
+    body: Body,
+    /// A block's bytes, kept for its capacity.
+    bytes: Vec<u8>,
+}
+
+enum Body {
+    Dense(PartWriter),
+    Sparse(Box<Sparse>),
+}
+
+/// Parts of a sparse tensor: columns as `u32`, where rows begin as `u64`, and the numbers.
+struct Sparse {
+    indices: Spool,
+    indptr: Spool,
+    values: Spool,
+    entries: u64,
+}
+
+impl ZtensorWriter {
+    /// Begins a file of rows of `dimension` numbers.
+    ///
+    /// # Errors
+    /// [`ContainerError::Unsupported`] for a generation that isn't written, no dimension at all or one that is too large
+    /// for a sparse tensor; [`ContainerError::Malformed`] for a name that isn't allowed; the output's.
+    pub fn new(
+        mut output: Box<dyn Output>,
+        dimension: u32,
+        options: ZtensorOptions,
+    ) -> Result<Self, RowsError> {
+        let unsupported = |problem: String| Err(ContainerError::Unsupported(problem).into());
+        let magic = match options.generation {
+            ZtensorGeneration::C => MAGIC_1,
+            ZtensorGeneration::D => MAGIC_2,
+            _ => return unsupported("only the generations C (1.2) and D (2) of zTensor are written".into()),
+        };
+        let most = if options.sparse { MOST_SPARSE_DIMENSION } else { MOST_DENSE_DIMENSION };
+        if !(1..=most).contains(&dimension.into()) {
+            let kind = if options.sparse { "sparse" } else { "dense" };
+            return unsupported(format!(
+                "rows of {dimension} numbers can't be written: a {kind} tensor has 1 to {most}"
+            ));
+        }
+        check_name(&options.tensor)?;
+        options.attributes.keys().try_for_each(|key| check_name(key))?;
+        output.append(magic)?;
+        let style = options.style();
+        let body = match options.sparse {
+            false => Body::Dense(PartWriter::begin(&mut *output, style)?),
+            true => {
+                let spool = || Spool::new(&options.temporary);
+                let mut sparse = Sparse { indices: spool(), indptr: spool(), values: spool(), entries: 0 };
+                sparse.indptr.append(&0u64.to_le_bytes())?;
+                Body::Sparse(Box::new(sparse))
+            }
+        };
+        Ok(ZtensorWriter { output, options, dimension, rows: 0, body, bytes: Vec::new() })
+    }
+
+    /// Rows so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Writes the tensor's directory and the footer.
+    fn write_directory(
+        &mut self,
+        parts: Vec<(&'static str, &'static str, Written)>,
+    ) -> Result<(), RowsError> {
+        let options = &self.options;
+        let layout = match (options.sparse, options.generation) {
+            (false, _) => "dense",
+            (true, ZtensorGeneration::D) => CSR,
+            (true, _) => "sparse_csr",
+        };
+        let manifest = Manifest {
+            attributes: &options.attributes,
+            tensor: &options.tensor,
+            shape: [self.rows, self.dimension.into()],
+            layout,
+            coding: options.style().coding,
+            parts,
+        };
+        let output = &mut *self.output;
+        if options.generation == ZtensorGeneration::C {
+            let directory = manifest.encode_1();
+            check_size(directory.len() as u64)?;
+            output.append(&directory)?;
+            output.append(&(directory.len() as u64).to_le_bytes())?;
+            return Ok(output.append(MAGIC_1)?);
+        }
+        let directory = manifest.encode_2();
+        check_size(directory.len() as u64)?;
+        pad(output, CANONICAL_ALIGN)?;
+        let place = [output.position(), directory.len() as u64, xxh3_64(&directory), 2];
+        output.append(&directory)?;
+        // The last word is the version and 32 bits that are reserved.
+        output.append(&place.map(u64::to_le_bytes).concat())?;
+        Ok(output.append(MAGIC_2)?)
+    }
+}
+
+impl ZtensorOptions {
+    fn style(&self) -> Style {
+        let newest = self.generation == ZtensorGeneration::D;
+        Style {
+            align: if newest { CANONICAL_ALIGN } else { 64 },
+            coding: match self.compress {
+                false => Coding::Raw,
+                true if newest => Coding::Seekable,
+                true => Coding::Zstd,
+            },
+            checksum: match self.checksum {
+                false => Checksum::None,
+                true if newest => Checksum::Decoded,
+                true => Checksum::Stored,
+            },
+        }
+    }
+
+    /// The name of the numbers' type.
+    fn dtype(&self) -> &'static str {
+        match self.float {
+            FloatType::F16 => "f16",
+            FloatType::Bf16 => "bf16",
+            FloatType::F32 => "f32",
+            FloatType::F64 => "f64",
+        }
+    }
+}
+
+impl RowWriter for ZtensorWriter {
+    /// Adds rows; a number that isn't finite, or is too large for the type of the file's numbers, is an error.
+    fn append(&mut self, rows: &[f32]) -> Result<(), RowsError> {
+        let dimension = self.dimension as usize;
+        let ZtensorWriter { output, options, bytes, body, .. } = self;
+        for block in rows.chunks((BLOCK / dimension).max(1) * dimension) {
+            if !block.len().is_multiple_of(dimension) {
+                let problem = format!("{} numbers are not whole rows of {dimension}", rows.len());
+                return Err(ContainerError::Malformed(problem).into());
+            }
+            bytes.clear();
+            match body {
+                // Without a copy.
+                Body::Dense(part) if options.float == FloatType::F32 && cfg!(target_endian = "little") => {
+                    check_finite(block, self.dimension, self.rows)?;
+                    part.write(&mut **output, bytemuck::cast_slice(block))?;
+                }
+                Body::Dense(part) => {
+                    options.float.encode(block, self.dimension, self.rows, bytes)?;
+                    part.write(&mut **output, bytes)?;
+                }
+                Body::Sparse(sparse) => {
+                    options.float.encode(block, self.dimension, self.rows, bytes)?;
+                    sparse.append(block, dimension, bytes)?;
+                }
+            }
+            self.rows += (block.len() / dimension) as u64;
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> u64 {
+        let waiting = match &self.body {
+            Body::Dense(_) => 0,
+            Body::Sparse(sparse) => sparse.indices.len() + sparse.indptr.len() + sparse.values.len(),
+        };
+        self.output.position() + waiting
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), RowsError> {
+        let (style, dtype) = (self.options.style(), self.options.dtype());
+        let empty = Body::Sparse(Box::new(Sparse::empty()));
+        let parts = match std::mem::replace(&mut self.body, empty) {
+            Body::Dense(part) => vec![("data", dtype, part.finish(&mut *self.output)?)],
+            Body::Sparse(sparse) => {
+                let wide =
+                    self.options.generation == ZtensorGeneration::C || sparse.entries > u32::MAX.into();
+                sparse.write(&mut *self.output, style, dtype, wide)?
+            }
+        };
+        self.write_directory(parts)?;
+        Ok(self.output.complete()?)
+    }
+}
+
+impl Sparse {
+    fn empty() -> Self {
+        let spool = || Spool::new("".as_ref());
+        Sparse { indices: spool(), indptr: spool(), values: spool(), entries: 0 }
+    }
+
+    /// Adds the numbers of rows that aren't zero; `encoded` is all of them in the file's type. A negative zero stays.
+    fn append(&mut self, rows: &[f32], dimension: usize, encoded: &[u8]) -> Result<(), RowsError> {
+        let width = encoded.len() / rows.len();
+        let (mut indices, mut indptr, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for (row, encoded) in rows.chunks_exact(dimension).zip(encoded.chunks_exact(dimension * width)) {
+            for (column, _) in (0u32..).zip(row).filter(|(_, number)| number.to_bits() != 0) {
+                indices.extend(column.to_le_bytes());
+                values.extend_from_slice(&encoded[column as usize * width..][..width]);
+                self.entries += 1;
+            }
+            indptr.extend(self.entries.to_le_bytes());
+        }
+        self.indices.append(&indices)?;
+        self.indptr.append(&indptr)?;
+        Ok(self.values.append(&values)?)
+    }
+
+    /// Writes the parts in the order of their names, with indices of 64 bits or of 32.
+    fn write(
+        self,
+        output: &mut dyn Output,
+        style: Style,
+        dtype: &'static str,
+        wide: bool,
+    ) -> Result<Vec<(&'static str, &'static str, Written)>, RowsError> {
+        let mut write = |spool: Spool, convert: fn(&[u8], &mut Vec<u8>)| -> Result<Written, RowsError> {
+            let mut part = PartWriter::begin(output, style)?;
+            let mut converted = Vec::new();
+            spool.replay(|bytes| {
+                converted.clear();
+                convert(bytes, &mut converted);
+                Ok(part.write(output, &converted)?)
+            })?;
+            Ok(part.finish(output)?)
+        };
+        let copy = |bytes: &[u8], out: &mut Vec<u8>| out.extend_from_slice(bytes);
+        let widen = |bytes: &[u8], out: &mut Vec<u8>| {
+            out.extend(
+                bytes
+                    .as_chunks::<4>()
+                    .0
+                    .iter()
+                    .flat_map(|word| u64::from(u32::from_le_bytes(*word)).to_le_bytes()),
+            );
+        };
+        // The lower half comes first, and is all there is.
+        let narrow = |bytes: &[u8], out: &mut Vec<u8>| {
+            out.extend(bytes.as_chunks::<8>().0.iter().flat_map(|word| [word[0], word[1], word[2], word[3]]));
+        };
+        let index = if wide { "u64" } else { "u32" };
+        Ok(vec![
+            ("indices", index, write(self.indices, if wide { widen } else { copy })?),
+            ("indptr", index, write(self.indptr, if wide { copy } else { narrow })?),
+            ("values", dtype, write(self.values, copy)?),
+        ])
+    }
+}
