@@ -1,7 +1,7 @@
 -- Files: corpora by COPY beside core's own binary COPY of the same records, in turn. The table t_vector_plain (id int, v vector) is
 -- there, and the variable `folder` names one that the server may write; see scripts/bench. Medians of five.
 
-SET client_min_messages = warning;
+\ir timed.sql
 SELECT format('CREATE TABLE records AS SELECT id, v::real[]::tqvec(%s, 4) AS e FROM t_vector_plain', vector_dims(v))
 FROM t_vector_plain LIMIT 1 \gexec
 CREATE TABLE as_bytes AS SELECT e::bytea AS e FROM records;
@@ -9,17 +9,8 @@ CREATE TABLE into_tqvec (e tqvec);
 CREATE TABLE into_bytes (e bytea);
 ALTER TABLE into_bytes ALTER e SET STORAGE external;
 CREATE TABLE into_vector (LIKE t_vector_plain);
-CREATE TABLE files (what text, position int, against int, ms float8);
 VACUUM ANALYZE;
 CHECKPOINT;
-SELECT set_config('bench.folder', :'folder', false) \g /dev/null
-
-CREATE PROCEDURE time_file(what text, place int, other int, statement text) LANGUAGE plpgsql AS $$
-DECLARE started timestamptz := clock_timestamp();
-BEGIN
-    EXECUTE replace(statement, '%', current_setting('bench.folder'));
-    INSERT INTO files VALUES (what, place, other, 1000 * extract(epoch FROM clock_timestamp() - started));
-END $$;
 
 DO $$
 BEGIN
@@ -41,8 +32,5 @@ BEGIN
         COMMIT;
     END LOOP;
 END $$;
-SELECT f.what, round((count.rows / f.ms * 1000)::numeric) AS "rows/s", round((other.ms / f.ms)::numeric, 2) AS "times core's"
-FROM (SELECT what, position, against, percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) AS ms FROM files GROUP BY 1, 2, 3) f
-JOIN (SELECT position, percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) AS ms FROM files GROUP BY 1) other ON other.position = f.against,
-     (SELECT count(*) AS rows FROM records) count
-ORDER BY f.position;
+SELECT what, round((rows / ms * 1000)::numeric) AS "rows/s", round(times::numeric, 2) AS "times core's"
+FROM timed, (SELECT count(*) AS rows FROM records) count ORDER BY position;
