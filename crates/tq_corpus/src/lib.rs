@@ -44,4 +44,4 @@ pub use search::{Neighbour, SearchError};
 pub use tqcv::{Corpus, CorpusFileError};
 pub use tqcv_rows::{CorpusRowWriter, CorpusRows};
 pub use verify::{Fault, Verification};
-pub use ztensor::{ZtensorFile, ZtensorOptions, ZtensorWriter};
+pub use ztensor::{ZtensorFile, ZtensorOptions, ZtensorWriter, merge_ztensors};

@@ -19,23 +19,27 @@ mod digest;
 mod directory;
 mod frame;
 mod manifest;
+mod merge;
 mod numbers;
 mod part;
 mod seekable;
 mod sparse;
 mod stream;
+mod types;
 mod v0;
 mod v1;
 mod v2;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use self::directory::{Layout, Object};
 use crate::{
     Container, ContainerError, MappedFile, OpenError, RowReader, RowsError, Tensor, ZtensorGeneration,
 };
 
+pub use self::merge::merge_ztensors;
 pub use self::writer::{ZtensorOptions, ZtensorWriter};
 
 /// A zTensor file of any generation.
@@ -47,8 +51,10 @@ pub use self::writer::{ZtensorOptions, ZtensorWriter};
 /// COO tensor are not in the order of their rows, 12 bytes for each (64 Mi entries at most).
 #[derive(Debug)]
 pub struct ZtensorFile {
-    file: MappedFile,
+    file: Arc<MappedFile>,
     generation: ZtensorGeneration,
+    /// The directory as it stands in the file.
+    directory: Vec<u8>,
     objects: Vec<Object>,
     tensors: Vec<Tensor>,
 }
@@ -64,7 +70,8 @@ impl ZtensorFile {
         let frame = file.read(frame::read)??;
         let objects = frame.objects()?;
         let tensors = objects.iter().map(Object::to_tensor).collect();
-        Ok(ZtensorFile { file, generation: frame.generation, objects, tensors })
+        let frame::Frame { generation, directory, .. } = frame;
+        Ok(ZtensorFile { file: Arc::new(file), generation, directory, objects, tensors })
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tq_format::CorpusError;
 
-use crate::{ContainerError, CorpusFileError, FileError, MetadataError};
+use crate::{ContainerError, CorpusFileError, FileError, MetadataError, RowsError};
 
 /// Why files could not be merged.
 #[derive(thiserror::Error, Debug)]
@@ -23,6 +23,22 @@ pub enum MergeError {
         path: PathBuf,
         /// What is wrong.
         source: CorpusError,
+    },
+    /// What stands in a file of tensors.
+    #[error("file \"{}\": {source}", path.display())]
+    Tensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ContainerError,
+    },
+    /// A number of a tensor that has to be converted, or another thing in its rows.
+    #[error("file \"{}\": {source}", path.display())]
+    Rows {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: RowsError,
     },
     /// The metadata of a corpus.
     #[error("file \"{}\": {source}", path.display())]
@@ -115,6 +131,15 @@ impl MergeError {
     pub(crate) fn clash(what: &'static str, name: &str, first: &Path, path: &Path) -> Self {
         let name = name.escape_debug().to_string();
         MergeError::Clash { what, name, first: first.to_owned(), path: path.to_owned() }
+    }
+
+    pub(crate) fn tensors(path: &Path, error: RowsError) -> Self {
+        let path = path.to_owned();
+        match error {
+            RowsError::File(error) => MergeError::File(error),
+            RowsError::Container(source) => MergeError::Tensors { path, source },
+            source => MergeError::Rows { path, source },
+        }
     }
 
     pub(super) fn corpus(path: &Path, error: CorpusFileError) -> Self {

@@ -6,12 +6,14 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use super::dense::{element_of, shape_of};
-use super::directory::{Element, Object};
+use super::directory::Object;
 use super::numbers::check;
 use super::sparse::{Cells, Indices, Values};
 use super::stream::Stream;
+use super::types::Element;
 use crate::{MappedFile, RowReader, RowsError};
 
 /// Numbers that rows are filled with at a time, and entries that are read at a time.
@@ -32,7 +34,7 @@ struct Entry {
 
 /// Reads a COO tensor.
 pub(super) struct CooReader {
-    file: MappedFile,
+    file: Arc<MappedFile>,
     entries: Entries,
     /// The first entry that was not put into its row yet.
     ahead: Option<Entry>,
@@ -49,7 +51,11 @@ enum Entries {
 }
 
 impl CooReader {
-    pub(super) fn new(file: MappedFile, object: &Object, poll: &mut dyn FnMut()) -> Result<Self, RowsError> {
+    pub(super) fn new(
+        file: Arc<MappedFile>,
+        object: &Object,
+        poll: &mut dyn FnMut(),
+    ) -> Result<Self, RowsError> {
         let (rows, dimension) = shape_of(object)?;
         let cells = Cells::new(object, dimension);
         let count = count_entries(&file, object, poll)?;

@@ -1,5 +1,7 @@
 //! Rows of a tensor in compressed sparse rows, with zeros where it has no entry.
 
+use std::sync::Arc;
+
 use super::dense::{element_of, shape_of};
 use super::directory::Object;
 use super::numbers::check;
@@ -12,7 +14,7 @@ const BLOCK: u64 = 1 << 18;
 
 /// Reads a CSR tensor: three streams side by side.
 pub(super) struct CsrReader {
-    file: MappedFile,
+    file: Arc<MappedFile>,
     indptr: Indices,
     indices: Indices,
     values: Values,
@@ -32,7 +34,7 @@ pub(super) struct CsrReader {
 
 impl CsrReader {
     pub(super) fn new(
-        file: MappedFile,
+        file: Arc<MappedFile>,
         object: &Object,
         increasing: bool,
         poll: &mut dyn FnMut(),

@@ -1,8 +1,11 @@
 //! Rows of a dense tensor.
 
-use super::directory::{Element, Encoding, Object, Type};
+use std::sync::Arc;
+
+use super::directory::{Encoding, Object};
 use super::numbers::{at, check, convert};
 use super::stream::Stream;
+use super::types::{Element, Type};
 use crate::{ContainerError, MappedFile, RowReader, RowsError};
 
 /// Bytes that are converted at a time: what fits into the cache.
@@ -10,7 +13,7 @@ const BLOCK: u64 = 1 << 20;
 
 /// Reads a dense tensor, from the mapping itself unless it is compressed.
 pub(super) struct DenseReader {
-    file: MappedFile,
+    file: Arc<MappedFile>,
     source: Source,
     element: Element,
     big_endian: bool,
@@ -47,7 +50,11 @@ fn unreadable(object: &Object) -> ContainerError {
 }
 
 impl DenseReader {
-    pub(super) fn new(file: MappedFile, object: &Object, poll: &mut dyn FnMut()) -> Result<Self, RowsError> {
+    pub(super) fn new(
+        file: Arc<MappedFile>,
+        object: &Object,
+        poll: &mut dyn FnMut(),
+    ) -> Result<Self, RowsError> {
         let (rows, dimension) = shape_of(object)?;
         let part = object.part("data")?;
         let source = match part.encoding {

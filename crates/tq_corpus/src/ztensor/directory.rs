@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::blob;
 use super::digest::Digest;
+use super::types::{Element, Type};
 use crate::{ContainerError, Tensor};
 
 /// Widest row of a dense tensor.
@@ -87,62 +88,6 @@ pub(super) enum Encoding {
     /// zstd frames and a table of them.
     Seekable,
     Unknown(String),
-}
-
-/// What the elements of a part are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Type {
-    Number(Element),
-    Bool,
-    /// A type of one byte that isn't read: the 8-bit floats.
-    Byte,
-    /// Two elements in a byte.
-    Nibble,
-    /// Pairs of numbers: bytes of a pair.
-    Pair(u64),
-    Unknown,
-}
-
-/// Types of numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Element {
-    F64,
-    F32,
-    F16,
-    Bf16,
-    I64,
-    I32,
-    I16,
-    I8,
-    U64,
-    U32,
-    U16,
-    U8,
-}
-
-impl Element {
-    /// Bytes of a number.
-    pub(super) fn width(self) -> u64 {
-        match self {
-            Element::F64 | Element::I64 | Element::U64 => 8,
-            Element::F32 | Element::I32 | Element::U32 => 4,
-            Element::F16 | Element::Bf16 | Element::I16 | Element::U16 => 2,
-            Element::I8 | Element::U8 => 1,
-        }
-    }
-}
-
-impl Type {
-    /// Bytes of so many elements, if that is known; `None` also if it is more than can be counted.
-    fn size(self, elements: u64) -> Option<u64> {
-        match self {
-            Type::Number(element) => elements.checked_mul(element.width()),
-            Type::Bool | Type::Byte => Some(elements),
-            Type::Nibble => Some(elements.div_ceil(2)),
-            Type::Pair(bytes) => elements.checked_mul(bytes),
-            Type::Unknown => None,
-        }
-    }
 }
 
 /// Names are 1 to 1024 bytes without NUL: what generation 2 demands, and a name in SQL can be.
@@ -320,7 +265,8 @@ impl Part {
         }
     }
 
-    fn obstacle(&self) -> Option<String> {
+    /// Why its numbers can't be read.
+    pub(super) fn obstacle(&self) -> Option<String> {
         if let Some(shard) = &self.shard {
             return Some(format!("its part \"{}\" lies in another file, shard \"{shard}\"", self.label.part));
         }

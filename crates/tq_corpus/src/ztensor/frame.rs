@@ -3,14 +3,24 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::directory::Object;
+use super::part::pad;
 use super::{blob, v0, v1, v2};
-use crate::{ContainerError, ZtensorGeneration};
+use crate::{ContainerError, FileError, Output, ZtensorGeneration};
 
 /// Largest directory that is read. One entry takes a few hundred bytes.
 const MOST_DIRECTORY_BYTES: u64 = 32 << 20;
 const MAGIC_0: &[u8; 8] = b"ZTEN0001";
 pub(super) const MAGIC_1: &[u8; 8] = b"ZTEN1000";
 pub(super) const MAGIC_2: &[u8; 8] = b"\x89ZT2\r\n\x1a\n";
+/// Where parts begin that are written.
+pub(super) const fn alignment(generation: ZtensorGeneration) -> u64 {
+    match generation {
+        // More than the format demands: as its canonical form has it.
+        ZtensorGeneration::D => 64 << 10,
+        _ => 64,
+    }
+}
+
 /// Bytes of the footer of generation 2.
 pub(super) const FOOTER_2: u64 = 40;
 
@@ -18,7 +28,7 @@ pub(super) const FOOTER_2: u64 = 40;
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) generation: ZtensorGeneration,
-    directory: Vec<u8>,
+    pub(super) directory: Vec<u8>,
     /// Where the directory begins.
     start: u64,
     /// Where the footer begins.
@@ -149,4 +159,28 @@ fn read_2(bytes: &[u8]) -> Result<Frame, ContainerError> {
         return malformed("hash of the directory doesn't match its bytes");
     }
     Ok(Frame { generation: ZtensorGeneration::D, directory, start: offset, end: end as u64 })
+}
+
+/// Begins a file of generation 1.2 or 2.
+pub(super) fn begin(output: &mut dyn Output, generation: ZtensorGeneration) -> Result<(), FileError> {
+    output.append(if generation == ZtensorGeneration::D { MAGIC_2 } else { MAGIC_1 })
+}
+
+/// Ends a file of generation 1.2 or 2 with its directory, whose size was checked, and the footer.
+pub(super) fn end(
+    output: &mut dyn Output,
+    generation: ZtensorGeneration,
+    directory: &[u8],
+) -> Result<(), FileError> {
+    if generation != ZtensorGeneration::D {
+        output.append(directory)?;
+        output.append(&(directory.len() as u64).to_le_bytes())?;
+        return output.append(MAGIC_1);
+    }
+    pad(output, alignment(generation))?;
+    let place = [output.position(), directory.len() as u64, xxh3_64(directory), 2];
+    output.append(directory)?;
+    // The last word is the version and 32 bits that are reserved.
+    output.append(&place.map(u64::to_le_bytes).concat())?;
+    output.append(MAGIC_2)
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use half::f16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 
-use super::directory::Element;
+use super::types::Element;
 use crate::rows::check_finite;
 use crate::{FileError, MappedFile, RowsError};
 

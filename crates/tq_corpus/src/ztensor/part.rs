@@ -44,6 +44,7 @@ pub(super) enum Checksum {
 /// A part that was written.
 #[derive(Debug)]
 pub(super) struct Written {
+    pub(super) coding: Coding,
     pub(super) offset: u64,
     pub(super) length: u64,
     pub(super) decoded: u64,
@@ -53,7 +54,7 @@ pub(super) struct Written {
 /// A part being written.
 pub(super) struct PartWriter {
     coder: Coder,
-    checksum: Checksum,
+    style: Style,
     hasher: Option<Hasher>,
     offset: u64,
     decoded: u64,
@@ -92,7 +93,7 @@ impl PartWriter {
             Checksum::Stored => Some(Hasher::Crc32c(0)),
             Checksum::Decoded => Some(Hasher::Xxh3(Box::default())),
         };
-        Ok(PartWriter { coder, checksum: style.checksum, hasher, offset: output.position(), decoded: 0 })
+        Ok(PartWriter { coder, style, hasher, offset: output.position(), decoded: 0 })
     }
 
     /// Adds bytes.
@@ -102,7 +103,7 @@ impl PartWriter {
     pub(super) fn write(&mut self, output: &mut dyn Output, mut bytes: &[u8]) -> Result<(), FileError> {
         self.decoded += bytes.len() as u64;
         let mut sink = Sink { output, hasher: None };
-        match (&mut self.hasher, self.checksum) {
+        match (&mut self.hasher, self.style.checksum) {
             (Some(hasher), Checksum::Decoded) => hasher.update(bytes),
             (hasher, _) => sink.hasher = hasher.as_mut(),
         }
@@ -135,7 +136,7 @@ impl PartWriter {
     /// # Errors
     /// [`FileError::Io`].
     pub(super) fn finish(mut self, output: &mut dyn Output) -> Result<Written, FileError> {
-        let stored = self.hasher.as_mut().filter(|_| self.checksum == Checksum::Stored);
+        let stored = self.hasher.as_mut().filter(|_| self.style.checksum == Checksum::Stored);
         let mut sink = Sink { output, hasher: stored };
         match &mut self.coder {
             Coder::Raw => {}
@@ -163,7 +164,7 @@ impl PartWriter {
         }
         let length = output.position() - self.offset;
         let digest = self.hasher.map(|hasher| hasher.finish().to_string());
-        Ok(Written { offset: self.offset, length, decoded: self.decoded, digest })
+        Ok(Written { coding: self.style.coding, offset: self.offset, length, decoded: self.decoded, digest })
     }
 }
 

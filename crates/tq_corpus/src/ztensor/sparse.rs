@@ -1,8 +1,9 @@
 //! What readers of sparse tensors share: parts of whole numbers, and rows that are filled cell by cell.
 
-use super::directory::{Element, Object};
+use super::directory::Object;
 use super::numbers::convert;
 use super::stream::Stream;
+use super::types::Element;
 use crate::{ContainerError, MappedFile, RowsError};
 
 /// Indices: a part of `u64` or `u32`.

@@ -4,8 +4,9 @@
 
 use super::blob::Rules;
 use super::digest::Digest;
-use super::directory::{self, Element, Encoding, Label, Layout, Object, Part, Type};
+use super::directory::{self, Encoding, Label, Layout, Object, Part};
 use super::frame::directory_error;
+use super::types::{Element, Type};
 use crate::ContainerError;
 use crate::cbor::{self, CborError, Form, Item};
 
@@ -145,6 +146,6 @@ pub(super) fn element_0(name: &str) -> Type {
 fn element(name: &str) -> Type {
     match name {
         "bool" => Type::Bool,
-        _ => super::v2::element(name).map_or(Type::Unknown, Type::Number),
+        _ => Element::from_name(name).map_or(Type::Unknown, Type::Number),
     }
 }

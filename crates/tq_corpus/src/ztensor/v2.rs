@@ -7,8 +7,9 @@ use std::collections::HashMap;
 
 use super::blob::Rules;
 use super::digest::{Digest, check_grammar};
-use super::directory::{self, Element, Encoding, Label, Layout, Object, Part, Type, check_name};
+use super::directory::{self, Encoding, Label, Layout, Object, Part, check_name};
 use super::frame::{FOOTER_2, MAGIC_2, directory_error};
+use super::types::{Element, Type};
 use super::v1::{need, shape};
 use crate::ContainerError;
 use crate::cbor::{self, CborError, Form, Item};
@@ -16,11 +17,11 @@ use crate::cbor::{self, CborError, Form, Item};
 /// Offsets are multiples of it.
 pub(super) const ALIGN: u64 = 4096;
 /// Most dimensions of a tensor.
-const MOST_DIMENSIONS: usize = 64;
+pub(super) const MOST_DIMENSIONS: usize = 64;
 /// Names of the encoding and of the sparse layouts.
 pub(super) const SEEKABLE: &str = "zt.zstd-seekable/1";
 pub(super) const CSR: &str = "zt.sparse_csr/1";
-const COO: &str = "zt.sparse_coo/1";
+pub(super) const COO: &str = "zt.sparse_coo/1";
 
 /// Reads and checks the directory.
 pub(super) fn objects(bytes: &[u8], rules: &Rules) -> Result<Vec<Object>, ContainerError> {
@@ -112,8 +113,8 @@ fn object(name: &str, value: Item<'_>) -> Result<Object, ContainerError> {
 
 fn part(label: Label, value: Item<'_>) -> Result<Part, ContainerError> {
     let dtype = need(&value, "dtype")?.text().map_err(directory_error)?;
-    let element =
-        element(dtype).ok_or_else(|| label.malformed(format!("its type \"{dtype}\" doesn't exist")))?;
+    let element = Element::from_name(dtype)
+        .ok_or_else(|| label.malformed(format!("its type \"{dtype}\" doesn't exist")))?;
     let text = |key| option(&value, key, Item::text);
     let logical = text("type")?;
     let (kind, storage) = logical_type(logical, element);
@@ -176,23 +177,4 @@ fn logical_type(logical: Option<&str>, element: Element) -> (Type, Element) {
         Some("complex128") => (Type::Pair(16), Element::F64),
         Some(_) => (Type::Unknown, element),
     }
-}
-
-/// Types of numbers by name.
-pub(super) fn element(name: &str) -> Option<Element> {
-    Some(match name {
-        "f64" => Element::F64,
-        "f32" => Element::F32,
-        "f16" => Element::F16,
-        "bf16" => Element::Bf16,
-        "i64" => Element::I64,
-        "i32" => Element::I32,
-        "i16" => Element::I16,
-        "i8" => Element::I8,
-        "u64" => Element::U64,
-        "u32" => Element::U32,
-        "u16" => Element::U16,
-        "u8" => Element::U8,
-        _ => return None,
-    })
 }

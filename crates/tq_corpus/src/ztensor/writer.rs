@@ -7,12 +7,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use super::directory::{MOST_DENSE_DIMENSION, MOST_SPARSE_DIMENSION, check_name};
-use super::frame::{MAGIC_1, MAGIC_2, check_size};
-use super::manifest::Manifest;
-use super::part::{Checksum, Coding, PartWriter, Style, Written, pad};
+use super::frame;
+use super::manifest::{self, Entries, ObjectEntry, PartEntry, text};
+use super::part::{Checksum, Coding, PartWriter, Style, Written};
 use super::v2::CSR;
 use crate::rows::check_finite;
 use crate::spool::Spool;
@@ -20,8 +18,6 @@ use crate::{ContainerError, FloatType, Output, RowWriter, RowsError, ZtensorGene
 
 /// Numbers that are converted at a time.
 const BLOCK: usize = 64 << 10;
-/// Where parts begin in canonical form.
-const CANONICAL_ALIGN: u64 = 64 << 10;
 
 /// What a zTensor file is to be like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,11 +93,9 @@ impl ZtensorWriter {
         options: ZtensorOptions,
     ) -> Result<Self, RowsError> {
         let unsupported = |problem: String| Err(ContainerError::Unsupported(problem).into());
-        let magic = match options.generation {
-            ZtensorGeneration::C => MAGIC_1,
-            ZtensorGeneration::D => MAGIC_2,
-            _ => return unsupported("only the generations C (1.2) and D (2) of zTensor are written".into()),
-        };
+        if !matches!(options.generation, ZtensorGeneration::C | ZtensorGeneration::D) {
+            return unsupported("only the generations C (1.2) and D (2) of zTensor are written".into());
+        }
         let most = if options.sparse { MOST_SPARSE_DIMENSION } else { MOST_DENSE_DIMENSION };
         if !(1..=most).contains(&dimension.into()) {
             let kind = if options.sparse { "sparse" } else { "dense" };
@@ -111,7 +105,7 @@ impl ZtensorWriter {
         }
         check_name(&options.tensor)?;
         options.attributes.keys().try_for_each(|key| check_name(key))?;
-        output.append(magic)?;
+        frame::begin(&mut *output, options.generation)?;
         let style = options.style();
         let body = match options.sparse {
             false => Body::Dense(PartWriter::begin(&mut *output, style)?),
@@ -131,40 +125,20 @@ impl ZtensorWriter {
     }
 
     /// Writes the tensor's directory and the footer.
-    fn write_directory(
-        &mut self,
-        parts: Vec<(&'static str, &'static str, Written)>,
-    ) -> Result<(), RowsError> {
+    fn write_directory(&mut self, parts: Vec<PartEntry>) -> Result<(), RowsError> {
         let options = &self.options;
         let layout = match (options.sparse, options.generation) {
             (false, _) => "dense",
             (true, ZtensorGeneration::D) => CSR,
             (true, _) => "sparse_csr",
         };
-        let manifest = Manifest {
-            attributes: &options.attributes,
-            tensor: &options.tensor,
-            shape: [self.rows, self.dimension.into()],
-            layout,
-            coding: options.style().coding,
-            parts,
-        };
-        let output = &mut *self.output;
-        if options.generation == ZtensorGeneration::C {
-            let directory = manifest.encode_1();
-            check_size(directory.len() as u64)?;
-            output.append(&directory)?;
-            output.append(&(directory.len() as u64).to_le_bytes())?;
-            return Ok(output.append(MAGIC_1)?);
-        }
-        let directory = manifest.encode_2();
-        check_size(directory.len() as u64)?;
-        pad(output, CANONICAL_ALIGN)?;
-        let place = [output.position(), directory.len() as u64, xxh3_64(&directory), 2];
-        output.append(&directory)?;
-        // The last word is the version and 32 bits that are reserved.
-        output.append(&place.map(u64::to_le_bytes).concat())?;
-        Ok(output.append(MAGIC_2)?)
+        let shape = [self.rows, self.dimension.into()];
+        let object = ObjectEntry { shape: &shape, layout, parts, attributes: Entries::new() };
+        let objects = [(text(&options.tensor), object.encode(options.generation))].into();
+        let attributes = options.attributes.iter().map(|(key, value)| (text(key), text(value))).collect();
+        let directory = manifest::directory(options.generation, &attributes, &objects);
+        frame::check_size(directory.len() as u64)?;
+        Ok(frame::end(&mut *self.output, options.generation, &directory)?)
     }
 }
 
@@ -172,7 +146,7 @@ impl ZtensorOptions {
     fn style(&self) -> Style {
         let newest = self.generation == ZtensorGeneration::D;
         Style {
-            align: if newest { CANONICAL_ALIGN } else { 64 },
+            align: frame::alignment(self.generation),
             coding: match self.compress {
                 false => Coding::Raw,
                 true if newest => Coding::Seekable,
@@ -240,7 +214,7 @@ impl RowWriter for ZtensorWriter {
         let (style, dtype) = (self.options.style(), self.options.dtype());
         let empty = Body::Sparse(Box::new(Sparse::empty()));
         let parts = match std::mem::replace(&mut self.body, empty) {
-            Body::Dense(part) => vec![("data", dtype, part.finish(&mut *self.output)?)],
+            Body::Dense(part) => vec![entry("data", dtype, part.finish(&mut *self.output)?)],
             Body::Sparse(sparse) => {
                 let wide =
                     self.options.generation == ZtensorGeneration::C || sparse.entries > u32::MAX.into();
@@ -282,7 +256,7 @@ impl Sparse {
         style: Style,
         dtype: &'static str,
         wide: bool,
-    ) -> Result<Vec<(&'static str, &'static str, Written)>, RowsError> {
+    ) -> Result<Vec<PartEntry>, RowsError> {
         let mut write = |spool: Spool, convert: fn(&[u8], &mut Vec<u8>)| -> Result<Written, RowsError> {
             let mut part = PartWriter::begin(output, style)?;
             let mut converted = Vec::new();
@@ -309,9 +283,13 @@ impl Sparse {
         };
         let index = if wide { "u64" } else { "u32" };
         Ok(vec![
-            ("indices", index, write(self.indices, if wide { widen } else { copy })?),
-            ("indptr", index, write(self.indptr, if wide { copy } else { narrow })?),
-            ("values", dtype, write(self.values, copy)?),
+            entry("indices", index, write(self.indices, if wide { widen } else { copy })?),
+            entry("indptr", index, write(self.indptr, if wide { copy } else { narrow })?),
+            entry("values", dtype, write(self.values, copy)?),
         ])
     }
+}
+
+fn entry(role: &'static str, dtype: &'static str, written: Written) -> PartEntry {
+    PartEntry { role, dtype, logical: None, written }
 }
