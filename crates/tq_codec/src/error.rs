@@ -155,6 +155,18 @@ pub enum CodecError {
         /// The number of values given.
         got: usize,
     },
+    /// quantvec's codec has no such dimension.
+    #[error("dimension {dimension} is not a multiple of 8 from 8 to {}", tq_format::QVEC_MAX_DIMENSION)]
+    QuantvecDimension {
+        /// The dimension asked for.
+        dimension: u64,
+    },
+    /// The norm of a vector, or the scale that goes with it, isn't a positive number of single precision.
+    #[error("a vector of norm {norm} can't be scaled in single precision")]
+    QuantvecRange {
+        /// The vector's Euclidean norm.
+        norm: f64,
+    },
     /// The rotation's matrix does not fit into memory.
     #[error("cannot allocate {bytes} bytes for the rotation")]
     OutOfMemory {

@@ -56,19 +56,29 @@ impl Normals {
     }
 }
 
-/// The `d` × `d` Haar matrix of `seed`, row-major. Two matrices are alive at the worst moment.
+/// The `d` × `d` Haar matrix of `seed`, row-major; see [`orthogonal`].
+pub(crate) fn matrix(seed: u64, d: usize, poll: &mut dyn FnMut()) -> Result<Vec<f64>, TryReserveError> {
+    let mut normals = Normals::new(seed);
+    orthogonal(d, &mut || normals.next(), poll)
+}
+
+/// The orthogonal factor of a matrix of `d` × `d` normal variables, drawn row by row, with the signs of R's diagonal in it.
+/// Two matrices are alive at the worst moment.
 ///
 /// `poll` is called between steps of some ten milliseconds, and may unwind.
-pub(crate) fn matrix(seed: u64, d: usize, poll: &mut dyn FnMut()) -> Result<Vec<f64>, TryReserveError> {
+pub(crate) fn orthogonal(
+    d: usize,
+    normal: &mut dyn FnMut() -> f64,
+    poll: &mut dyn FnMut(),
+) -> Result<Vec<f64>, TryReserveError> {
     if d == 0 {
         return Ok(Vec::new());
     }
     // The factorisation wants columns together; the stream fills rows.
     let mut factors = zeros(d)?;
-    let mut normals = Normals::new(seed);
     for i in 0..d {
         for j in 0..d {
-            factors[j * d + i] = normals.next();
+            factors[j * d + i] = normal();
         }
         if i % POLLED_ROWS == 0 {
             poll();

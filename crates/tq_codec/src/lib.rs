@@ -12,6 +12,8 @@
 //! value lies within rounding of a decision boundary. The built-in codec needs no codebook from outside: see
 //! [`lloyd_max`].
 //!
+//! [`Quantvec`] is the codec of quantvec's indexes, which works alike and is another.
+//!
 //! Nothing here knows PostgreSQL or is unsafe. Work for several threads runs on [`Workers`] that the caller makes; nothing
 //! else starts any.
 #![forbid(unsafe_code)]
@@ -28,6 +30,7 @@ mod haar;
 mod hadamard;
 pub mod lloyd_max;
 mod product;
+mod quantvec;
 mod query;
 mod rotation;
 mod sample;
@@ -41,6 +44,7 @@ pub use codec::Codec;
 pub use config::{BUILTIN_SEED, CodecConfig, ConfigHash, RotationKind};
 pub use distance::{Metric, distance_f32};
 pub use error::{BatchError, CodecError};
+pub use quantvec::{Quantvec, QuantvecDecoding, QuantvecQuery, QuantvecRows};
 pub use query::PreparedQuery;
 pub use rotation::{Rotation, SharedMatrix, build_rotation, build_rotation_polling};
 pub use sample::VectorSample;

@@ -52,6 +52,18 @@ impl Single {
         Some(Self { values, dimension, norm })
     }
 
+    /// A matrix that is in `f32` from the first.
+    pub(crate) fn from_rounded(values: Vec<f32>, dimension: usize) -> Self {
+        let square = |row: &[f32]| row.iter().map(|&q| f64::from(q) * f64::from(q)).sum::<f64>();
+        let norm = values.chunks_exact(dimension.max(1)).map(square).fold(0.0, f64::max).sqrt();
+        Self { values, dimension, norm }
+    }
+
+    /// The rows of the matrix.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.values.chunks_exact(self.dimension.max(1))
+    }
+
     /// Rotates one vector of norm 1 or any other into `y`; returns how far from the exact values the results may be,
     /// times that norm.
     pub(crate) fn apply(&self, level: Level, x: &[f32], y: &mut [f32]) -> f64 {

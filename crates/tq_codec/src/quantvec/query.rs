@@ -1,0 +1,78 @@
+//! Scores of vectors for a query: quantvec's estimates, from their codes.
+
+use super::Quantvec;
+use crate::{CodecError, check_vector};
+use tq_format::{QvecBits, QvecMetric, QvecRow};
+
+/// A query, rotated once, with the product of each coordinate and each centroid.
+pub struct QuantvecQuery {
+    bits: QvecBits,
+    /// For each coordinate as many products as there are codes.
+    table: Vec<f32>,
+    /// What a calibration's shifts add to every vector's product.
+    bias: f64,
+    norm: f64,
+}
+
+impl Quantvec {
+    /// Prepares a query of the codec's dimension, of any length but 0.
+    ///
+    /// # Errors
+    /// [`CodecError::DimensionMismatch`], [`CodecError::NotFinite`], [`CodecError::ZeroVector`].
+    pub fn prepare(&self, query: &[f32]) -> Result<QuantvecQuery, CodecError> {
+        let rotated = self.rotate(query)?;
+        let norm = check_vector(query)?;
+        if norm == 0.0 {
+            return Err(CodecError::ZeroVector);
+        }
+        let mut table = Vec::with_capacity(self.dimension * self.bits.levels());
+        let mut bias = 0.0;
+        for (i, &y) in rotated.iter().enumerate() {
+            let factor = match &self.calibration {
+                None => y,
+                Some(calibration) => {
+                    bias += f64::from(y) * f64::from(calibration.shifts[i]);
+                    (f64::from(y) / f64::from(calibration.scales[i])) as f32
+                }
+            };
+            table.extend(self.centroids().iter().map(|&c| (f64::from(factor) * f64::from(c)) as f32));
+        }
+        Ok(QuantvecQuery { bits: self.bits, table, bias, norm })
+    }
+}
+
+impl QuantvecQuery {
+    /// The score of a vector: an estimate of the inner product, of the cosine or of the squared distance. The last may be negative.
+    /// Of the first two the greater is the nearer, of the last the smaller.
+    ///
+    /// Codes of another length than the query's are taken as far as both go.
+    pub fn score(&self, metric: QvecMetric, row: &QvecRow<'_>) -> f32 {
+        let sum = match self.bits {
+            QvecBits::Two => sum::<2, 4>(&self.table, row.codes),
+            QvecBits::Three => sum::<3, 8>(&self.table, row.codes),
+            QvecBits::Four => sum::<4, 16>(&self.table, row.codes),
+        };
+        let norm = f64::from(row.norm);
+        let estimate = f64::from(row.scale) * (sum - self.bias);
+        (match metric {
+            QvecMetric::Dot => estimate,
+            QvecMetric::Cosine => estimate / (self.norm * norm),
+            QvecMetric::Euclidean => self.norm * self.norm + norm * norm - 2.0 * estimate,
+        }) as f32
+    }
+}
+
+/// The sum of one product of each coordinate, in eight sums so that none waits for another.
+fn sum<const BITS: usize, const LEVELS: usize>(table: &[f32], packed: &[u8]) -> f64 {
+    let groups = table.as_chunks::<LEVELS>().0.as_chunks::<8>().0;
+    let mut sums = [0f64; 8];
+    for (bytes, products) in packed.as_chunks::<BITS>().0.iter().zip(groups) {
+        let mut word = [0; 4];
+        word[..BITS].copy_from_slice(bytes);
+        let word = u32::from_le_bytes(word) as usize;
+        for (i, (sum, products)) in sums.iter_mut().zip(products).enumerate() {
+            *sum += f64::from(products[word >> (BITS * i) & (LEVELS - 1)]);
+        }
+    }
+    sums.iter().sum()
+}
