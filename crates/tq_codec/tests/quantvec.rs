@@ -99,7 +99,7 @@ fn golden_rotations() {
         let mut b = x.clone();
         for round in 0..3 {
             let signed: Vec<f64> = b.iter().zip(signs(round)).map(|(b, sign)| b * sign).collect();
-            let parity = |i: usize, j: usize| if (i & j).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+            let parity = |i: usize, j: usize| if (i & j).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
             b = (0..d)
                 .map(|i| (0..d).map(|j| parity(i, j) * signed[j]).sum::<f64>() / (d as f64).sqrt())
                 .collect();

@@ -5,7 +5,7 @@
 //! [`Output`]: a file that appears whole or not at all, or whatever else the caller has.
 
 use tq_codec::CodecError;
-use tq_format::CorpusError;
+use tq_format::{CorpusError, QvecError};
 
 use crate::{AtomicFile, ContainerError, CorpusFileError, FileError};
 
@@ -98,6 +98,52 @@ pub enum RowsError {
     /// What stands in a corpus.
     #[error(transparent)]
     Corpus(#[from] CorpusError),
+    /// What stands in an index of quantvec.
+    #[error(transparent)]
+    Qvec(#[from] QvecError),
+    /// What the vectors were to be compressed with can't be had.
+    #[error(transparent)]
+    Setup(CodecError),
+    /// A seed that a QVEC file can't have.
+    #[error("seed {seed} is not finite")]
+    QvecSeed {
+        /// The seed asked for.
+        seed: f64,
+    },
+    /// More vectors than quantvec reads rightly.
+    #[error(
+        "a qvec file of this dimension and width has at most {most} vectors: quantvec misreads 256 MiB of codes and more"
+    )]
+    QvecTooMany {
+        /// The greatest number of vectors.
+        most: u64,
+    },
+    /// An id that would not be read as what it is.
+    #[error("row {row}: {id} can't be an id of a qvec file")]
+    QvecId {
+        /// The row, counted from 1.
+        row: u64,
+        /// The id.
+        id: String,
+    },
+    /// An id that another row has.
+    #[error("row {row}: id {id} is that of row {first} too")]
+    QvecDuplicateId {
+        /// The row, counted from 1.
+        row: u64,
+        /// The row that had the id first.
+        first: u64,
+        /// The id.
+        id: String,
+    },
+    /// Not every row has an id, or not every id a row.
+    #[error("{ids} ids were given for {expected} rows")]
+    QvecIdCount {
+        /// The ids given.
+        ids: u32,
+        /// The rows that have one.
+        expected: u32,
+    },
     /// A vector that can't be compressed, or a record that can't be decompressed.
     #[error("row {row}: {source}")]
     Codec {

@@ -18,9 +18,9 @@ use tq_format::{CorpusError, CorpusView};
 use crate::{Corpus, CorpusFileError, FileError};
 
 /// How long a round lasts, but for the chunks that are at work when it is over.
-const ROUND: Duration = Duration::from_millis(20);
+pub(crate) const ROUND: Duration = Duration::from_millis(20);
 /// Bytes of a chunk: little enough to be short even if they come from a slow disk.
-const CHUNK_BYTES: usize = 256 << 10;
+pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 
 /// A record and its distance from the query.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -132,25 +132,25 @@ fn measure(
 }
 
 /// The best so far of some records: at most `limit`, the worst on top.
-struct Nearest {
+pub(crate) struct Nearest {
     limit: usize,
     /// Only what is better than this is of any interest.
     bound: Option<Candidate>,
-    heap: BinaryHeap<Candidate>,
+    pub(crate) heap: BinaryHeap<Candidate>,
 }
 
 impl Nearest {
-    fn new(limit: usize, bound: Option<Candidate>) -> Self {
+    pub(crate) fn new(limit: usize, bound: Option<Candidate>) -> Self {
         Nearest { limit, bound, heap: BinaryHeap::new() }
     }
 
     /// The worst of `limit` records; what is worse is not among the nearest.
-    fn bound(&self) -> Option<Candidate> {
+    pub(crate) fn bound(&self) -> Option<Candidate> {
         if self.heap.len() < self.limit { None } else { self.heap.peek().copied() }
     }
 
     #[inline]
-    fn offer(&mut self, candidate: Candidate) {
+    pub(crate) fn offer(&mut self, candidate: Candidate) {
         if self.bound.is_some_and(|bound| candidate >= bound) {
             return;
         }
@@ -163,14 +163,14 @@ impl Nearest {
         }
     }
 
-    fn into_sorted(self) -> Vec<Neighbour> {
+    pub(crate) fn into_sorted(self) -> Vec<Neighbour> {
         self.heap.into_sorted_vec().into_iter().map(|candidate| candidate.0).collect()
     }
 }
 
 /// A neighbour, in the order that PostgreSQL gives distances: NaN is above every number. Equal ones by their place.
 #[derive(Clone, Copy, Debug)]
-struct Candidate(Neighbour);
+pub(crate) struct Candidate(pub(crate) Neighbour);
 
 impl Ord for Candidate {
     fn cmp(&self, other: &Self) -> Ordering {

@@ -25,8 +25,8 @@ pub use error::RecordError;
 pub use pack::{pack_indices, unpack_indices};
 pub use qvec::{
     QVEC_COUNT_OFFSET, QVEC_HEADER_LEN, QVEC_MAX_CODE_BYTES, QVEC_MAX_DIMENSION, QvecBits, QvecCalibration,
-    QvecError, QvecGeometry, QvecHeader, QvecId, QvecIds, QvecInvertedFile, QvecLayout, QvecMetric, QvecRow,
-    QvecView, is_canonical_integer, pack_qvec_codes, unpack_qvec_codes,
+    QvecError, QvecGeometry, QvecHeader, QvecId, QvecIdKinds, QvecIds, QvecInvertedFile, QvecLayout,
+    QvecMetric, QvecRow, QvecView, is_canonical_integer, pack_qvec_codes, unpack_qvec_codes,
 };
 pub use record::{RecordHeader, RecordView};
 pub use width::{BitWidth, record_len};

@@ -55,6 +55,14 @@ fn golden_files_say_what_their_descriptions_say() {
         assert_eq!(lists, facts["ivf"]["nlist"].as_u64().zip(facts["ivf"]["nprobe"].as_u64()));
         let ids: Vec<Id> = facts["ids"].as_array().into_iter().flatten().map(id).collect();
         assert_eq!(parts.ids, ids);
+        let geometry = view.geometry();
+        assert_eq!(geometry.is_calibrated(), parts.calibration.is_some());
+        assert_eq!(geometry.lists().map(u64::from), facts["ivf"]["nlist"].as_u64());
+        assert_eq!(geometry.probes().map(u64::from), facts["ivf"]["nprobe"].as_u64());
+        let kinds = geometry.id_kinds();
+        assert_eq!(kinds.numbers, ids.iter().any(|id| matches!(id, Id::Number(_))));
+        assert_eq!(kinds.texts, ids.iter().any(|id| matches!(id, Id::Text(_))));
+        assert_eq!(kinds.integers, ids.iter().any(|id| matches!(id, Id::Integer(_))));
         assert_eq!(parts.bytes(), bytes, "{name}.{variant}");
         count += 1;
     }

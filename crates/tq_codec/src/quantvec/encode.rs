@@ -25,6 +25,13 @@ pub struct QuantvecRows {
 }
 
 impl QuantvecRows {
+    /// Removes all vectors and keeps the memory.
+    pub fn clear(&mut self) {
+        self.codes.clear();
+        self.scales.clear();
+        self.norms.clear();
+    }
+
     fn extend(&mut self, other: &Self) {
         self.codes.extend_from_slice(&other.codes);
         self.scales.extend_from_slice(&other.scales);

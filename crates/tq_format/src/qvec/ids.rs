@@ -71,6 +71,27 @@ impl QvecId<'_> {
     }
 }
 
+/// Which kinds of ids an index has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QvecIdKinds {
+    /// [`QvecId::Number`].
+    pub numbers: bool,
+    /// [`QvecId::Text`].
+    pub texts: bool,
+    /// [`QvecId::Integer`].
+    pub integers: bool,
+}
+
+impl QvecIdKinds {
+    pub(super) fn add(&mut self, id: &QvecId<'_>) {
+        match id {
+            QvecId::Number(_) => self.numbers = true,
+            QvecId::Text(_) => self.texts = true,
+            QvecId::Integer(_) => self.integers = true,
+        }
+    }
+}
+
 /// Whether a text is `0` or an optional minus and digits of which the first is not 0.
 pub fn is_canonical_integer(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);

@@ -29,7 +29,7 @@ mod view;
 pub use codes::{pack_qvec_codes, unpack_qvec_codes};
 pub use error::QvecError;
 pub use header::{QvecBits, QvecHeader, QvecLayout, QvecMetric};
-pub use ids::{QvecId, is_canonical_integer};
+pub use ids::{QvecId, QvecIdKinds, is_canonical_integer};
 pub use structure::QvecGeometry;
 pub use view::{QvecCalibration, QvecIds, QvecInvertedFile, QvecRow, QvecView};
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::ids::{IdHashes, QvecId, read_id, skip_id};
+use super::ids::{IdHashes, QvecId, QvecIdKinds, read_id, skip_id};
 use super::view::{QvecView, f32_at, u32_at};
 use super::{QVEC_HEADER_LEN, QVEC_MAX_DIMENSION, QvecError, QvecHeader, QvecLayout};
 
@@ -29,6 +29,7 @@ pub struct QvecGeometry {
     pub(super) ivf: Option<Ivf>,
     /// The place of every [`ID_STRIDE`]th id; none without ids.
     pub(super) ids: Arc<[u64]>,
+    id_kinds: QvecIdKinds,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +44,26 @@ impl QvecGeometry {
     /// What the header says.
     pub fn header(&self) -> &QvecHeader {
         &self.header
+    }
+
+    /// Which kinds of ids there are; none if the vectors have no ids.
+    pub fn id_kinds(&self) -> QvecIdKinds {
+        self.id_kinds
+    }
+
+    /// Whether there is a calibration.
+    pub fn is_calibrated(&self) -> bool {
+        self.calibration.is_some()
+    }
+
+    /// The number of lists of the inverted file, if there is one.
+    pub fn lists(&self) -> Option<u32> {
+        self.ivf.map(|ivf| ivf.lists)
+    }
+
+    /// How many of them a search by quantvec looks into.
+    pub fn probes(&self) -> Option<u32> {
+        self.ivf.map(|ivf| ivf.probes)
     }
 
     /// The view of bytes that were parsed into this, or are thought to be still the same; `None` if not even their number
@@ -112,7 +133,7 @@ impl Reader<'_> {
         }
         let calibration = if layout == QvecLayout::Doc1 { None } else { self.calibration()? };
         let ivf = if layout == QvecLayout::V2 { self.ivf(poll)? } else { None };
-        let ids = if keyed { self.ids(poll)? } else { Vec::new() };
+        let (ids, id_kinds) = if keyed { self.ids(poll)? } else { Default::default() };
         if self.at < self.bytes.len() {
             let surplus = (self.bytes.len() - self.at) as u64;
             return Err(QvecError::TrailingBytes { offset: self.at as u64, surplus });
@@ -126,6 +147,7 @@ impl Reader<'_> {
             calibration,
             ivf,
             ids: ids.into(),
+            id_kinds,
         };
         Ok((geometry, self.gap))
     }
@@ -224,17 +246,18 @@ impl Reader<'_> {
         Ok(Some(Ivf { lists, probes, centroids, slots }))
     }
 
-    /// Checks the ids, and returns the places of some.
-    fn ids(&mut self, poll: &mut dyn FnMut()) -> Result<Vec<u64>, QvecError> {
+    /// Checks the ids, and returns the places of some and the kinds of all.
+    fn ids(&mut self, poll: &mut dyn FnMut()) -> Result<(Vec<u64>, QvecIdKinds), QvecError> {
         let start = self.at;
         let count = self.header.count;
         // An id has at least 5 bytes and its vector 10 elsewhere; so a table for all that can be there is smaller than the file.
         let present = (self.bytes.len() - start) / 5 + 1;
         let mut seen = IdHashes::new(present.min(count as usize))?;
-        let mut places = Vec::new();
+        let (mut places, mut kinds) = (Vec::new(), QvecIdKinds::default());
         for slot in 0..count {
             let offset = self.at as u64;
             let (id, next) = read_id(self.bytes, self.at, slot)?;
+            kinds.add(&id);
             if let QvecId::Number(got) = id
                 && !got.is_finite()
             {
@@ -253,7 +276,7 @@ impl Reader<'_> {
             }
             self.at = next;
         }
-        Ok(places)
+        Ok((places, kinds))
     }
 
     /// The slot below `end` whose id this is.

@@ -1,0 +1,170 @@
+//! An index in a mapped file.
+//!
+//! The whole file is checked when it is opened. From then on only the places of its fields are kept, and each batch reads
+//! its numbers where they stand and believes them when the file is still the same afterwards.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use tq_codec::{CodecError, Quantvec};
+use tq_format::{QvecError, QvecGeometry, QvecHeader, QvecId, QvecIdKinds, QvecView};
+
+use crate::{FileError, MappedFile, RowsError};
+
+/// Why an index could not be read or searched.
+#[derive(thiserror::Error, Debug)]
+#[non_exhaustive]
+pub enum QvecFileError {
+    /// The file, whatever it contains.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Its contents.
+    #[error(transparent)]
+    Format(#[from] QvecError),
+    /// Its codec can't be made, the query doesn't fit it, or a worker failed.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+impl From<QvecFileError> for RowsError {
+    fn from(error: QvecFileError) -> Self {
+        match error {
+            QvecFileError::File(error) => RowsError::File(error),
+            QvecFileError::Format(error) => RowsError::Qvec(error),
+            QvecFileError::Codec(error) => RowsError::Setup(error),
+        }
+    }
+}
+
+/// The id of a vector, copied from its file: see [`QvecId`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum QvecRowId {
+    /// A JavaScript number.
+    Number(f64),
+    /// A string.
+    Text(String),
+    /// A bigint in decimal notation.
+    Integer(String),
+}
+
+impl QvecRowId {
+    /// The id as the format has it.
+    pub fn view(&self) -> QvecId<'_> {
+        match self {
+            Self::Number(number) => QvecId::Number(*number),
+            Self::Text(text) => QvecId::Text(text),
+            Self::Integer(text) => QvecId::Integer(text),
+        }
+    }
+}
+
+impl From<QvecId<'_>> for QvecRowId {
+    fn from(id: QvecId<'_>) -> Self {
+        match id {
+            QvecId::Number(number) => Self::Number(number),
+            QvecId::Text(text) => Self::Text(text.to_owned()),
+            QvecId::Integer(text) => Self::Integer(text.to_owned()),
+        }
+    }
+}
+
+/// An open QVEC index, found sound.
+#[derive(Debug)]
+pub struct QvecFile {
+    file: MappedFile,
+    geometry: QvecGeometry,
+    /// Made when it is first needed.
+    codec: OnceLock<Arc<Quantvec>>,
+}
+
+impl QvecFile {
+    /// Opens and maps the index at `path` and checks all of it. `poll` is called many times a second, and may unwind.
+    ///
+    /// # Errors
+    /// [`QvecFileError::File`] as [`MappedFile::open`], [`QvecFileError::Format`] as [`QvecView::parse`].
+    pub fn open(path: &Path, poll: &mut dyn FnMut()) -> Result<Self, QvecFileError> {
+        let file = MappedFile::open(path)?;
+        let geometry =
+            file.read(|bytes| QvecView::parse_polling(bytes, poll).map(|view| view.geometry().clone()))??;
+        Ok(QvecFile { file, geometry, codec: OnceLock::new() })
+    }
+
+    /// What the header says, and the layout that the file has.
+    pub fn header(&self) -> &QvecHeader {
+        self.geometry.header()
+    }
+
+    /// Which kinds of ids the vectors have; none if they have no ids.
+    pub fn id_kinds(&self) -> QvecIdKinds {
+        self.geometry.id_kinds()
+    }
+
+    /// Whether coordinates are shifted and scaled before they are quantised.
+    pub fn is_calibrated(&self) -> bool {
+        self.geometry.is_calibrated()
+    }
+
+    /// The number of lists of the inverted file, if there is one. [`QvecFile::search`] doesn't use them.
+    pub fn lists(&self) -> Option<u32> {
+        self.geometry.lists()
+    }
+
+    /// How many of them a search by quantvec looks into.
+    pub fn probes(&self) -> Option<u32> {
+        self.geometry.probes()
+    }
+
+    /// The file.
+    pub fn file(&self) -> &MappedFile {
+        &self.file
+    }
+
+    /// Runs `f` on the index, and returns what it does if the file is still the same afterwards.
+    ///
+    /// # Errors
+    /// [`FileError`] when it isn't, whatever `f` made of it.
+    pub fn read<R>(&self, f: impl FnOnce(&QvecView<'_>) -> R) -> Result<R, FileError> {
+        let guard = self.file.guard()?;
+        let view = self.geometry.view(guard.bytes());
+        let result = view.map(|view| f(&view));
+        guard.check()?;
+        // A mapping keeps its length.
+        result.ok_or_else(|| FileError::Changed { path: self.file.path().to_owned() })
+    }
+
+    /// Copies the ids of the vectors at these slots, as far as there are any; none if the vectors have none.
+    ///
+    /// # Errors
+    /// [`QvecFileError::File`] if the file has changed.
+    pub fn ids(&self, slots: Range<u32>) -> Result<Vec<QvecRowId>, QvecFileError> {
+        let count = slots.len();
+        let copy = |view: &QvecView<'_>| {
+            let ids = view.ids_from(slots.start).take(count);
+            ids.map(|id| id.map(QvecRowId::from)).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(self.read(copy)??)
+    }
+
+    /// The codec of the index, with its calibration. Made at the first call, which may take long for a dimension that isn't a
+    /// power of two: `poll` is called many times a second, and may unwind.
+    ///
+    /// # Errors
+    /// [`QvecFileError::Codec`] without memory for it, [`QvecFileError::File`] if the file has changed.
+    pub fn codec(&self, poll: &mut dyn FnMut()) -> Result<Arc<Quantvec>, QvecFileError> {
+        if let Some(codec) = self.codec.get() {
+            return Ok(codec.clone());
+        }
+        let header = self.header();
+        let calibration = self.read(|view| {
+            let numbers = view.calibration();
+            numbers.map(|numbers| (numbers.shifts().collect(), numbers.scales().collect()))
+        })?;
+        let codec = Quantvec::new(header.dimension, header.bits, header.seed, poll)?;
+        let codec = match calibration {
+            Some((shifts, scales)) => codec.with_calibration(shifts, scales)?,
+            None => codec,
+        };
+        Ok(self.codec.get_or_init(|| Arc::new(codec)).clone())
+    }
+}
