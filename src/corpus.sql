@@ -1,5 +1,5 @@
 -- Corpora in their files. As with core's own functions on files, what they return may change from one call to the next
--- (VOLATILE). All may be called by everybody, and demand the role that COPY demands: pg_read_server_files.
+-- (VOLATILE); files.sql says who may call them.
 
 CREATE FUNCTION tq_corpus_info(
     path text, OUT records bigint, OUT dimension integer, OUT bit_width integer, OUT residual boolean,

@@ -11,6 +11,8 @@ use pgrx::pg_sys;
 
 use crate::error::Error;
 
+pgrx::extension_sql_file!("files.sql", name = "files", requires = ["copy", "registry", "corpus"]);
+
 /// What is done with a file of the server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum FileAccess {

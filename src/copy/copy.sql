@@ -3,7 +3,7 @@
 CREATE FUNCTION tq_import(relation regclass, path text, options jsonb DEFAULT '{}') RETURNS bigint
     AS 'MODULE_PATHNAME', 'tq_import_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION tq_import(regclass, text, jsonb)
-    IS 'loads a file of the server into a table, as COPY relation (column) FROM path (FORMAT …) does; its content tells the format';
+    IS 'loads a file of the server into a table, as COPY relation (column) FROM path (FORMAT ...) does; its content tells the format';
 
 CREATE FUNCTION tq_export(query text, path text, options jsonb DEFAULT '{}') RETURNS bigint
     AS 'MODULE_PATHNAME', 'tq_export_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

@@ -26,6 +26,7 @@ CREATE FUNCTION tq_decompress(v tqvec) RETURNS real[]
     AS 'MODULE_PATHNAME', 'tq_decompress_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
 COMMENT ON FUNCTION tq_decompress(tqvec) IS 'the vector that a record stands for';
 CREATE CAST (tqvec AS real[]) WITH FUNCTION tq_decompress(tqvec);
+COMMENT ON CAST (tqvec AS real[]) IS 'the vector that a record stands for';
 
 CREATE FUNCTION tq_normalize(v real[]) RETURNS real[]
     AS 'MODULE_PATHNAME', 'tq_normalize_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
@@ -135,16 +136,22 @@ COMMENT ON OPERATOR <+> (real[], tqvec) IS 'taxicab distance; each record is rot
 
 CREATE FUNCTION tqvec_accumulate(internal, tqvec) RETURNS internal
     AS 'MODULE_PATHNAME', 'tqvec_accumulate_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 60;
+COMMENT ON FUNCTION tqvec_accumulate(internal, tqvec) IS 'aggregate transition function';
 CREATE FUNCTION tqvec_combine(internal, internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'tqvec_combine_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION tqvec_combine(internal, internal) IS 'aggregate combine function';
 CREATE FUNCTION tqvec_serialize(internal) RETURNS bytea
     AS 'MODULE_PATHNAME', 'tqvec_serialize_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tqvec_serialize(internal) IS 'aggregate serial function';
 CREATE FUNCTION tqvec_deserialize(bytea, internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'tqvec_deserialize_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tqvec_deserialize(bytea, internal) IS 'aggregate deserial function';
 CREATE FUNCTION tqvec_sum(internal) RETURNS real[]
     AS 'MODULE_PATHNAME', 'tqvec_sum_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION tqvec_sum(internal) IS 'aggregate final function';
 CREATE FUNCTION tqvec_avg(internal) RETURNS real[]
     AS 'MODULE_PATHNAME', 'tqvec_avg_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION tqvec_avg(internal) IS 'aggregate final function';
 
 CREATE AGGREGATE sum(tqvec) (
     SFUNC = tqvec_accumulate, STYPE = internal, SSPACE = 16384, FINALFUNC = tqvec_sum,
@@ -161,15 +168,20 @@ COMMENT ON AGGREGATE avg(tqvec) IS 'mean of the vectors, decompressed';
 
 CREATE FUNCTION tq_train_combine(internal, internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'tq_train_combine_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION tq_train_combine(internal, internal) IS 'aggregate combine function';
 CREATE FUNCTION tq_train_serialize(internal) RETURNS bytea
     AS 'MODULE_PATHNAME', 'tq_train_serialize_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tq_train_serialize(internal) IS 'aggregate serial function';
 CREATE FUNCTION tq_train_deserialize(bytea, internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'tq_train_deserialize_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tq_train_deserialize(bytea, internal) IS 'aggregate deserial function';
 CREATE FUNCTION tq_train_finish(internal) RETURNS real[]
     AS 'MODULE_PATHNAME', 'tq_train_finish_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION tq_train_finish(internal) IS 'aggregate final function';
 
 CREATE FUNCTION tq_train_accumulate(internal, real[], integer) RETURNS internal
     AS 'MODULE_PATHNAME', 'tq_train_accumulate_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_train_accumulate(internal, real[], integer) IS 'aggregate transition function';
 CREATE AGGREGATE tq_train_codebook(v real[], bit_width integer) (
     SFUNC = tq_train_accumulate, STYPE = internal, SSPACE = 16777216, FINALFUNC = tq_train_finish,
     COMBINEFUNC = tq_train_combine, SERIALFUNC = tq_train_serialize, DESERIALFUNC = tq_train_deserialize,
@@ -179,6 +191,7 @@ COMMENT ON AGGREGATE tq_train_codebook(real[], integer) IS 'trains a codebook fo
 
 CREATE FUNCTION tq_train_accumulate(internal, real[], integer, numeric) RETURNS internal
     AS 'MODULE_PATHNAME', 'tq_train_accumulate_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_train_accumulate(internal, real[], integer, numeric) IS 'aggregate transition function';
 CREATE AGGREGATE tq_train_codebook(v real[], bit_width integer, seed numeric) (
     SFUNC = tq_train_accumulate, STYPE = internal, SSPACE = 16777216, FINALFUNC = tq_train_finish,
     COMBINEFUNC = tq_train_combine, SERIALFUNC = tq_train_serialize, DESERIALFUNC = tq_train_deserialize,
@@ -188,6 +201,7 @@ COMMENT ON AGGREGATE tq_train_codebook(real[], integer, numeric) IS 'trains a co
 
 CREATE FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text) RETURNS internal
     AS 'MODULE_PATHNAME', 'tq_train_accumulate_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text) IS 'aggregate transition function';
 CREATE AGGREGATE tq_train_codebook(v real[], bit_width integer, seed numeric, method text) (
     SFUNC = tq_train_accumulate, STYPE = internal, SSPACE = 16777216, FINALFUNC = tq_train_finish,
     COMBINEFUNC = tq_train_combine, SERIALFUNC = tq_train_serialize, DESERIALFUNC = tq_train_deserialize,
@@ -197,6 +211,7 @@ COMMENT ON AGGREGATE tq_train_codebook(real[], integer, numeric, text) IS 'train
 
 CREATE FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text, integer) RETURNS internal
     AS 'MODULE_PATHNAME', 'tq_train_accumulate_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text, integer) IS 'aggregate transition function';
 CREATE AGGREGATE tq_train_codebook(v real[], bit_width integer, seed numeric, method text, sample integer) (
     SFUNC = tq_train_accumulate, STYPE = internal, SSPACE = 16777216, FINALFUNC = tq_train_finish,
     COMBINEFUNC = tq_train_combine, SERIALFUNC = tq_train_serialize, DESERIALFUNC = tq_train_deserialize,
@@ -206,6 +221,7 @@ COMMENT ON AGGREGATE tq_train_codebook(real[], integer, numeric, text, integer) 
 
 CREATE FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text, integer, text) RETURNS internal
     AS 'MODULE_PATHNAME', 'tq_train_accumulate_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text, integer, text) IS 'aggregate transition function';
 CREATE AGGREGATE tq_train_codebook(v real[], bit_width integer, seed numeric, method text, sample integer, rotation text) (
     SFUNC = tq_train_accumulate, STYPE = internal, SSPACE = 16777216, FINALFUNC = tq_train_finish,
     COMBINEFUNC = tq_train_combine, SERIALFUNC = tq_train_serialize, DESERIALFUNC = tq_train_deserialize,

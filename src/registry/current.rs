@@ -18,12 +18,12 @@ use crate::error::Error;
 
 /// Whether the row is in the table by the newest snapshot, which sees what is committed and the own transaction's
 /// changes.
-pub(super) fn is_current(table: &Location, row: &Row) -> Result<bool, Error> {
+pub(super) fn is_current(table: Location, row: &Row) -> Result<bool, Error> {
     // The hash stands for all columns but these.
     let query = format!(
         "SELECT FROM {} WHERE config_hash OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2 \
          AND codebook OPERATOR(pg_catalog.=) $3",
-        table.name
+        table.name()?
     );
     let failed = |code| Error::Spi(pgrx::spi::SpiError::SpiError(code));
     let query = CString::new(query).map_err(|_| failed(SpiErrorCodes::Argument))?;

@@ -32,14 +32,21 @@ COMMENT ON COLUMN tq_codec.rotation IS 'kind of rotation: haar or hadamard';
 COMMENT ON COLUMN tq_codec.codebook IS 'the 2^bit_width entries, ascending';
 SELECT pg_catalog.pg_extension_config_dump('tq_codec', '');
 GRANT SELECT ON tq_codec TO PUBLIC;
+-- The extension is trusted: where the owner of a database creates it, the table belongs to the server's superuser all the same,
+-- as the functions do, whose checks its triggers and constraint are.
+GRANT INSERT, DELETE ON tq_codec TO pg_database_owner WITH GRANT OPTION;
 
 CREATE FUNCTION tq_codec_changed() RETURNS trigger
     AS 'MODULE_PATHNAME', 'tq_codec_changed_wrapper' LANGUAGE C;
 COMMENT ON FUNCTION tq_codec_changed() IS 'refuses updates of tq_codec and tells all sessions of other changes';
+-- A trigger of another table would announce changes of that one.
+REVOKE EXECUTE ON FUNCTION tq_codec_changed() FROM PUBLIC;
 CREATE TRIGGER tq_codec_immutable BEFORE UPDATE ON tq_codec
     FOR EACH STATEMENT EXECUTE FUNCTION tq_codec_changed();
+COMMENT ON TRIGGER tq_codec_immutable ON tq_codec IS 'a codec is never changed, only dropped';
 CREATE TRIGGER tq_codec_announce AFTER INSERT OR DELETE OR TRUNCATE ON tq_codec
     FOR EACH STATEMENT EXECUTE FUNCTION tq_codec_changed();
+COMMENT ON TRIGGER tq_codec_announce ON tq_codec IS 'makes all sessions forget codecs that they hold';
 -- Also where changes arrive by logical replication.
 ALTER TABLE tq_codec ENABLE ALWAYS TRIGGER tq_codec_announce;
 
@@ -55,9 +62,7 @@ CREATE FUNCTION tq_drop_codec(name text) RETURNS void
     AS 'MODULE_PATHNAME', 'tq_drop_codec_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION tq_drop_codec(text) IS 'drops a registered codec';
 
--- Files of the server. Core keeps such functions (pg_read_file, lo_export) from PUBLIC by rights to EXECUTE; these two
--- may be called by all, and demand the role that COPY demands: pg_read_server_files, pg_write_server_files. Whoever may
--- COPY may exchange codecs, with no second GRANT to remember.
+-- Files of the server; files.sql says who may call these two.
 CREATE FUNCTION tq_import_codec(name text, codebook_path text, json_path text) RETURNS text
     AS 'MODULE_PATHNAME', 'tq_import_codec_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION tq_import_codec(text, text, text)
@@ -73,6 +78,9 @@ CREATE FUNCTION tq_rotation_cache(OUT rotation text, OUT seed numeric, OUT dimen
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'tq_rotation_cache_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION tq_rotation_cache() IS 'lists the rotations that are kept in files below the data directory';
+-- As core's pg_ls_tmpdir and its like.
+REVOKE EXECUTE ON FUNCTION tq_rotation_cache() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tq_rotation_cache() TO pg_monitor;
 
 CREATE FUNCTION tq_clear_rotation_cache() RETURNS bigint
     AS 'MODULE_PATHNAME', 'tq_clear_rotation_cache_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

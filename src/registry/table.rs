@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
+use std::ffi::CStr;
 use std::sync::Arc;
 
 use pgrx::datum::DatumWithOid;
@@ -17,12 +18,28 @@ use tq_format::BitWidth;
 use super::{cache, current};
 use crate::error::Error;
 
-/// Where the table is: its OID and its qualified, quoted name.
-#[derive(Clone)]
+/// Which table it is.
+#[derive(Clone, Copy)]
 pub(super) struct Location {
     pub(super) oid: pg_sys::Oid,
-    pub(super) name: String,
     generation: u64,
+}
+
+impl Location {
+    /// Its qualified, quoted name. Not kept: nothing tells a session that another has renamed the schema, and a third could put
+    /// a table of its own where the old name leads.
+    pub(super) fn name(self) -> Result<String, Error> {
+        // SAFETY: look-ups by OID, whose results are null for what doesn't exist, else NUL-terminated copies.
+        unsafe {
+            let table = pg_sys::get_rel_name(self.oid);
+            let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(self.oid));
+            if table.is_null() || schema.is_null() {
+                return Err(Error::NoRegistry);
+            }
+            let text = |pointer| CStr::from_ptr(pointer).to_string_lossy();
+            Ok(quote_qualified_identifier(text(schema), text(table)))
+        }
+    }
 }
 
 thread_local! {
@@ -69,7 +86,7 @@ impl Row {
 
     /// Whether later statements may rely on the row, or this one alone.
     pub(super) fn is_current(&self) -> Result<bool, Error> {
-        current::is_current(&location()?, self)
+        current::is_current(location()?, self)
     }
 
     pub(super) fn prepare(&self) -> Result<Arc<Codec>, Error> {
@@ -91,34 +108,25 @@ pub(super) fn is_registry(relation: pg_sys::Oid) -> bool {
 
 fn location() -> Result<Location, Error> {
     let generation = cache::generation();
-    let known = LOCATION.take().filter(|location| location.generation == generation);
+    let known = LOCATION.get().filter(|location| location.generation == generation);
     let location = match known {
         Some(location) => location,
         None => find(generation)?,
     };
     REGISTRY_OID.set(location.oid);
-    LOCATION.set(Some(location.clone()));
+    LOCATION.set(Some(location));
     Ok(location)
 }
 
 fn find(generation: u64) -> Result<Location, Error> {
-    const QUERY: &str = "SELECT c.oid, n.nspname::pg_catalog.text \
-         FROM pg_catalog.pg_extension e \
+    const QUERY: &str = "SELECT c.oid FROM pg_catalog.pg_extension e \
          JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) e.extnamespace \
-         JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace \
          WHERE e.extname OPERATOR(pg_catalog.=) 'tinyquant' AND c.relname OPERATOR(pg_catalog.=) 'tq_codec'";
     let found = Spi::connect(|client| {
         let rows = client.select(QUERY, Some(1), &[])?;
-        if rows.is_empty() { Ok((None, None)) } else { rows.first().get_two::<pg_sys::Oid, String>() }
+        if rows.is_empty() { Ok(None) } else { rows.first().get_one::<pg_sys::Oid>() }
     })?;
-    match found {
-        (Some(oid), Some(schema)) => Ok(Location {
-            oid,
-            name: quote_qualified_identifier(&schema, &"tq_codec".to_string()),
-            generation,
-        }),
-        _ => Err(Error::NoRegistry),
-    }
+    found.map(|oid| Location { oid, generation }).ok_or(Error::NoRegistry)
 }
 
 /// The row with this hash.
@@ -136,7 +144,7 @@ pub(super) fn by_name(name: &str) -> Result<Option<Row>, Error> {
 }
 
 fn select(key: &str, value: &str) -> Result<Option<Row>, Error> {
-    let table = location()?.name;
+    let table = location()?.name()?;
     let query = format!(
         "SELECT name, config_hash, dimension, bit_width, seed::pg_catalog.text, residual, rotation, codebook \
          FROM {table} WHERE {key} OPERATOR(pg_catalog.=) $1"
@@ -229,7 +237,7 @@ pub(super) fn insert_unless_there(row: &Row) -> Result<bool, Error> {
 }
 
 fn insert_with(row: &Row, clause: &str) -> Result<bool, Error> {
-    let table = location()?.name;
+    let table = location()?.name()?;
     let query = format!(
         "INSERT INTO {table} (name, config_hash, dimension, bit_width, seed, residual, rotation, codebook) \
          VALUES ($1, $2, $3, $4, $5::pg_catalog.numeric, $6, $7, $8) {clause}"
@@ -255,7 +263,7 @@ fn insert_with(row: &Row, clause: &str) -> Result<bool, Error> {
 
 /// Removes the row of this name.
 pub(super) fn delete(name: &str) -> Result<(), Error> {
-    let table = location()?.name;
+    let table = location()?.name()?;
     let query = format!("DELETE FROM {table} WHERE name OPERATOR(pg_catalog.=) $1");
     Spi::connect_mut(|client| {
         client.update(query.as_str(), None, &[DatumWithOid::from(name)])?;

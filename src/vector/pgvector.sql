@@ -6,4 +6,5 @@ CREATE FUNCTION tq_enable_pgvector() RETURNS void
 COMMENT ON FUNCTION tq_enable_pgvector() IS 'creates the casts between tqvec and pgvector''s vector and halfvec';
 
 SELECT tq_enable_pgvector() FROM pg_catalog.pg_extension
-    WHERE extname = 'vector' AND pg_catalog.current_setting('row_security') = 'on';
+    WHERE extname OPERATOR(pg_catalog.=) 'vector'
+      AND pg_catalog.current_setting('row_security') OPERATOR(pg_catalog.=) 'on';

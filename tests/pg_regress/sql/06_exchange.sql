@@ -143,12 +143,18 @@ SELECT pg_read_binary_file(:'book') = pg_read_binary_file(:'b2_book') AS codeboo
        pg_read_binary_file(:'json') = pg_read_binary_file(:'b2_json') AS configuration,
        (SELECT count(*) FROM pg_ls_dir(:'out') name WHERE name LIKE '%tqtmp') AS left_behind;
 
--- Rights: the roles that COPY asks for, and for an import also the right to create codecs.
+-- Rights: the roles that COPY asks for, which have the right to call; and for an import also the right to create codecs.
 CREATE ROLE tq_regress_user;
 GRANT USAGE ON SCHEMA test TO tq_regress_user;
 SELECT format('SELECT tq_import_codec(%L, %L, %L)', 'b2', :'b2_book', :'b2_json') AS import,
        format('SELECT tq_export_codec(%L, %L, %L)', 'b4', :'book', :'json') AS export \gset
 SELECT tq_drop_codec('b2');
+SET ROLE tq_regress_user;
+SELECT * FROM test.failure(:'import');
+SELECT * FROM test.failure(:'export');
+RESET ROLE;
+-- The right to call them opens no file.
+GRANT EXECUTE ON FUNCTION tq_import_codec, tq_export_codec TO tq_regress_user;
 SET ROLE tq_regress_user;
 SELECT * FROM test.failure(:'import');
 SELECT * FROM test.failure(:'export');
@@ -176,6 +182,7 @@ SELECT code, message FROM test.failure(:'export');
 ROLLBACK;
 REVOKE pg_read_server_files, pg_write_server_files FROM tq_regress_user;
 REVOKE INSERT ON tq_codec FROM tq_regress_user;
+REVOKE EXECUTE ON FUNCTION tq_import_codec, tq_export_codec FROM tq_regress_user;
 REVOKE USAGE ON SCHEMA test FROM tq_regress_user;
 DROP ROLE tq_regress_user;
 

@@ -130,9 +130,14 @@ SELECT call, file, f.* FROM (VALUES ('tq_corpus_info(%L)'), ('tq_corpus_scan(%L)
 WHERE NOT (call LIKE '%verify%' AND file = 'README.md');
 SELECT * FROM tq_corpus_verify(:'data' || '/README.md');
 
--- Rights: those of COPY.
+-- Rights: those of COPY. The right to call them opens no file.
 CREATE ROLE tq_regress_reader;
 GRANT USAGE ON SCHEMA test TO tq_regress_reader;
+SET ROLE tq_regress_reader;
+SELECT f.* FROM (VALUES ('tq_corpus_info(%L)'), ('tq_corpus_scan(%L)'), ('tq_corpus_search(%L, ''{1}'', 1)'), ('tq_corpus_verify(%L)')) c (call),
+    LATERAL test.failure(format('SELECT ' || call, :'made')) f;
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION tq_corpus_info, tq_corpus_scan, tq_corpus_search, tq_corpus_verify TO tq_regress_reader;
 SET ROLE tq_regress_reader;
 SELECT f.* FROM (VALUES ('tq_corpus_info(%L)'), ('tq_corpus_scan(%L)'), ('tq_corpus_search(%L, ''{1}'', 1)'), ('tq_corpus_verify(%L)')) c (call),
     LATERAL test.failure(format('SELECT ' || call, :'made')) f;
@@ -146,6 +151,7 @@ COMMIT;
 RESET ROLE;
 REVOKE pg_read_server_files FROM tq_regress_reader;
 REVOKE USAGE ON SCHEMA test FROM tq_regress_reader;
+REVOKE EXECUTE ON FUNCTION tq_corpus_info, tq_corpus_scan, tq_corpus_search, tq_corpus_verify FROM tq_regress_reader;
 DROP ROLE tq_regress_reader;
 RESET client_min_messages;
 

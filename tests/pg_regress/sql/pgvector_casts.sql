@@ -1,4 +1,6 @@
 -- Beside pgvector: casts, made by a call or by CREATE EXTENSION.
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set hijack :abs_srcdir '/data/hijack.sql'
 SET client_min_messages = warning;
 SELECT * FROM (SELECT castsource::regtype::text AS source, casttarget::regtype::text AS target, castcontext FROM pg_cast) c
 WHERE 'tqvec' IN (source, target) ORDER BY 1, 2;
@@ -38,6 +40,26 @@ CALL tq_compress_column('items', 'v', 'g');
 SELECT id, v <-> '[0, 0, 0.6, 0.8]' < 1 AS v, f <-> '[1, 0, 0, 0]' < 0.001 AS f, '[1, 0, 0, 0]' <=> f < 0.001 AS literal,
        v <=> '[1, 0, 0, 0]'::vector < 1 AS vectors, f <=> v < 1 AS mixed, v <=> f < 1 AS turned
 FROM items WHERE id < 3 ORDER BY id;
+
+-- Nor does a search path full of namesakes decide what the casts are.
+SET client_min_messages = warning;
+\set ECHO none
+\i :hijack
+\set ECHO all
+DROP CAST (vector AS tqvec);
+DROP CAST (tqvec AS halfvec);
+DROP FUNCTION tqvec(vector, integer, boolean);
+DROP FUNCTION halfvec(tqvec, integer, boolean);
+SET search_path = hijack, pg_catalog, public;
+SELECT '[1, 0]'::vector;
+SELECT public.tq_enable_pgvector();
+SELECT id, (v::public.tqvec(4, 4)) OPERATOR(public.=) e AS same, e::public.vector(4) IS NOT NULL AND e::public.halfvec IS NOT NULL AS back
+FROM public.items WHERE id OPERATOR(pg_catalog.<) 3 ORDER BY id USING OPERATOR(pg_catalog.<);
+RESET search_path;
+SELECT pg_get_functiondef(castfunc) FROM pg_cast WHERE 'tqvec'::regtype IN (castsource, casttarget)
+AND (castsource::regtype::text, casttarget::regtype::text) IN (('vector', 'tqvec'), ('tqvec', 'halfvec')) ORDER BY 1;
+DROP SCHEMA hijack CASCADE;
+RESET client_min_messages;
 
 -- Who may make them.
 CREATE ROLE pgvector_user;
