@@ -1,0 +1,94 @@
+-- From 0.1.0 to 0.2.0: leaves what CREATE EXTENSION makes of 0.2.0, comments and rights included. tests/cluster/lifecycle.sh
+-- compares the two. A section for each .sql file, with what it has got since.
+
+-- src/copy/copy.sql ---------------------------------------------------------------------------------------------
+
+CREATE PROCEDURE tq_run_copy()
+    AS 'MODULE_PATHNAME', 'tq_run_copy' LANGUAGE C;
+COMMENT ON PROCEDURE tq_run_copy() IS 'internal: runs a COPY of this extension below the hooks of others';
+COMMENT ON FUNCTION tq_import(regclass, text, jsonb)
+    IS 'loads a file of the server into a table, as COPY relation (column) FROM path (FORMAT ...) does; its content tells the format';
+COMMENT ON FUNCTION tq_export(text, text, jsonb)
+    IS 'writes what a query gives into a file of the server, as COPY (query) TO path (FORMAT tqcv) does';
+
+-- src/registry/registry.sql -------------------------------------------------------------------------------------
+
+GRANT INSERT, DELETE ON tq_codec TO pg_database_owner WITH GRANT OPTION;
+REVOKE EXECUTE ON FUNCTION tq_codec_changed() FROM PUBLIC;
+COMMENT ON TRIGGER tq_codec_immutable ON tq_codec IS 'a codec is never changed, only dropped';
+COMMENT ON TRIGGER tq_codec_announce ON tq_codec IS 'makes all sessions forget codecs that they hold';
+REVOKE EXECUTE ON FUNCTION tq_rotation_cache() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tq_rotation_cache() TO pg_monitor;
+
+-- src/files.sql -------------------------------------------------------------------------------------------------
+
+REVOKE EXECUTE ON FUNCTION tq_import(regclass, text, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tq_import(regclass, text, jsonb) TO pg_read_server_files;
+REVOKE EXECUTE ON FUNCTION tq_import_codec(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tq_import_codec(text, text, text) TO pg_read_server_files;
+REVOKE EXECUTE ON FUNCTION tq_corpus_info(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tq_corpus_info(text) TO pg_read_server_files;
+REVOKE EXECUTE ON FUNCTION tq_corpus_scan(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tq_corpus_scan(text) TO pg_read_server_files;
+REVOKE EXECUTE ON FUNCTION tq_corpus_search(text, real[], integer, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tq_corpus_search(text, real[], integer, text) TO pg_read_server_files;
+REVOKE EXECUTE ON FUNCTION tq_corpus_verify(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tq_corpus_verify(text) TO pg_read_server_files;
+
+REVOKE EXECUTE ON FUNCTION tq_export(text, text, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tq_export(text, text, jsonb) TO pg_write_server_files;
+REVOKE EXECUTE ON FUNCTION tq_export_codec(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tq_export_codec(text, text, text) TO pg_write_server_files;
+
+-- src/vector/vector.sql -----------------------------------------------------------------------------------------
+
+COMMENT ON FUNCTION tqvec_in(cstring, oid, integer) IS 'I/O';
+COMMENT ON FUNCTION tqvec_out(tqvec) IS 'I/O';
+COMMENT ON FUNCTION tqvec_recv(internal, oid, integer) IS 'I/O';
+COMMENT ON FUNCTION tqvec_send(tqvec) IS 'I/O';
+COMMENT ON FUNCTION tqvec_typmod_in(cstring[]) IS 'I/O typmod';
+COMMENT ON FUNCTION tqvec_typmod_out(integer) IS 'I/O typmod';
+COMMENT ON CAST (tqvec AS tqvec) IS 'checks a record against a type modifier';
+COMMENT ON CAST (real[] AS tqvec) IS 'compresses under a type modifier';
+COMMENT ON CAST (double precision[] AS tqvec) IS 'compresses under a type modifier';
+COMMENT ON CAST (bytea AS tqvec) IS 'takes bytes as a record, checked in full';
+COMMENT ON CAST (tqvec AS bytea) IS 'the bytes of the record';
+COMMENT ON FUNCTION tqvec_eq(tqvec, tqvec) IS 'implementation of = operator';
+COMMENT ON FUNCTION tqvec_ne(tqvec, tqvec) IS 'implementation of <> operator';
+COMMENT ON FUNCTION tqvec_lt(tqvec, tqvec) IS 'implementation of < operator';
+COMMENT ON FUNCTION tqvec_le(tqvec, tqvec) IS 'implementation of <= operator';
+COMMENT ON FUNCTION tqvec_gt(tqvec, tqvec) IS 'implementation of > operator';
+COMMENT ON FUNCTION tqvec_ge(tqvec, tqvec) IS 'implementation of >= operator';
+COMMENT ON FUNCTION tqvec_cmp(tqvec, tqvec) IS 'less-equal-greater';
+COMMENT ON FUNCTION tqvec_sortsupport(internal) IS 'sort support';
+COMMENT ON FUNCTION tqvec_hash(tqvec) IS 'hash';
+COMMENT ON FUNCTION tqvec_hash_extended(tqvec, bigint) IS 'hash';
+COMMENT ON OPERATOR = (tqvec, tqvec) IS 'equal bytes';
+COMMENT ON OPERATOR <> (tqvec, tqvec) IS 'different bytes';
+COMMENT ON OPERATOR < (tqvec, tqvec) IS 'less, by bytes';
+COMMENT ON OPERATOR <= (tqvec, tqvec) IS 'less or equal, by bytes';
+COMMENT ON OPERATOR > (tqvec, tqvec) IS 'greater, by bytes';
+COMMENT ON OPERATOR >= (tqvec, tqvec) IS 'greater or equal, by bytes';
+COMMENT ON OPERATOR CLASS tqvec_ops USING btree IS 'order of the bytes';
+COMMENT ON OPERATOR FAMILY tqvec_ops USING btree IS 'order of the bytes';
+COMMENT ON OPERATOR CLASS tqvec_hash_ops USING hash IS 'hash of the bytes';
+COMMENT ON OPERATOR FAMILY tqvec_hash_ops USING hash IS 'hash of the bytes';
+
+-- src/ops/ops.sql -----------------------------------------------------------------------------------------------
+
+COMMENT ON CAST (tqvec AS real[]) IS 'the vector that a record stands for';
+COMMENT ON FUNCTION tqvec_accumulate(internal, tqvec) IS 'aggregate transition function';
+COMMENT ON FUNCTION tqvec_combine(internal, internal) IS 'aggregate combine function';
+COMMENT ON FUNCTION tqvec_serialize(internal) IS 'aggregate serial function';
+COMMENT ON FUNCTION tqvec_deserialize(bytea, internal) IS 'aggregate deserial function';
+COMMENT ON FUNCTION tqvec_sum(internal) IS 'aggregate final function';
+COMMENT ON FUNCTION tqvec_avg(internal) IS 'aggregate final function';
+COMMENT ON FUNCTION tq_train_combine(internal, internal) IS 'aggregate combine function';
+COMMENT ON FUNCTION tq_train_serialize(internal) IS 'aggregate serial function';
+COMMENT ON FUNCTION tq_train_deserialize(bytea, internal) IS 'aggregate deserial function';
+COMMENT ON FUNCTION tq_train_finish(internal) IS 'aggregate final function';
+COMMENT ON FUNCTION tq_train_accumulate(internal, real[], integer) IS 'aggregate transition function';
+COMMENT ON FUNCTION tq_train_accumulate(internal, real[], integer, numeric) IS 'aggregate transition function';
+COMMENT ON FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text) IS 'aggregate transition function';
+COMMENT ON FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text, integer) IS 'aggregate transition function';
+COMMENT ON FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text, integer, text) IS 'aggregate transition function';
