@@ -16,7 +16,15 @@ COMMENT ON FUNCTION tq_export(text, text, jsonb)
 GRANT INSERT, DELETE ON tq_codec TO pg_database_owner WITH GRANT OPTION;
 REVOKE EXECUTE ON FUNCTION tq_codec_changed() FROM PUBLIC;
 COMMENT ON TRIGGER tq_codec_immutable ON tq_codec IS 'a codec is never changed, only dropped';
+DROP TRIGGER tq_codec_announce ON tq_codec;
+CREATE TRIGGER tq_codec_announce AFTER INSERT OR DELETE ON tq_codec
+    FOR EACH ROW EXECUTE FUNCTION tq_codec_changed();
 COMMENT ON TRIGGER tq_codec_announce ON tq_codec IS 'makes all sessions forget codecs that they hold';
+ALTER TABLE tq_codec ENABLE ALWAYS TRIGGER tq_codec_announce;
+CREATE TRIGGER tq_codec_announce_truncate AFTER TRUNCATE ON tq_codec
+    FOR EACH STATEMENT EXECUTE FUNCTION tq_codec_changed();
+COMMENT ON TRIGGER tq_codec_announce_truncate ON tq_codec IS 'makes all sessions forget codecs that they hold';
+ALTER TABLE tq_codec ENABLE ALWAYS TRIGGER tq_codec_announce_truncate;
 REVOKE EXECUTE ON FUNCTION tq_rotation_cache() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tq_rotation_cache() TO pg_monitor;
 

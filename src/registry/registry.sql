@@ -44,11 +44,16 @@ REVOKE EXECUTE ON FUNCTION tq_codec_changed() FROM PUBLIC;
 CREATE TRIGGER tq_codec_immutable BEFORE UPDATE ON tq_codec
     FOR EACH STATEMENT EXECUTE FUNCTION tq_codec_changed();
 COMMENT ON TRIGGER tq_codec_immutable ON tq_codec IS 'a codec is never changed, only dropped';
-CREATE TRIGGER tq_codec_announce AFTER INSERT OR DELETE OR TRUNCATE ON tq_codec
-    FOR EACH STATEMENT EXECUTE FUNCTION tq_codec_changed();
+-- Also where changes arrive by logical replication, which runs only such triggers as are always enabled, and for inserts and
+-- deletes only those of rows.
+CREATE TRIGGER tq_codec_announce AFTER INSERT OR DELETE ON tq_codec
+    FOR EACH ROW EXECUTE FUNCTION tq_codec_changed();
 COMMENT ON TRIGGER tq_codec_announce ON tq_codec IS 'makes all sessions forget codecs that they hold';
--- Also where changes arrive by logical replication.
 ALTER TABLE tq_codec ENABLE ALWAYS TRIGGER tq_codec_announce;
+CREATE TRIGGER tq_codec_announce_truncate AFTER TRUNCATE ON tq_codec
+    FOR EACH STATEMENT EXECUTE FUNCTION tq_codec_changed();
+COMMENT ON TRIGGER tq_codec_announce_truncate ON tq_codec IS 'makes all sessions forget codecs that they hold';
+ALTER TABLE tq_codec ENABLE ALWAYS TRIGGER tq_codec_announce_truncate;
 
 CREATE FUNCTION tq_create_codec(
     name text, dimension integer, bit_width integer DEFAULT 4, residual boolean DEFAULT false,
