@@ -4,6 +4,8 @@
 # shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
 . "${HELPERS:?}"
 use_server "${PG_BIN:?}"
+# shellcheck source=population.bash
+. "$(dirname "$0")/population.bash"
 
 # Without the library preloaded: the first call in a session loads it.
 cluster=$RUN/life
@@ -29,43 +31,6 @@ run_as() {
 database() { # NAME [OPTION]...
     cluster_psql "$cluster" -c "CREATE DATABASE $*"
 }
-# A table with something of everything. Types and functions by the search path, so that it serves whatever the schema.
-populate() {
-    run "$1" <<'SQL'
-SET client_min_messages = warning;
-SELECT tq_create_codec('trained', 48, 4, false, 7, (SELECT array_agg(((i - 8.3) / 3)::real ORDER BY i) FROM generate_series(1, 16) i));
-SELECT tq_create_codec('spare', 48, 2, false, 8);
-CREATE FUNCTION unit(seed int) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
-    SELECT array_agg((x / sqrt(n))::real ORDER BY i)
-    FROM (SELECT i, x, sum(x * x) OVER () AS n FROM generate_series(1, 48) i, LATERAL (SELECT sin(i * seed)::float8 AS x) s) t
-$$;
-CREATE TABLE items (
-    id int PRIMARY KEY,
-    v real[] NOT NULL,
-    small tqvec(48, 2),
-    made tqvec(48, 4) GENERATED ALWAYS AS (v::tqvec(48, 4)) STORED,
-    exact tqvec(48, 8, residual),
-    trained tqvec,
-    dimension int GENERATED ALWAYS AS (tq_dimension(trained)) STORED
-);
-INSERT INTO items (id, v, small, exact, trained)
-SELECT i, unit(i), unit(i)::tqvec(48, 2), unit(i)::tqvec(48, 8, residual), tq_compress(unit(i), 'trained') FROM generate_series(1, 400) i;
-CREATE INDEX items_by_bytes ON items (exact);
-CREATE INDEX items_by_hash ON items USING hash (small);
-CREATE INDEX items_by_codec ON items (tq_config_hash(trained));
-CREATE INDEX items_by_norm ON items (tq_norm(made)) WHERE tq_bit_width(made) = 4;
-CREATE UNIQUE INDEX items_once ON items (made);
-CREATE VIEW nearest AS SELECT id, made <=> (SELECT exact FROM items WHERE id = 7) AS distance FROM items;
-CREATE MATERIALIZED VIEW means AS SELECT id % 3 AS third, avg(made) AS mean FROM items GROUP BY 1;
-CREATE TABLE plain (id int, v real[]);
-INSERT INTO plain SELECT id, v FROM items;
-CREATE INDEX plain_by_code ON plain ((tq_compress(v)));
-SQL
-}
-rows="SELECT md5(string_agg(md5(small::bytea) || md5(made::bytea) || md5(exact::bytea) || md5(trained::bytea) || dimension, ',' ORDER BY id)) FROM items"
-codecs="SELECT md5(string_agg(t::text, ',' ORDER BY name)) FROM tq_codec t"
-answers="SELECT md5(string_agg(format('%s %s %s', n.distance, trained <-> unit(9), exact <#> unit(9)), ',' ORDER BY i.id)) FROM items i JOIN nearest n USING (id)"
-means="SELECT md5(string_agg(third || mean::text, ',' ORDER BY third)) FROM means"
 
 # ---- upgrades -----------------------------------------------------------------------------------------------------
 
@@ -89,7 +54,7 @@ for frozen in "$REPO"/sql/tinyquant--*.sql; do
     old=from_${from//./_}
     database "$old"
     run "$old" <<<"CREATE EXTENSION tinyquant VERSION '$from'"
-    populate "$old"
+    populate "$cluster" "$old"
     # The library is replaced before anybody can say ALTER EXTENSION.
     is "$(run_as postgres "$old" 'CREATE TABLE early (id int, e tqvec)' "SELECT tq_export('SELECT id, trained FROM items', '$files/$from.tqcv')" \
         "SELECT tq_import('early', '$files/$from.tqcv', '{\"id_column\": \"id\"}')" "COPY early FROM '$files/$from.tqcv' WITH (FORMAT tqcv)" \
@@ -124,7 +89,7 @@ done
 
 database moving
 run moving <<<'CREATE SCHEMA one; CREATE SCHEMA "Two ""2"""; CREATE EXTENSION tinyquant SCHEMA one; ALTER DATABASE moving SET search_path = public, one, "Two ""2""", three'
-populate moving
+populate "$cluster" moving
 before="$(value moving "$rows") $(value moving "$answers") $(value moving "$codecs")"
 # What a session has looked up before must lead it to where things are now: `elsewhere` is another session.
 export MOVE="$PG_BIN/psql -X -q -h $cluster -U postgres -d moving -c"
@@ -178,6 +143,21 @@ for format in custom directory; do
 done
 is "$("$PG_BIN/pg_dump" -h "$cluster" -U postgres custom | grep -v '^\\' | md5sum)" \
     "$("$PG_BIN/pg_dump" -h "$cluster" -U postgres directory | grep -v '^\\' | md5sum)" "both restore to the same dump"
+
+# Rows that can't be stored without a registered codec, and README's way to restore them.
+database strict
+run strict <<'SQL'
+CREATE EXTENSION tinyquant;
+SELECT tq_create_codec('trained', 4, 4, false, 7);
+CREATE TABLE items (id int, e tqvec CHECK (tq_norm(e) > 0.5), norm float8 GENERATED ALWAYS AS (tq_norm(e)) STORED);
+INSERT INTO items SELECT i, tq_compress(tq_normalize(ARRAY[i, 2, 3, 4]), 'trained') FROM generate_series(1, 10) i;
+SQL
+database new
+"$PG_BIN/pg_dump" -h "$cluster" -U postgres -Fc -f "$RUN/old.dump" strict
+commands=$(sed -nE '/^  pg_restore -d new --section/,/^  ```/ s/^  (pg_restore .*)/\1/p' "$REPO/README.md")
+is "$(wc -l <<<"$commands")" 4 "README says how to restore what needs codecs"
+is "$(cd "$RUN" && PATH=$PG_BIN:$PATH PGHOST=$cluster PGUSER=postgres bash -e -c "$commands" 2>&1)" '' "README: the commands succeed"
+is "$(value new 'SELECT count(*), bool_and(norm > 0.5), (SELECT count(*) FROM tq_codec) FROM items')" '10|t|1' "README: rows and codecs are there"
 
 # ---- DROP EXTENSION --------------------------------------------------------------------------------------------------
 
