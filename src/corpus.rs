@@ -9,11 +9,14 @@ use std::path::{Path, PathBuf};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use tq_codec::{Metric, Workers};
-use tq_corpus::{Corpus, CorpusFileError, Fault, Neighbour, SearchError, Verification};
+use tq_corpus::{
+    Corpus, CorpusFileError, Fault, FileFormat, Neighbour, SearchError, Verification, detect,
+};
 use tq_format::RecordView;
 
 use crate::error::{Error, raise};
 use crate::files::{self, FileAccess};
+use crate::formats::search_index;
 use crate::guc;
 use crate::interrupts::poll;
 use crate::registry::{self, Query};
@@ -144,7 +147,7 @@ impl Scan {
     }
 }
 
-/// The records of a corpus that are nearest to a query.
+/// The records of a corpus, or the vectors of an index, that are nearest to a query.
 #[pg_extern(sql = false)]
 fn tq_corpus_search(
     path: &str,
@@ -160,7 +163,12 @@ fn tq_corpus_search(
 fn search(path: &str, query: Vec<f32>, k: i32, metric: &str) -> Result<Vec<Neighbour>, Error> {
     let limit = usize::try_from(k).ok().filter(|limit| *limit > 0).ok_or(Error::NeighbourCount(k))?;
     let metric = metric_of(metric)?;
-    let corpus = open(path, "tq_corpus_search")?;
+    let path = readable(path, "tq_corpus_search")?;
+    let threads = |bytes| if bytes < SMALLEST_PARALLEL { 1 } else { guc::threads() };
+    if let Some(FileFormat::Qvec) = detect(&path)? {
+        return search_index(&path, &query, limit, metric, threads);
+    }
+    let corpus = Corpus::open(&path).map_err(|error| failure(&path, error))?;
     let failed = |error| failure(corpus.file().path(), error);
     let dimension = corpus.header().dimension;
     if query.len() != dimension as usize {
@@ -173,8 +181,7 @@ fn search(path: &str, query: Vec<f32>, k: i32, metric: &str) -> Result<Vec<Neigh
     let Some(first) = first.map_err(failed)? else { return Ok(Vec::new()) };
     let codec = registry::for_record(&RecordView::parse(&first)?)?;
     let query = Query::Floats(query).prepare(codec, guc::simd_level())?;
-    let threads = if corpus.file().len() < SMALLEST_PARALLEL { 1 } else { guc::threads() };
-    let workers = Workers::new(threads)?;
+    let workers = Workers::new(threads(corpus.file().len()))?;
     let found = corpus.search(&query, metric, limit, &workers, &mut poll);
     let found = found.map_err(|error| match error {
         SearchError::Codec(error) => Error::Codec(error),

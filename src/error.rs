@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::pg_sys::panic::ErrorReport;
 use tq_codec::CodecError;
-use tq_corpus::{ContainerError, CorpusFileError, FileError, RowsError};
-use tq_format::{BitWidth, CorpusError, MAX_DIMENSION, RecordError, tqcb::TqcbError};
+use tq_corpus::{ContainerError, CorpusFileError, FileError, MergeError, RowsError};
+use tq_format::{BitWidth, CorpusError, MAX_DIMENSION, QvecError, RecordError, tqcb::TqcbError};
 
 use self::messages::{
     codec_message, corpus_file_message, file_message, residual_words, shortened, sidecar_message,
@@ -206,6 +206,24 @@ pub(crate) enum Error {
     NoSuchTensor { path: PathBuf, tensor: String, hint: String },
     #[error("\"{}\" has {} that can be read as vectors", path.display(), if *.several { "several tensors" } else { "no tensor" })]
     TensorChoice { path: PathBuf, several: bool, hint: String },
+    #[error("the query gives no rows, and its column's type does not say how many dimensions the vectors have")]
+    ExportNoDimension,
+    #[error("\"{}\" is of format {got}, not {wanted}", path.display())]
+    OtherFormat { path: PathBuf, got: &'static str, wanted: &'static str },
+    #[error("\"{}\" is not a file of a known format", .0.display())]
+    UnknownFormat(PathBuf),
+    #[error("could not merge: {0}")]
+    Merge(tq_corpus::MergeError),
+    #[error("{count} files are too many to be merged at once")]
+    MergeCount { count: usize, most: usize },
+    #[error("\"{}\" is of format {got}, \"{}\" of format {expected}", path.display(), first.display())]
+    MergeFormats { path: PathBuf, got: &'static str, first: PathBuf, expected: &'static str },
+    #[error("QVEC files can't be merged")]
+    MergeQvec,
+    #[error("\"{}\" is a QVEC file, which can't be searched by l1", .0.display())]
+    IndexMetric(PathBuf),
+    #[error("there are fewer ids than vectors")]
+    KeysMissing,
     #[error("number {0} is no double and no whole number, and so no key of a QVEC file")]
     KeyNumber(String),
     #[error("{0}")]
@@ -336,6 +354,17 @@ impl Error {
                 Code::ERRCODE_INVALID_PARAMETER_VALUE
             }
             Error::NoSuchTensor { .. } => Code::ERRCODE_UNDEFINED_OBJECT,
+            Error::UnknownFormat(_) | Error::OtherFormat { .. } | Error::KeysMissing => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+            Error::Merge(MergeError::File(error)) => file_code(error),
+            Error::Merge(
+                MergeError::Corpus { .. } | MergeError::Metadata { .. } | MergeError::CodecHash { .. },
+            ) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+            Error::Merge(MergeError::Clash { .. }) => Code::ERRCODE_DUPLICATE_OBJECT,
+            Error::Merge(MergeError::Header(_) | MergeError::MergedMetadata(_))
+            | Error::MergeCount { .. } => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Error::Merge(MergeError::Nothing) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            Error::Merge(_) | Error::MergeFormats { .. } => Code::ERRCODE_DATA_EXCEPTION,
+            Error::MergeQvec | Error::IndexMetric(_) => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
             Error::CopyTypmod { source, .. }
             | Error::ExportRow { source, .. }
             | Error::ColumnRow { source, .. }
@@ -355,7 +384,7 @@ impl Error {
             Error::ExportColumns { .. } => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
             Error::ExportIdType { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
             Error::ExportNull(_) => Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
-            Error::ExportCodec { .. } | Error::ExportEmpty => Code::ERRCODE_DATA_EXCEPTION,
+            Error::ExportCodec { .. } | Error::ExportEmpty | Error::ExportNoDimension => Code::ERRCODE_DATA_EXCEPTION,
             Error::ExportIds { .. } | Error::ExportMetadata(_) => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Error::ExportHeader(_) => Code::ERRCODE_INTERNAL_ERROR,
             Error::ExportRelationChanged => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -417,7 +446,14 @@ fn rows_code(error: &RowsError) -> Code {
         RowsError::Container(ContainerError::Malformed(_)) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
         RowsError::Value { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
         RowsError::Corpus(_) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-        RowsError::Codec { source, .. } => codec_code(source),
+        RowsError::Codec { source, .. } | RowsError::Setup(source) => codec_code(source),
+        RowsError::Qvec(QvecError::OutOfMemory { .. }) => Code::ERRCODE_OUT_OF_MEMORY,
+        RowsError::Qvec(_) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+        RowsError::QvecSeed { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+        RowsError::QvecTooMany { .. } => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        RowsError::QvecId { .. } => Code::ERRCODE_DATA_EXCEPTION,
+        RowsError::QvecDuplicateId { .. } => Code::ERRCODE_UNIQUE_VIOLATION,
+        RowsError::QvecIdCount { .. } => Code::ERRCODE_INTERNAL_ERROR,
     }
 }
 

@@ -22,6 +22,7 @@ mod copy;
 mod corpus;
 mod error;
 mod files;
+mod formats;
 mod guc;
 mod interrupts;
 mod ops;

@@ -17,9 +17,10 @@ use pgrx::prelude::*;
 use pgrx::{PgBox, PgList, pg_sys};
 
 use super::keep::{keeping, rethrow};
-use super::statement::Format;
-use super::{export, import};
+
+use super::{export, import, statement};
 use crate::error::{Error, raise};
+use crate::formats::Format;
 
 const PROCEDURE: &CStr = c"tq_run_copy";
 
@@ -191,7 +192,7 @@ unsafe fn format_of(statement: *const pg_sys::PlannedStmt) -> Option<Format> {
         if !pgrx::is_a(node, pg_sys::NodeTag::T_CopyStmt) {
             return None;
         }
-        Format::of(node.cast())
+        statement::format_of(node.cast())
     }
 }
 

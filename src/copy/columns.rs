@@ -7,9 +7,10 @@ use std::ffi::CStr;
 use pgrx::{PgRelation, pg_sys};
 
 use super::ids::IdColumn;
-use super::statement::Format;
+
 use super::vector_type::VectorType;
 use crate::error::Error;
+use crate::formats::Format;
 
 /// The column that takes the vectors.
 pub(super) struct VectorColumn {

@@ -18,11 +18,12 @@ use super::ids::IdType;
 use super::ids_builder::IdsBuilder;
 use super::keep::keeping;
 use super::receiver::{Receiver, RowSink};
-use super::statement::{Endpoint, Format, Statement};
+use super::statement::{Endpoint, Statement};
 use super::vector_type::VectorType;
 use super::writer::{self, CorpusWriter, Wanted};
 use crate::error::Error;
 use crate::files::{self, FileAccess};
+use crate::formats::{Format, parse_metadata};
 use crate::{pg_compat, registry};
 
 // Called without pgrx's guard, so that their errors stay as they are.
@@ -82,11 +83,12 @@ pub(super) unsafe fn run(
             Endpoint::Client => pg_sys::PROGRESS_COPY_TYPE_PIPE,
         };
         let (vector, id) = (columns.vector, columns.id.as_ref().map(|(index, _)| *index));
-        let mut receiver = Receiver::new(sink(&statement, columns)?, vector, id);
+        let expected = (*(*(*description).plannedstmt).planTree).plan_rows;
+        let mut receiver = Receiver::new(sink(&statement, columns)?, vector, id, expected);
         (*description).dest = receiver.as_dest();
         start_progress(relation_oid, kind);
         keeping(|| pg_compat::executor_run(description))?;
-        receiver.report();
+        receiver.report_end();
 
         pg_sys::ExecutorFinish(description);
         pg_sys::ExecutorEnd(description);
@@ -277,13 +279,6 @@ impl Columns {
             (_, _) => wrong(format!("{} are of that type", vectors.len())),
         }
     }
-}
-
-pub(super) fn parse_metadata(json: &str) -> Result<serde_json::Value, Error> {
-    serde_json::from_str(json).map_err(|error| Error::OptionValue {
-        option: "metadata".into(),
-        problem: format!("invalid JSON: {error}"),
-    })
 }
 
 fn unsupported(format: Format, what: &str) -> Error {

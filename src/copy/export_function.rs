@@ -8,9 +8,8 @@ use pgrx::prelude::*;
 use pgrx::spi::quote_literal;
 use pgrx::{JsonB, PgList};
 
-use super::function::{check_option, format_of, option_value};
-use super::statement::{Direction, Format};
 use crate::error::{Error, SqlResult};
+use crate::formats::{Direction, Format, check_option, format_of, option_value};
 
 /// Writes what a query gives into a file; returns the number of rows.
 #[pg_extern(sql = false)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tq_codec::{Codec, Workers};
-use tq_corpus::{RowReader, RowsError};
+use tq_corpus::RowReader;
 
 use super::columns::VectorColumn;
 use super::ids::IdColumn;
@@ -16,6 +16,7 @@ use super::source::{RowSource, write_row};
 use super::statement::Statement;
 use super::vector_type::VectorType;
 use crate::error::Error;
+use crate::formats::rows_error;
 use crate::{guc, registry};
 
 /// Floats of a block, in bytes: enough rows for all threads to be busy, little enough to answer a cancel soon.
@@ -149,13 +150,5 @@ impl RowSource for FloatRows {
             }
         }
         Ok(true)
-    }
-}
-
-/// An error of reading rows, with the file's name where it has none of its own.
-pub(super) fn rows_error(path: &Path, source: RowsError) -> Error {
-    match source {
-        RowsError::File(error) => Error::File(error),
-        source => Error::Rows { path: path.into(), source },
     }
 }

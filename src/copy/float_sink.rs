@@ -4,6 +4,7 @@
 
 #![allow(unsafe_code)]
 
+use std::path::Path;
 use std::sync::Arc;
 
 use pgrx::pg_sys;
@@ -12,13 +13,13 @@ use tq_corpus::{AtomicFile, Output};
 use tq_format::RecordView;
 
 use super::client::CopyOut;
-use super::ids::{IdType, Key};
-use super::make::{self, FloatWriter};
+use super::ids::IdType;
 use super::receiver::{Refusal, RowSink};
 use super::set_aside::SetAside;
 use super::statement::{Endpoint, Statement};
 use super::vector_type::VectorType;
 use crate::error::Error;
+use crate::formats::{FloatWriter, Key, check_options, folder_of};
 use crate::interrupts::poll;
 use crate::vector::Varlena;
 use crate::{guc, registry};
@@ -61,7 +62,7 @@ impl FloatSink {
         kind: VectorType,
         id_type: Option<IdType>,
     ) -> Result<FloatSink, Error> {
-        make::check_options(statement.format, &statement.options)?;
+        check_options(statement.format, &statement.options)?;
         let (output, aside): (Box<dyn Output>, _) = match &statement.endpoint {
             Endpoint::File(path) => (Box::new(AtomicFile::create(path)?), None),
             Endpoint::Client => {
@@ -126,7 +127,7 @@ impl FloatSink {
     fn check_dimension(&mut self, got: u32) -> Result<(), Error> {
         match *self.dimension.get_or_insert(got) {
             expected if expected == got => Ok(()),
-            expected => Err(Error::TypmodDimension { expected, got }),
+            expected => Err(Error::DimensionsDiffer(expected, got)),
         }
     }
 
@@ -146,7 +147,12 @@ impl FloatSink {
         if let (Some(dimension), Some(output)) = (self.dimension, self.output.take()) {
             let ids = self.id_type.is_some();
             let statement = &self.statement;
-            let made = FloatWriter::new(statement.format, &statement.options, output, dimension, ids);
+            let folder = match (&statement.endpoint, &self.aside) {
+                (_, Some(aside)) => folder_of(aside.path()),
+                (Endpoint::File(path), None) => folder_of(path),
+                (Endpoint::Client, None) => Path::new(""),
+            };
+            let made = FloatWriter::new(statement.format, &statement.options, output, dimension, ids, folder);
             self.writer = Some(self.allowed(made)?);
         }
         Ok(self.writer.as_mut())
@@ -206,7 +212,7 @@ impl RowSink for FloatSink {
     fn finish(mut self: Box<Self>) -> Result<u64, Error> {
         self.flush(true)?;
         if self.writer()?.is_none() {
-            return Err(Error::ExportEmpty);
+            return Err(Error::ExportNoDimension);
         }
         if let Some(writer) = self.writer.take() {
             let finished = writer.finish();

@@ -7,13 +7,14 @@ use pgrx::spi::{quote_identifier, quote_literal, quote_qualified_identifier};
 use pgrx::{JsonB, PgRelation};
 
 use super::columns::{vector_columns, wanted_types};
-use super::statement::{Direction, Format};
+
 use crate::error::{Error, SqlResult};
 use crate::files::{self, FileAccess};
+use crate::formats::{Direction, Format, bad_option as bad, check_option, format_of, option_value};
 
 /// What the `options` argument says: what concerns the function, and COPY's own options.
 #[derive(Default)]
-struct Options {
+struct ImportOptions {
     format: Option<Format>,
     column: Option<String>,
     id_column: Option<String>,
@@ -21,10 +22,10 @@ struct Options {
     copy: Vec<(String, serde_json::Value)>,
 }
 
-impl Options {
-    fn parse(options: &serde_json::Value) -> Result<Options, Error> {
+impl ImportOptions {
+    fn parse(options: &serde_json::Value) -> Result<ImportOptions, Error> {
         let object = options.as_object().ok_or_else(|| bad("options", "must be a JSON object"))?;
-        let mut parsed = Options::default();
+        let mut parsed = ImportOptions::default();
         for (name, value) in object {
             let text = || value.as_str().map(str::to_string).ok_or_else(|| bad(name, "must be a string"));
             match name.as_str() {
@@ -38,52 +39,10 @@ impl Options {
     }
 }
 
-fn bad(option: &str, problem: &str) -> Error {
-    Error::OptionValue { option: option.into(), problem: problem.into() }
-}
-
-/// A format by the name that the option "format" gives it.
-pub(super) fn format_of(name: &str) -> Result<Format, Error> {
-    Format::by_name(name).ok_or_else(|| bad("format", "must be 'tqcv', 'qvec', 'ztensor' or 'burnpack'"))
-}
-
-/// A JSON value as an option of COPY: a string, a number or a Boolean as it is, metadata as JSON.
-pub(super) fn option_value(name: &str, value: &serde_json::Value) -> Result<String, Error> {
-    use serde_json::Value;
-    match (name, value) {
-        ("metadata", Value::Object(_)) => Ok(value.to_string()),
-        ("metadata", _) => Err(bad(name, "must be an object")),
-        ("freeze" | "recompress" | "sparse", Value::Bool(flag)) => Ok(flag.to_string()),
-        ("freeze" | "recompress" | "sparse", _) => Err(bad(name, "must be true or false")),
-        ("version" | "bits" | "seed", Value::Number(number)) => Ok(number.to_string()),
-        (_, Value::String(text)) => Ok(text.clone()),
-        _ => Err(bad(name, "must be a string")),
-    }
-}
-
-/// Refuses an option that a COPY of the format doesn't have; `own` are the function's.
-pub(super) fn check_option(
-    function: &str,
-    own: &[&str],
-    format: Format,
-    direction: Direction,
-    name: &str,
-) -> Result<(), Error> {
-    let known = format.options(direction);
-    if known.contains(&name) {
-        return Ok(());
-    }
-    let names: Vec<String> = own.iter().chain(known).map(|name| format!("\"{name}\"")).collect();
-    let (last, rest) = names.split_last().map_or(("", &[][..]), |(last, rest)| (last.as_str(), rest));
-    let hint =
-        format!("Options of {function} for format {} are {} and {last}.", format.name(), rest.join(", "));
-    Err(Error::FunctionOptionUnknown { option: name.into(), hint })
-}
-
 /// Loads a file into a table; returns the number of rows.
 #[pg_extern(sql = false)]
 fn tq_import(relation: pg_sys::Oid, path: &str, options: JsonB) -> SqlResult<i64> {
-    let options = Options::parse(&options.0)?;
+    let options = ImportOptions::parse(&options.0)?;
     let format = match options.format {
         Some(format) => format,
         None => detect(path)?,

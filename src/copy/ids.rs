@@ -10,8 +10,9 @@ use tq_corpus::Ids;
 use super::columns::IdTarget;
 use super::ids_builder::to_utf8;
 use super::numeric;
-use super::statement::Format;
+
 use crate::error::Error;
+use crate::formats::{Format, Key, KeySource};
 use crate::vector::Varlena;
 
 /// A type that ids have in a column.
@@ -36,56 +37,8 @@ pub(super) enum Origin {
     Keys(Box<dyn KeySource>),
 }
 
-/// A key of an index.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) enum Key {
-    Number(f64),
-    /// A whole number of any length, in canonical decimal notation.
-    Whole(String),
-    Text(String),
-}
-
-/// The whole numbers that a double holds, each of them.
-const MOST_EXACT: u64 = 1 << 53;
 /// `numeric_out`, whose OID never changes.
 const F_NUMERIC_OUT: u32 = 1702;
-
-impl Key {
-    fn of_whole(id: i64) -> Key {
-        match id.unsigned_abs() <= MOST_EXACT {
-            true => Key::Number(id as f64),
-            false => Key::Whole(id.to_string()),
-        }
-    }
-
-    /// A `numeric` in decimal notation.
-    fn of_decimal(text: &str) -> Result<Key, Error> {
-        // NaN and the infinities.
-        if !text.trim_start_matches('-').starts_with(|first: char| first.is_ascii_digit()) {
-            return Err(Error::KeyNumber(text.into()));
-        }
-        let whole = text.split('.').next().unwrap_or(text);
-        let fraction = text.get(whole.len() + 1..).unwrap_or_default();
-        if fraction.bytes().all(|digit| digit == b'0') {
-            let canonical = if whole == "-0" { "0" } else { whole };
-            return Ok(canonical.parse().map_or_else(|_| Key::Whole(canonical.into()), Key::of_whole));
-        }
-        // A fraction counts if the same digits come back.
-        match text.parse::<f64>() {
-            Ok(number) if number.to_string() == text.trim_end_matches('0') => Ok(Key::Number(number)),
-            _ => Err(Error::KeyNumber(text.into())),
-        }
-    }
-}
-
-/// Keys, read front to back.
-pub(super) trait KeySource {
-    /// The next key.
-    ///
-    /// # Errors
-    /// The file is not any more what it was.
-    fn next(&mut self) -> Result<Key, Error>;
-}
 
 /// A column that takes ids.
 pub(super) struct IdColumn {

@@ -17,14 +17,16 @@ use tq_format::CorpusHeader;
 use super::columns::Columns;
 use super::corpus_rows::CorpusRows;
 use super::float_rows::FloatRows;
+use super::ids::Origin;
 use super::keep::keeping;
 use super::plan::{Plan, RecordColumn, id_column};
 use super::receive::receive;
 use super::source::{RowSource, SourceGuard, read_callback};
-use super::statement::{Endpoint, Format, Statement};
+use super::statement::{Endpoint, Statement};
 use super::vector_type::VectorType;
 use crate::error::{Error, notice};
 use crate::files::{self, FileAccess};
+use crate::formats::{Format, Matrix, check_content, open_matrix};
 use crate::pg_compat;
 
 // Called without pgrx's guard, so that their errors stay as they are.
@@ -166,27 +168,20 @@ struct Opened {
 }
 
 fn open(statement: &Statement, path: &Path, place: &Path, columns: Columns) -> Result<Opened, Error> {
+    check_content(statement.format, path, place)?;
     let Columns { vector, id } = columns;
-    let (reader, bytes, ids) = match (statement.format, vector.kind) {
-        (Format::Tqcv, VectorType::Tqvec(typmod)) => {
-            let corpus =
-                Corpus::open(place).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
-            let header = corpus.header().clone();
-            let column = RecordColumn { name: &vector.name, typmod };
-            let plan = Plan::make(statement, path, &header, &column, id)?;
-            return Ok(Opened {
-                rows: Box::new(CorpusRows::new(path.into(), corpus, plan.rows)),
-                unknown_codec: plan.unknown_codec.then_some((header, plan.described)),
-            });
-        }
-        _ => {
-            return Err(Error::CopyUnsupported {
-                format: statement.format.name(),
-                what: "files".into(),
-                hint: None,
-            });
-        }
-    };
+    if let (Format::Tqcv, VectorType::Tqvec(typmod)) = (statement.format, vector.kind) {
+        let corpus = Corpus::open(place).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
+        let header = corpus.header().clone();
+        let column = RecordColumn { name: &vector.name, typmod };
+        let plan = Plan::make(statement, path, &header, &column, id)?;
+        return Ok(Opened {
+            rows: Box::new(CorpusRows::new(path.into(), corpus, plan.rows)),
+            unknown_codec: plan.unknown_codec.then_some((header, plan.described)),
+        });
+    }
+    let Matrix { reader, bytes, keys } = open_matrix(statement.format, &statement.options, path, place)?;
+    let ids = keys.map(Origin::Keys);
     let id = id_column(statement, path, ids, id)?;
     let rows = FloatRows::new(statement, path, reader, bytes, &vector, id)?;
     Ok(Opened { rows: Box::new(rows), unknown_codec: None })

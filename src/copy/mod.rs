@@ -19,7 +19,6 @@ mod ids;
 mod ids_builder;
 mod import;
 mod keep;
-mod make;
 mod numeric;
 mod plan;
 mod receive;

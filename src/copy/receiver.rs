@@ -54,11 +54,18 @@ pub(super) struct Receiver {
     /// Positions of the columns in the query's result.
     vector: usize,
     id: Option<usize>,
+    /// How many rows the planner expects.
+    expected: f64,
 }
 
 impl Receiver {
-    /// One that writes the vectors of that column, and the ids of the column `id`, counted from 0.
-    pub(super) fn new(sink: Box<dyn RowSink>, vector: usize, id: Option<usize>) -> Box<Receiver> {
+    /// One that writes the vectors of that column, and the ids of the column `id`, counted from 0, of about `expected` rows.
+    pub(super) fn new(
+        sink: Box<dyn RowSink>,
+        vector: usize,
+        id: Option<usize>,
+        expected: f64,
+    ) -> Box<Receiver> {
         let callbacks = pg_sys::DestReceiver {
             receiveSlot: Some(receive_slot),
             rStartup: Some(start_up),
@@ -66,7 +73,7 @@ impl Receiver {
             rDestroy: Some(shut_down),
             mydest: pg_sys::CommandDest::DestCopyOut,
         };
-        Box::new(Receiver { callbacks, sink, vector, id })
+        Box::new(Receiver { callbacks, sink, vector, id, expected })
     }
 
     /// For the executor, as long as the receiver lives and stays where it is.
@@ -99,19 +106,27 @@ impl Receiver {
             })?;
         }
         if row.is_multiple_of(REPORT_EVERY) {
-            self.report();
+            self.report(self.expected);
         }
         Ok(())
     }
 
-    /// Tells `pg_stat_progress_copy` how far it is.
-    pub(super) fn report(&self) {
+    /// Tells `pg_stat_progress_copy` that all rows are there.
+    pub(super) fn report_end(&self) {
+        self.report(self.sink.rows() as f64);
+    }
+
+    /// Tells `pg_stat_progress_copy` how far it is, of so many rows.
+    fn report(&self, expected: f64) {
+        let (rows, bytes) = (self.sink.rows(), self.sink.bytes());
+        let share = if rows == 0 { 1.0 } else { (expected / rows as f64).max(1.0) };
         let report = |what: u32, value: u64| {
             // SAFETY: writes two numbers into this backend's status entry.
             unsafe { pg_sys::pgstat_progress_update_param(what as c_int, value as i64) }
         };
-        report(pg_sys::PROGRESS_COPY_BYTES_PROCESSED, self.sink.bytes());
-        report(pg_sys::PROGRESS_COPY_TUPLES_PROCESSED, self.sink.rows());
+        report(pg_sys::PROGRESS_COPY_BYTES_PROCESSED, bytes);
+        report(pg_sys::PROGRESS_COPY_BYTES_TOTAL, (bytes as f64 * share) as u64);
+        report(pg_sys::PROGRESS_COPY_TUPLES_PROCESSED, rows);
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) fn temp_file_limit() -> u64 {
 
 /// The file, while it is written and until the client has it.
 pub(super) struct SetAside {
+    path: PathBuf,
     handle: pg_sys::File,
     file: Rc<File>,
     length: Rc<Cell<u64>>,
@@ -63,13 +64,18 @@ impl SetAside {
         let file = Rc::new(opened.map_err(|source| failed(&path, "open", source))?);
         let (length, over) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
         let written = Written {
-            path,
+            path: path.clone(),
             file: Rc::clone(&file),
             length: Rc::clone(&length),
             over: Rc::clone(&over),
             limit: temp_file_limit(),
         };
-        Ok((SetAside { handle, file, length, over, client }, Box::new(written)))
+        Ok((SetAside { path, handle, file, length, over, client }, Box::new(written)))
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether writing failed because of `temp_file_limit`.

@@ -10,98 +10,23 @@ use pgrx::{PgList, pg_sys};
 
 use crate::error::Error;
 use crate::files;
+use crate::formats::{Direction, Format, Options};
 
-/// A file format that this extension copies.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(super) enum Format {
-    Tqcv,
-    Qvec,
-    Ztensor,
-    Burnpack,
-}
-
-/// The formats by the names that FORMAT gives them.
-pub(super) const FORMATS: [(&CStr, Format); 4] = [
-    (c"tqcv", Format::Tqcv),
-    (c"qvec", Format::Qvec),
-    (c"ztensor", Format::Ztensor),
-    (c"burnpack", Format::Burnpack),
-];
-
-impl Format {
-    /// The name after FORMAT.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Format::Tqcv => "tqcv",
-            Format::Qvec => "qvec",
-            Format::Ztensor => "ztensor",
-            Format::Burnpack => "burnpack",
-        }
-    }
-
-    /// The format of that name, as `tq_import` and `tq_export` are given it.
-    pub(super) fn by_name(name: &str) -> Option<Format> {
-        FORMATS.into_iter().map(|(_, format)| format).find(|format| format.name() == name)
-    }
-
-    /// The options of a COPY in that direction, but FORMAT.
-    pub(super) const fn options(self, direction: Direction) -> &'static [&'static str] {
-        match (self, direction) {
-            (Format::Tqcv, Direction::From) => &["freeze", "ids", "codec", "recompress"],
-            (Format::Tqcv, Direction::To) => &["metadata", "codec"],
-            (Format::Qvec, Direction::From) => &["freeze", "ids", "codec"],
-            (Format::Qvec, Direction::To) => &["version", "bits", "metric", "seed"],
-            (Format::Ztensor | Format::Burnpack, Direction::From) => &["tensor", "freeze", "ids", "codec"],
-            (Format::Ztensor, Direction::To) => {
-                &["tensor", "dtype", "sparse", "compression", "version", "metadata"]
+/// The format of a COPY, if it is one of ours. Only the `format` option decides, never the file's name.
+///
+/// # Safety
+/// `copy` must be a valid statement from the parser.
+pub(super) unsafe fn format_of(copy: *const pg_sys::CopyStmt) -> Option<Format> {
+    // SAFETY: the statement's options are a list of DefElems.
+    unsafe {
+        let options = PgList::<pg_sys::DefElem>::from_pg((*copy).options);
+        options.iter_ptr().find_map(|option| {
+            if name_of(option) != c"format" {
+                return None;
             }
-            (Format::Burnpack, Direction::To) => &["tensor", "dtype", "metadata"],
-        }
-    }
-
-    /// Whether its files have ids.
-    pub(super) const fn has_ids(self) -> bool {
-        matches!(self, Format::Tqcv | Format::Qvec)
-    }
-
-    /// Both lists, for hints.
-    pub(super) fn all_options(self) -> String {
-        let list = |direction| join(self.options(direction));
-        format!(
-            "Options of FORMAT {} are {} for COPY FROM, {} for COPY TO.",
-            self.name(),
-            list(Direction::From),
-            list(Direction::To)
-        )
-    }
-
-    /// The format of a COPY, if it is one of ours. Only the `format` option decides, never the file's name.
-    ///
-    /// # Safety
-    /// `copy` must be a valid statement from the parser.
-    pub(super) unsafe fn of(copy: *const pg_sys::CopyStmt) -> Option<Format> {
-        // SAFETY: the statement's options are a list of DefElems.
-        unsafe {
-            let options = PgList::<pg_sys::DefElem>::from_pg((*copy).options);
-            options.iter_ptr().find_map(|option| {
-                if name_of(option) != c"format" {
-                    return None;
-                }
-                let given = string_of(option)?;
-                FORMATS.into_iter().find(|(name, _)| *name == given).map(|(_, format)| format)
-            })
-        }
-    }
-}
-
-/// Option names as hints write them: "A, B and C".
-fn join(names: &[&str]) -> String {
-    let upper: Vec<String> = names.iter().map(|name| name.to_uppercase()).collect();
-    match upper.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        Some((last, _)) => last.clone(),
-        None => "none".into(),
+            let given = string_of(option)?;
+            Format::ALL.into_iter().find(|format| format.c_name() == given)
+        })
     }
 }
 
@@ -114,74 +39,12 @@ pub(super) enum Endpoint {
     Client,
 }
 
-/// Which way a COPY goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Direction {
-    From,
-    To,
-}
-
-impl Direction {
-    /// As messages say it.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Direction::From => "COPY FROM",
-            Direction::To => "COPY TO",
-        }
-    }
-
-    const fn other(self) -> Direction {
-        match self {
-            Direction::From => Direction::To,
-            Direction::To => Direction::From,
-        }
-    }
-}
-
 /// A COPY of ours, as far as the parse tree says.
 #[derive(Clone, Debug)]
 pub(super) struct Statement {
     pub(super) format: Format,
     pub(super) endpoint: Endpoint,
     pub(super) options: Options,
-}
-
-/// Options that were given, but FORMAT, as text.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Options(Vec<(String, String)>);
-
-impl Options {
-    /// Those of a function, which has checked that the format has them.
-    pub(super) fn new(given: Vec<(String, String)>) -> Options {
-        Options(given)
-    }
-
-    /// The value of an option.
-    pub(super) fn text(&self, option: &str) -> Option<&str> {
-        self.0.iter().find(|(name, _)| name == option).map(|(_, value)| value.as_str())
-    }
-
-    /// Whether an option is there and true.
-    pub(super) fn flag(&self, option: &str) -> bool {
-        self.text(option) == Some("true")
-    }
-
-    /// The value of an option as a number; `range` says which ones are right.
-    ///
-    /// # Errors
-    /// It is none, or none of those.
-    pub(super) fn number<T: std::str::FromStr>(
-        &self,
-        option: &str,
-        range: &str,
-        right: impl Fn(&T) -> bool,
-    ) -> Result<Option<T>, Error> {
-        let Some(text) = self.text(option) else { return Ok(None) };
-        match text.parse().ok().filter(right) {
-            Some(number) => Ok(Some(number)),
-            None => Err(Error::OptionValue { option: option.into(), problem: format!("must be {range}") }),
-        }
-    }
 }
 
 impl Statement {
@@ -251,7 +114,7 @@ unsafe fn read_options(
             read.push((name, value));
         }
     }
-    Ok(Options(read))
+    Ok(Options::new(read))
 }
 
 /// The value of an option as text, whatever node holds it; PostgreSQL's own error if there is none.

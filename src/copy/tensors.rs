@@ -5,8 +5,9 @@ use std::path::Path;
 use tq_corpus::{BurnpackFile, Container, OpenError, RowReader, RowsError, Tensor, ZtensorFile};
 
 use super::float_rows::rows_error;
-use super::statement::{Format, Statement};
+use super::statement::Statement;
 use crate::error::Error;
+use crate::formats::Format;
 use crate::interrupts::poll;
 
 /// Names listed in a hint.

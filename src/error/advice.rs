@@ -1,7 +1,7 @@
 //! What is said below a message: the detail that explains it, and the hint at the way out.
 
 use tq_codec::CodecError;
-use tq_corpus::{CorpusFileError, FileError};
+use tq_corpus::{CorpusFileError, FileError, MergeError, RowsError};
 use tq_format::CorpusError;
 
 use super::Error;
@@ -85,6 +85,13 @@ impl Error {
             Error::SampleTooLarge { .. } => {
                 "Evaluate a part of the rows: put a LIMIT into the query, or TABLESAMPLE behind the table in it."
             }
+            Error::ExportNoDimension => {
+                "Select a column whose type says it, as tqvec(1536, 4) or vector(1536), or write no empty file."
+            }
+            Error::OtherFormat { got, .. } => return Some(format!("Say FORMAT {got}.")),
+            Error::ExportColumns { ids: false, .. } => {
+                "Select the vectors alone: files of this format have no ids."
+            }
             Error::ExportColumns { .. } | Error::ExportIdType { .. } => {
                 "Select the records and, for ids, one column of type bigint, integer, smallint, uuid, text or varchar."
             }
@@ -121,6 +128,29 @@ impl Error {
             Error::CodecFilesDiffer { .. } => "The files belong to different codecs.",
             Error::CopyFromRowSecurity => "Use INSERT statements instead.",
             Error::CopyIdType { .. } => "Ids go into smallint, integer, bigint, uuid, text or varchar.",
+            Error::UnknownFormat(_) => "Known formats are TQCV, QVEC, zTensor and Burnpack.",
+            Error::Merge(MergeError::IdsMissing { .. } | MergeError::IdsType { .. }) => {
+                "Leave the ids out with '{\"ids\": \"drop\"}'."
+            }
+            Error::Merge(MergeError::Unlike { .. }) => {
+                "Only corpora of one codec can be merged; tq_convert compresses one anew."
+            }
+            Error::MergeCount { most, .. } => {
+                return Some(format!("Merge at most {most} files, and what came of them again."));
+            }
+            Error::MergeQvec => {
+                "Its vectors can be copied into one table and out again, or converted into a corpus."
+            }
+            Error::IndexMetric(_) => "Metrics of a QVEC file are 'cosine', 'inner_product' and 'l2'.",
+            Error::WriteRows(RowsError::Setup(CodecError::QuantvecDimension { .. })) => {
+                "A QVEC file can't hold such vectors; FORMAT tqcv, ztensor and burnpack take any dimension."
+            }
+            Error::WriteRows(RowsError::QvecDuplicateId { .. }) => {
+                "Ids of a QVEC file are unique: select each once, with DISTINCT ON (id) for instance."
+            }
+            Error::WriteRows(RowsError::QvecTooMany { .. }) => {
+                "Write the rows into several files, or with fewer BITS."
+            }
             Error::CorpusOtherCodec { .. } => "Leave CODEC away, or say RECOMPRESS true.",
             Error::NoIds { .. } => {
                 "Fill the vectors' column alone, or say IDS 'ordinal' for the records' numbers."

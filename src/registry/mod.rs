@@ -97,6 +97,12 @@ pub(crate) fn of_corpus(header: &CorpusHeader) -> Result<Arc<Codec>, Error> {
     }
 }
 
+/// A codec that a file describes, prepared for this statement alone.
+pub(crate) fn of_description(config: &CodecConfig, codebook: &Codebook) -> Result<Arc<Codec>, Error> {
+    let rotation = cache::rotation(config.rotation(), config.seed(), config.dimension())?;
+    Ok(Arc::new(Codec::new(*config, codebook.clone(), rotation)?))
+}
+
 /// A registered codec by its hash alone.
 fn by_hash(hash: &str) -> Result<Arc<Codec>, Error> {
     let row = table::by_hash(hash)?.ok_or_else(|| Error::UnknownCodec(hash.escape_debug().to_string()))?;

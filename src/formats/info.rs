@@ -1,0 +1,186 @@
+//! `tq_file_info`: what a file is, and what it holds.
+
+use std::path::Path;
+
+use pgrx::JsonB;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use serde_json::{Value, json};
+use tq_corpus::{Container, Corpus, FileFormat, Metadata, RowsError, Tensor};
+
+use super::open::{container, detected, open_index, rows_error};
+use crate::error::Error;
+use crate::files::{self, FileAccess};
+use crate::interrupts::poll;
+use crate::registry;
+
+/// A row of the result.
+struct Item {
+    format: String,
+    name: Option<String>,
+    dtype: Option<String>,
+    shape: Option<Vec<i64>>,
+    encoding: Option<String>,
+    bytes: Option<i64>,
+    checksum: Option<String>,
+    details: Value,
+}
+
+/// What stands in a file: one row for a corpus, an index or a file without tensors, else one for each tensor.
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)] // the columns, as pgrx wants them named
+fn tq_file_info(
+    path: &str,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(format, String),
+            name!(name, Option<String>),
+            name!(dtype, Option<String>),
+            name!(shape, Option<Vec<i64>>),
+            name!(encoding, Option<String>),
+            name!(bytes, Option<i64>),
+            name!(checksum, Option<String>),
+            name!(details, JsonB),
+        ),
+    >,
+    ErrorReport,
+> {
+    files::require(FileAccess::Read, "read a file")?;
+    let path = files::absolute(path, "tq_file_info")?;
+    let items = match detected(&path)? {
+        FileFormat::Tqcv => vec![corpus(&path)?],
+        FileFormat::Qvec => vec![index(&path)?],
+        format => tensors(format.name(), &path, container(format.name(), &path, &path)?.as_ref())?,
+    };
+    Ok(TableIterator::new(items.into_iter().map(|item| {
+        (
+            item.format,
+            item.name,
+            item.dtype,
+            item.shape,
+            item.encoding,
+            item.bytes,
+            item.checksum,
+            JsonB(item.details),
+        )
+    })))
+}
+
+fn corpus(path: &Path) -> Result<Item, Error> {
+    let corpus = Corpus::open(path).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
+    let header = corpus.header();
+    let metadata = Metadata::parse(&header.metadata, header.vector_count);
+    let codec = registry::name_of(&header.config_hash, header.dimension, header.bit_width, header.residual)?;
+    let (described, ids, user) = match &metadata {
+        Ok(Some(metadata)) => (
+            metadata.codec.is_some(),
+            metadata.ids.as_ref().map(tq_corpus::Ids::type_name),
+            metadata.user.clone().unwrap_or(Value::Null),
+        ),
+        _ => (false, None, Value::Null),
+    };
+    Ok(Item {
+        format: "tqcv".into(),
+        name: None,
+        dtype: Some(format!("{} bits", header.bit_width.bits())),
+        shape: Some(shape(&[header.vector_count, u64::from(header.dimension)])),
+        encoding: Some(if header.residual { "records with residual" } else { "records" }.into()),
+        bytes: Some(corpus.file().len() as i64),
+        checksum: None,
+        details: json!({
+            "config_hash": header.config_hash.replace('\0', "\u{FFFD}"),
+            "version": 1,
+            "codec": codec,
+            "codec_described": described,
+            "ids": ids,
+            "metadata": user,
+            "metadata_bytes": header.metadata.len(),
+        }),
+    })
+}
+
+fn index(path: &Path) -> Result<Item, Error> {
+    let index = open_index(path, path)?;
+    let header = index.header();
+    let kinds = index.id_kinds();
+    let kinds = [(kinds.numbers, "number"), (kinds.texts, "string"), (kinds.integers, "bigint")];
+    let kinds: Vec<&str> = kinds.into_iter().filter(|(there, _)| *there).map(|(_, name)| name).collect();
+    Ok(Item {
+        format: "qvec".into(),
+        name: None,
+        dtype: Some(format!("{} bits", header.bits.bits())),
+        shape: Some(shape(&[header.count.into(), header.dimension.into()])),
+        encoding: Some(header.layout.name().into()),
+        bytes: Some(index.file().len() as i64),
+        checksum: None,
+        details: json!({
+            "version": header.layout.version(),
+            "metric": header.metric.name(),
+            "seed": header.seed,
+            "ids": header.keyed.then_some(kinds),
+            "calibrated": index.is_calibrated(),
+            "lists": index.lists(),
+            "probes": index.probes(),
+        }),
+    })
+}
+
+fn tensors(name: &str, path: &Path, container: &dyn Container) -> Result<Vec<Item>, Error> {
+    let format = name.to_string();
+    let version = container.format().rsplit(' ').next().unwrap_or_default();
+    let listed = container.tensors();
+    if listed.is_empty() {
+        return Ok(vec![Item {
+            format,
+            name: None,
+            dtype: None,
+            shape: None,
+            encoding: None,
+            bytes: Some(container.file().len() as i64),
+            checksum: None,
+            details: json!({ "version": version, "tensors": 0 }),
+        }]);
+    }
+    listed
+        .iter()
+        .enumerate()
+        .map(|(index, tensor)| {
+            Ok(Item {
+                format: format.clone(),
+                name: Some(tensor.name.replace('\0', "\u{FFFD}")),
+                dtype: Some(tensor.dtype.clone()),
+                shape: Some(shape(&tensor.shape)),
+                encoding: Some(tensor.encoding.clone()),
+                bytes: Some(i64::try_from(tensor.bytes).unwrap_or(i64::MAX)),
+                checksum: checksum(path, container, index, tensor)?,
+                details: match &tensor.obstacle {
+                    None => json!({ "version": version, "vectors": true }),
+                    Some(obstacle) => json!({ "version": version, "vectors": false, "obstacle": obstacle }),
+                },
+            })
+        })
+        .collect()
+}
+
+/// The state of a tensor's checksum, all of which is read for it; `None` if it has none.
+fn checksum(
+    path: &Path,
+    container: &dyn Container,
+    index: usize,
+    tensor: &Tensor,
+) -> Result<Option<String>, Error> {
+    let Some(scheme) = tensor.checksum else { return Ok(None) };
+    match container.verify(index, &mut poll) {
+        Ok(true) => Ok(Some(format!("{scheme} matches"))),
+        Ok(false) => Ok(Some(format!("{scheme} not compared"))),
+        Err(RowsError::File(error)) => Err(rows_error(path, RowsError::File(error))),
+        Err(error) => Ok(Some(format!("{scheme} fails: {error}"))),
+    }
+}
+
+/// As far as `bigint` goes: what a malformed file claims may be more.
+fn shape(shape: &[u64]) -> Vec<i64> {
+    shape.iter().map(|length| i64::try_from(*length).unwrap_or(i64::MAX)).collect()
+}

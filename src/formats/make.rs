@@ -1,0 +1,190 @@
+//! Writers of float files, made by the options of a COPY TO or of a conversion.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tq_codec::Workers;
+use tq_corpus::{
+    BurnpackOptions, BurnpackWriter, FloatType, Output, QvecOptions, QvecVersion, QvecWriter, RowWriter,
+    ZtensorGeneration, ZtensorOptions, ZtensorWriter,
+};
+use tq_format::{QvecBits, QvecMetric};
+
+use super::options::{bad_option, parse_metadata};
+use super::{Format, Key, Options};
+use crate::error::Error;
+use crate::guc;
+use crate::interrupts::poll;
+
+/// The tensor's name, if none is given.
+const TENSOR: &str = "embedding";
+/// quantvec's own.
+const SEED: f64 = 42.0;
+
+/// Writes rows and, where the format has them, their ids.
+pub(crate) enum FloatWriter {
+    Rows(Box<dyn RowWriter>),
+    /// Its keys are pushed beside its rows.
+    Index(Box<QvecWriter>),
+}
+
+impl FloatWriter {
+    /// Begins a file of rows of so many numbers, with `ids` each with an id. What has to wait for the end waits in the folder `temporary`.
+    ///
+    /// # Errors
+    /// Options or a dimension that the format doesn't have; the output's.
+    pub(crate) fn new(
+        format: Format,
+        options: &Options,
+        output: Box<dyn Output>,
+        dimension: u32,
+        ids: bool,
+        temporary: &Path,
+    ) -> Result<FloatWriter, Error> {
+        let writer = match Made::of(format, options, temporary)? {
+            Made::Qvec(options) => {
+                let options = QvecOptions { dimension, keyed: ids, ..options };
+                let workers = Arc::new(Workers::new(guc::threads())?);
+                QvecWriter::new(output, &options, temporary, workers, &mut poll)
+                    .map(|writer| FloatWriter::Index(Box::new(writer)))
+            }
+            Made::Ztensor(options) => ZtensorWriter::new(output, dimension, options)
+                .map(|writer| FloatWriter::Rows(Box::new(writer))),
+            Made::Burnpack(options) => BurnpackWriter::new(output, dimension, options)
+                .map(|writer| FloatWriter::Rows(Box::new(writer))),
+        };
+        writer.map_err(Error::WriteRows)
+    }
+
+    /// Adds rows, with as many keys if there are any.
+    pub(crate) fn append(&mut self, rows: &[f32], keys: &[Key]) -> Result<(), Error> {
+        match self {
+            FloatWriter::Rows(writer) => writer.append(rows).map_err(Error::WriteRows),
+            FloatWriter::Index(writer) => {
+                writer.append(rows).map_err(Error::WriteRows)?;
+                keys.iter().try_for_each(|key| writer.push_id(&key.view())).map_err(Error::WriteRows)
+            }
+        }
+    }
+
+    /// Bytes written so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            FloatWriter::Rows(writer) => writer.bytes(),
+            FloatWriter::Index(writer) => writer.bytes(),
+        }
+    }
+
+    /// Completes the file.
+    pub(crate) fn finish(self) -> Result<(), Error> {
+        let finished = match self {
+            FloatWriter::Rows(writer) => writer.finish(),
+            FloatWriter::Index(writer) => writer.finish(),
+        };
+        finished.map_err(Error::WriteRows)
+    }
+}
+
+/// Refuses values of options that the format doesn't have, before anything is read or written.
+pub(crate) fn check_options(format: Format, options: &Options) -> Result<(), Error> {
+    Made::of(format, options, Path::new("")).map(drop)
+}
+
+/// The options of a format, read.
+enum Made {
+    /// But for the dimension, and whether there are keys.
+    Qvec(QvecOptions),
+    Ztensor(ZtensorOptions),
+    Burnpack(BurnpackOptions),
+}
+
+impl Made {
+    fn of(format: Format, options: &Options, temporary: &Path) -> Result<Made, Error> {
+        let tensor = options.text("tensor").unwrap_or(TENSOR).to_string();
+        match format {
+            Format::Qvec => Ok(Made::Qvec(QvecOptions {
+                version: match options.text("version") {
+                    None | Some("2") => QvecVersion::Two,
+                    Some("1") => QvecVersion::One,
+                    Some(_) => return Err(bad_option("version", "must be 1 or 2")),
+                },
+                bits: bits(options)?,
+                metric: metric(options)?,
+                seed: options.number("seed", "a finite number", |seed: &f64| seed.is_finite())?.unwrap_or(SEED),
+                ..QvecOptions::new(0)
+            })),
+            Format::Ztensor => Ok(Made::Ztensor(ZtensorOptions {
+                generation: generation(options)?,
+                tensor,
+                float: float_type(options, false)?,
+                sparse: options.flag("sparse"),
+                compress: compress(options)?,
+                attributes: texts(options)?,
+                temporary: temporary.to_owned(),
+                ..ZtensorOptions::default()
+            })),
+            _ => Ok(Made::Burnpack(BurnpackOptions {
+                tensor,
+                float: float_type(options, true)?,
+                metadata: texts(options)?,
+            })),
+        }
+    }
+}
+
+fn bits(options: &Options) -> Result<QvecBits, Error> {
+    let bits = options.number("bits", "2, 3 or 4", |bits: &u32| QvecBits::from_bits(*bits).is_some())?;
+    Ok(bits.and_then(QvecBits::from_bits).unwrap_or(QvecBits::Four))
+}
+
+fn metric(options: &Options) -> Result<QvecMetric, Error> {
+    match options.text("metric") {
+        None => Ok(QvecMetric::Cosine),
+        Some(name) => QvecMetric::from_name(name)
+            .ok_or_else(|| bad_option("metric", "must be 'cosine', 'dot' or 'euclidean'")),
+    }
+}
+
+fn generation(options: &Options) -> Result<ZtensorGeneration, Error> {
+    match options.text("version") {
+        None | Some("2") => Ok(ZtensorGeneration::D),
+        Some("1" | "1.2") => Ok(ZtensorGeneration::C),
+        Some(_) => Err(bad_option("version", "must be 2, or 1 for readers before zTensor 2")),
+    }
+}
+
+/// The option DTYPE; `doubles` are not of every format.
+fn float_type(options: &Options, doubles: bool) -> Result<FloatType, Error> {
+    match options.text("dtype") {
+        None | Some("f32") => Ok(FloatType::F32),
+        Some("f16") => Ok(FloatType::F16),
+        Some("bf16") => Ok(FloatType::Bf16),
+        Some("f64") if doubles => Ok(FloatType::F64),
+        Some(_) if doubles => Err(bad_option("dtype", "must be 'f32', 'f16', 'bf16' or 'f64'")),
+        Some(_) => Err(bad_option("dtype", "must be 'f32', 'f16' or 'bf16'")),
+    }
+}
+
+fn compress(options: &Options) -> Result<bool, Error> {
+    match options.text("compression") {
+        None | Some("none") => Ok(false),
+        Some("zstd") => Ok(true),
+        Some(_) => Err(bad_option("compression", "must be 'zstd' or 'none'")),
+    }
+}
+
+/// The option METADATA, whose values are texts in these formats.
+fn texts(options: &Options) -> Result<BTreeMap<String, String>, Error> {
+    let wrong = || bad_option("metadata", "must be a JSON object whose values are strings");
+    let Some(json) = options.text("metadata") else { return Ok(BTreeMap::new()) };
+    let Value::Object(fields) = parse_metadata(json)? else { return Err(wrong()) };
+    fields
+        .into_iter()
+        .map(|(name, value)| match value {
+            Value::String(text) => Ok((name, text)),
+            _ => Err(wrong()),
+        })
+        .collect()
+}

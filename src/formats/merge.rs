@@ -1,0 +1,104 @@
+//! `tq_merge`: several files of one kind as one.
+
+use std::path::PathBuf;
+
+use pgrx::JsonB;
+use pgrx::prelude::*;
+use tq_corpus::{
+    AtomicFile, BurnpackFile, Corpus, FileFormat, MergeError, MergeIds, Merged, ZtensorFile, merge_burnpacks,
+    merge_corpora, merge_ztensors,
+};
+
+use super::open::{detected, opened};
+use crate::error::{Error, SqlResult, notice};
+use crate::files::{self, FileAccess};
+use crate::interrupts::poll;
+
+/// Files that are merged in one call: each is open and mapped meanwhile.
+const MOST_SOURCES: usize = 48;
+
+/// Writes the files `sources` into one; returns the number of records, or of tensors.
+#[pg_extern(sql = false)]
+fn tq_merge(target: &str, sources: Vec<Option<String>>, options: JsonB) -> SqlResult<i64> {
+    files::require(FileAccess::Read, "read a file")?;
+    files::require(FileAccess::Write, "write a file")?;
+    let target = files::absolute(target, "tq_merge")?;
+    let sources: Result<Vec<PathBuf>, Error> = sources
+        .into_iter()
+        .map(|source| files::absolute(source.ok_or(Error::NullArgument("sources"))?, "tq_merge"))
+        .collect();
+    let merged = merge(target, &sources?, ids_of(&options.0)?)?;
+    if merged.foreign_dropped {
+        notice(
+            "metadata that is not of this extension was left out".into(),
+            Some("Not all files have the same.".into()),
+            None,
+        );
+    }
+    Ok(merged.count as i64)
+}
+
+/// The option "ids": what becomes of them.
+fn ids_of(options: &serde_json::Value) -> Result<MergeIds, Error> {
+    let bad =
+        |option: &str, problem: &str| Error::OptionValue { option: option.into(), problem: problem.into() };
+    let object = options.as_object().ok_or_else(|| bad("options", "must be a JSON object"))?;
+    let mut ids = MergeIds::default();
+    for (name, value) in object {
+        match (name.as_str(), value.as_str()) {
+            ("ids", Some("keep")) => ids = MergeIds::Keep,
+            ("ids", Some("drop")) => ids = MergeIds::Drop,
+            ("ids", _) => return Err(bad("ids", "must be 'keep' or 'drop'")),
+            _ => {
+                return Err(Error::FunctionOptionUnknown {
+                    option: name.clone(),
+                    hint: "The option of tq_merge is \"ids\", for corpora: 'keep' or 'drop'.".into(),
+                });
+            }
+        }
+    }
+    Ok(ids)
+}
+
+fn merge(target: PathBuf, sources: &[PathBuf], ids: MergeIds) -> Result<Merged, Error> {
+    let first = sources.first().ok_or(Error::Merge(MergeError::Nothing))?;
+    if sources.len() > MOST_SOURCES {
+        return Err(Error::MergeCount { count: sources.len(), most: MOST_SOURCES });
+    }
+    let format = detected(first)?;
+    for source in sources {
+        let got = detected(source)?;
+        if got.name() != format.name() {
+            return Err(Error::MergeFormats {
+                path: source.clone(),
+                got: got.name(),
+                first: first.clone(),
+                expected: format.name(),
+            });
+        }
+    }
+    let output = |target| Ok::<_, Error>(Box::new(AtomicFile::create(target)?));
+    let merged = match format {
+        FileFormat::Tqcv => {
+            let corpora: Result<Vec<_>, Error> = sources
+                .iter()
+                .map(|path| {
+                    Corpus::open(path).map_err(|source| Error::CorpusFile { path: path.clone(), source })
+                })
+                .collect();
+            merge_corpora(&corpora?, ids, output(&target)?, &mut poll)
+        }
+        FileFormat::Burnpack => {
+            let packs: Result<Vec<_>, Error> =
+                sources.iter().map(|path| opened(path, BurnpackFile::open(path))).collect();
+            merge_burnpacks(&packs?, output(&target)?, &mut poll)
+        }
+        FileFormat::Ztensor(_) => {
+            let tensors: Result<Vec<_>, Error> =
+                sources.iter().map(|path| opened(path, ZtensorFile::open(path))).collect();
+            merge_ztensors(&tensors?, output(&target)?, &mut poll)
+        }
+        FileFormat::Qvec => return Err(Error::MergeQvec),
+    };
+    merged.map_err(Error::Merge)
+}

@@ -1,0 +1,167 @@
+//! Opening a file for its vectors, and choosing which of its tensors they are: the one that TENSOR names, or the only one
+//! that is a matrix of numbers.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tq_codec::Workers;
+use tq_corpus::{
+    BurnpackFile, Container, FileFormat, OpenError, QvecFile, QvecFileError, QvecRows, RowReader, RowsError,
+    Tensor, ZtensorFile, detect,
+};
+
+use super::keys::IndexKeys;
+use super::{Format, KeySource, Options};
+use crate::error::Error;
+use crate::guc;
+use crate::interrupts::poll;
+
+/// Names listed in a hint.
+const MOST_LISTED: usize = 12;
+
+/// A matrix that is ready to be read.
+pub(crate) struct Matrix {
+    pub(crate) reader: Box<dyn RowReader>,
+    /// Bytes of the file.
+    pub(crate) bytes: u64,
+    /// Where the ids of the rows come from, if the file has any.
+    pub(crate) keys: Option<Box<dyn KeySource>>,
+}
+
+/// Opens the matrix that a file of that format, or one of its tensors, is. `path` is what messages call the file, `place`
+/// where it is.
+///
+/// # Errors
+/// The file is malformed, there is no such tensor, it isn't a matrix, or its checksum doesn't match.
+pub(crate) fn open_matrix(
+    format: Format,
+    options: &Options,
+    path: &Path,
+    place: &Path,
+) -> Result<Matrix, Error> {
+    if format == Format::Qvec {
+        return index_matrix(path, place);
+    }
+    let container = container(format.name(), path, place)?;
+    let bytes = container.file().len();
+    let index = choose(path, container.tensors(), options.text("tensor"))?;
+    let reader = container.rows(index, &mut poll).map_err(|source| rows_error(path, source))?;
+    Ok(Matrix { reader, bytes, keys: None })
+}
+
+/// Refuses a file whose first bytes are those of another of our formats.
+pub(crate) fn check_content(format: Format, path: &Path, place: &Path) -> Result<(), Error> {
+    match detect(place)? {
+        Some(got) if got.name() != format.name() => {
+            Err(Error::OtherFormat { path: path.into(), got: got.name(), wanted: format.name() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Opens an index for its vectors and their ids.
+fn index_matrix(path: &Path, place: &Path) -> Result<Matrix, Error> {
+    let index = Arc::new(open_index(path, place)?);
+    let bytes = index.file().len();
+    let keyed = index.header().keyed;
+    let keys = keyed.then(|| Box::new(IndexKeys::new(path, Arc::clone(&index))) as Box<dyn KeySource>);
+    let workers = Arc::new(Workers::new(guc::threads())?);
+    let reader = QvecRows::new(index, workers, &mut poll).map_err(|error| index_error(path, error))?;
+    Ok(Matrix { reader: Box::new(reader), bytes, keys })
+}
+
+/// Opens an index, all of which is checked.
+pub(super) fn open_index(path: &Path, place: &Path) -> Result<QvecFile, Error> {
+    QvecFile::open(place, &mut poll).map_err(|error| index_error(path, error))
+}
+
+/// An error of an index, with the file's name.
+pub(super) fn index_error(path: &Path, error: QvecFileError) -> Error {
+    match error {
+        QvecFileError::File(error) => Error::File(error),
+        QvecFileError::Format(error) => {
+            Error::Rows { path: path.into(), source: RowsError::Qvec(error) }
+        }
+        QvecFileError::Codec(error) => Error::Codec(error),
+        error => Error::Rows { path: path.into(), source: error.into() },
+    }
+}
+
+/// Opens a file of tensors.
+pub(super) fn container(format: &str, path: &Path, place: &Path) -> Result<Box<dyn Container>, Error> {
+    match format {
+        "burnpack" => {
+            opened(path, BurnpackFile::open(place)).map(|file| Box::new(file) as Box<dyn Container>)
+        }
+        _ => opened(path, ZtensorFile::open(place)).map(|file| Box::new(file) as Box<dyn Container>),
+    }
+}
+
+/// An opened file, or the error with its name.
+pub(super) fn opened<T>(path: &Path, result: Result<T, OpenError>) -> Result<T, Error> {
+    result.map_err(|error| match error {
+        OpenError::File(error) => Error::File(error),
+        OpenError::Container(error) => Error::Rows { path: path.into(), source: RowsError::Container(error) },
+    })
+}
+
+/// What a file is, by its content.
+///
+/// # Errors
+/// It is none of our formats.
+pub(super) fn detected(path: &Path) -> Result<FileFormat, Error> {
+    detect(path)?.ok_or_else(|| Error::UnknownFormat(path.into()))
+}
+
+/// An error of reading rows, with the file's name where it has none of its own.
+pub(crate) fn rows_error(path: &Path, source: RowsError) -> Error {
+    match source {
+        RowsError::File(error) => Error::File(error),
+        source => Error::Rows { path: path.into(), source },
+    }
+}
+
+/// The number of the tensor to read.
+fn choose(path: &Path, tensors: &[Tensor], wanted: Option<&str>) -> Result<usize, Error> {
+    let listed = || listing(tensors);
+    if let Some(wanted) = wanted {
+        let found = tensors.iter().position(|tensor| tensor.name == wanted);
+        return found.ok_or_else(|| Error::NoSuchTensor {
+            path: path.into(),
+            tensor: wanted.into(),
+            hint: listed(),
+        });
+    }
+    let mut fitting = tensors.iter().enumerate().filter(|(_, tensor)| tensor.obstacle.is_none());
+    match (fitting.next(), fitting.next()) {
+        (Some((index, _)), None) => Ok(index),
+        (None, _) => Err(Error::TensorChoice { path: path.into(), several: false, hint: listed() }),
+        (Some(_), Some(_)) => Err(Error::TensorChoice { path: path.into(), several: true, hint: listed() }),
+    }
+}
+
+/// What a hint says of a file's tensors: those that can be read, or else why the first can't.
+fn listing(tensors: &[Tensor]) -> String {
+    let readable: Vec<String> = tensors
+        .iter()
+        .filter(|tensor| tensor.obstacle.is_none())
+        .map(|tensor| {
+            let shape: Vec<String> = tensor.shape.iter().map(u64::to_string).collect();
+            format!("'{}' ({} × {})", tensor.name.escape_debug(), tensor.dtype, shape.join(" × "))
+        })
+        .collect();
+    match (readable.as_slice(), tensors) {
+        ([], []) => "The file has no tensors.".into(),
+        ([], [first, ..]) => format!(
+            "The file has {} tensors, none of which is a matrix of numbers; '{}' is not: {}.",
+            tensors.len(),
+            first.name.escape_debug(),
+            first.obstacle.as_deref().unwrap_or_default(),
+        ),
+        (names, _) => {
+            let dots = if names.len() > MOST_LISTED { ", …" } else { "" };
+            let names = names[..names.len().min(MOST_LISTED)].join(", ");
+            format!("Name one with the option TENSOR: {names}{dots}.")
+        }
+    }
+}
