@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use tq_codec::{Metric, Workers};
-use tq_corpus::{
-    Corpus, CorpusFileError, Fault, FileFormat, Neighbour, SearchError, Verification, detect,
-};
+use tq_corpus::{Corpus, CorpusFileError, Fault, FileFormat, Neighbour, SearchError, Verification, detect};
 use tq_format::RecordView;
 
 use crate::error::{Error, raise};

@@ -206,7 +206,9 @@ pub(crate) enum Error {
     NoSuchTensor { path: PathBuf, tensor: String, hint: String },
     #[error("\"{}\" has {} that can be read as vectors", path.display(), if *.several { "several tensors" } else { "no tensor" })]
     TensorChoice { path: PathBuf, several: bool, hint: String },
-    #[error("the query gives no rows, and its column's type does not say how many dimensions the vectors have")]
+    #[error(
+        "the query gives no rows, and its column's type does not say how many dimensions the vectors have"
+    )]
     ExportNoDimension,
     #[error("\"{}\" is of format {got}, not {wanted}", path.display())]
     OtherFormat { path: PathBuf, got: &'static str, wanted: &'static str },
@@ -354,7 +356,9 @@ impl Error {
                 Code::ERRCODE_INVALID_PARAMETER_VALUE
             }
             Error::NoSuchTensor { .. } => Code::ERRCODE_UNDEFINED_OBJECT,
-            Error::UnknownFormat(_) | Error::OtherFormat { .. } | Error::KeysMissing => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+            Error::UnknownFormat(_) | Error::OtherFormat { .. } | Error::KeysMissing => {
+                Code::ERRCODE_BAD_COPY_FILE_FORMAT
+            }
             Error::Merge(MergeError::File(error)) => file_code(error),
             Error::Merge(
                 MergeError::Corpus { .. } | MergeError::Metadata { .. } | MergeError::CodecHash { .. },
@@ -384,7 +388,9 @@ impl Error {
             Error::ExportColumns { .. } => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
             Error::ExportIdType { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
             Error::ExportNull(_) => Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
-            Error::ExportCodec { .. } | Error::ExportEmpty | Error::ExportNoDimension => Code::ERRCODE_DATA_EXCEPTION,
+            Error::ExportCodec { .. } | Error::ExportEmpty | Error::ExportNoDimension => {
+                Code::ERRCODE_DATA_EXCEPTION
+            }
             Error::ExportIds { .. } | Error::ExportMetadata(_) => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Error::ExportHeader(_) => Code::ERRCODE_INTERNAL_ERROR,
             Error::ExportRelationChanged => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

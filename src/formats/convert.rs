@@ -7,9 +7,7 @@ use pgrx::JsonB;
 use pgrx::prelude::*;
 use serde_json::Value;
 use tq_codec::{Codec, RotationKind, Workers};
-use tq_corpus::{
-    AtomicFile, Corpus, CorpusRowWriter, CorpusRows, FileFormat, Metadata, Output,
-};
+use tq_corpus::{AtomicFile, Corpus, CorpusRowWriter, CorpusRows, FileFormat, Metadata, Output};
 use tq_format::{BitWidth, CorpusHeader};
 
 use super::keys::{KeyList, all_keys, to_ids};
@@ -106,7 +104,8 @@ impl Request {
             super::check_options(self.format, &self.options)?;
             let output = Box::new(AtomicFile::create(target)?);
             let ids = self.format.has_ids() && opened.matrix.keys.is_some();
-            let writer = FloatWriter::new(self.format, &self.options, output, dimension, ids, folder_of(target))?;
+            let writer =
+                FloatWriter::new(self.format, &self.options, output, dimension, ids, folder_of(target))?;
             return Ok(Sink::Floats { writer, ids });
         }
         let codec = self.codec(dimension)?;

@@ -112,7 +112,9 @@ impl Made {
                 },
                 bits: bits(options)?,
                 metric: metric(options)?,
-                seed: options.number("seed", "a finite number", |seed: &f64| seed.is_finite())?.unwrap_or(SEED),
+                seed: options
+                    .number("seed", "a finite number", |seed: &f64| seed.is_finite())?
+                    .unwrap_or(SEED),
                 ..QvecOptions::new(0)
             })),
             Format::Ztensor => Ok(Made::Ztensor(ZtensorOptions {

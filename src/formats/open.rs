@@ -49,10 +49,10 @@ pub(crate) fn open_matrix(
     Ok(Matrix { reader, bytes, keys: None })
 }
 
-/// Refuses a file whose first bytes are those of another of our formats.
+/// Refuses a file whose first bytes are those of another of our formats. What can't even be opened is left to its reader.
 pub(crate) fn check_content(format: Format, path: &Path, place: &Path) -> Result<(), Error> {
-    match detect(place)? {
-        Some(got) if got.name() != format.name() => {
+    match detect(place) {
+        Ok(Some(got)) if got.name() != format.name() => {
             Err(Error::OtherFormat { path: path.into(), got: got.name(), wanted: format.name() })
         }
         _ => Ok(()),
@@ -79,9 +79,7 @@ pub(super) fn open_index(path: &Path, place: &Path) -> Result<QvecFile, Error> {
 pub(super) fn index_error(path: &Path, error: QvecFileError) -> Error {
     match error {
         QvecFileError::File(error) => Error::File(error),
-        QvecFileError::Format(error) => {
-            Error::Rows { path: path.into(), source: RowsError::Qvec(error) }
-        }
+        QvecFileError::Format(error) => Error::Rows { path: path.into(), source: RowsError::Qvec(error) },
         QvecFileError::Codec(error) => Error::Codec(error),
         error => Error::Rows { path: path.into(), source: error.into() },
     }

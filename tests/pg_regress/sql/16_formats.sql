@@ -45,7 +45,7 @@ ORDER BY format, name;
 SELECT format, dtype, shape, encoding, bytes, checksum, jsonb_pretty(details) FROM tq_file_info(:'mixed');
 SELECT format, dtype, shape, encoding, bytes, checksum, jsonb_pretty(details) FROM tq_file_info(:'calibrated');
 SELECT format, dtype, shape, encoding, bytes, checksum, jsonb_pretty(details) FROM tq_file_info(:'data' || '/d33_b4_res.tqcv');
-SELECT tq_file_info(:'readme');
+SELECT f.* FROM test.failure(format('SELECT tq_file_info(%L)', :'readme')) f;
 
 -- Tensors become arrays, pgvector's types where they are, or are compressed.
 CREATE TABLE test.arrays (n bigint GENERATED ALWAYS AS IDENTITY, v real[]);
@@ -124,7 +124,7 @@ WITH q AS (SELECT v FROM test.singles(replace(:'positional', '.v2.qvec', '.queri
 SELECT metric, count(*), max(abs(g.score - f.score)) < 1e-4 AS equal FROM golden g JOIN found f USING (metric, ordinal) GROUP BY 1 ORDER BY 1;
 SELECT tq_corpus_search(:'positional', array_fill(0.0::real, ARRAY[24]), 3);
 SELECT tq_corpus_search(:'positional', array_fill(0.5::real, ARRAY[23]), 3);
-SELECT tq_corpus_search(:'positional', array_fill(0.5::real, ARRAY[24]), 3, 'l1');
+SELECT f.* FROM test.failure(format('SELECT tq_corpus_search(%L, array_fill(0.5::real, ARRAY[24]), 3, ''l1'')', :'positional')) f;
 
 -- Out, and in again.
 \set out :abs_builddir '/formats.out'
@@ -183,7 +183,7 @@ SELECT tq_merge(:'parts', ARRAY[:'out', :'other']);
 CREATE TABLE test.merged (id bigint, e tqvec);
 COPY test.merged (id, e) FROM :'parts' WITH (FORMAT tqcv);
 SELECT count(*), bool_and(m.e = s.e) AS equal FROM test.merged m JOIN test.source s USING (id);
-SELECT tq_merge(:'parts', ARRAY[:'many', :'data' || '/many.bpk']);
+SELECT f.* FROM test.failure(format('SELECT tq_merge(%L, ARRAY[%L, %2$L])', :'parts', :'many')) f;
 COPY (SELECT v FROM test.source ORDER BY id) TO :'out' WITH (FORMAT burnpack, TENSOR 'new');
 SELECT tq_merge(:'parts', ARRAY[:'many', :'out']);
 SELECT count(*), count(*) FILTER (WHERE name = 'new') AS new FROM tq_file_info(:'parts');
