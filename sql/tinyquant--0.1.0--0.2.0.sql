@@ -11,6 +11,26 @@ COMMENT ON FUNCTION tq_import(regclass, text, jsonb)
 COMMENT ON FUNCTION tq_export(text, text, jsonb)
     IS 'writes what a query gives into a file of the server, as COPY (query) TO path (FORMAT tqcv) does';
 
+-- src/formats/formats.sql ---------------------------------------------------------------------------------------
+
+CREATE FUNCTION tq_file_info(
+    path text, OUT format text, OUT name text, OUT dtype text, OUT shape bigint[], OUT encoding text, OUT bytes bigint,
+    OUT checksum text, OUT details jsonb
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'tq_file_info_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+COMMENT ON FUNCTION tq_file_info(text)
+    IS 'what a file of the server is, by its content, and what it holds: a corpus, an index, or tensors, their checksums compared';
+
+CREATE FUNCTION tq_convert(source text, target text, options jsonb) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'tq_convert_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION tq_convert(text, text, jsonb)
+    IS 'writes the vectors of a file of the server into another, of the format that the options name';
+
+CREATE FUNCTION tq_merge(target text, sources text[], options jsonb DEFAULT '{}') RETURNS bigint
+    AS 'MODULE_PATHNAME', 'tq_merge_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION tq_merge(text, text[], jsonb)
+    IS 'writes corpora of one codec, or files of tensors, into one file of the server';
+
 -- src/registry/registry.sql -------------------------------------------------------------------------------------
 
 GRANT INSERT, DELETE ON tq_codec TO pg_database_owner WITH GRANT OPTION;
@@ -42,11 +62,17 @@ REVOKE EXECUTE ON FUNCTION tq_corpus_search(text, real[], integer, text) FROM PU
 GRANT EXECUTE ON FUNCTION tq_corpus_search(text, real[], integer, text) TO pg_read_server_files;
 REVOKE EXECUTE ON FUNCTION tq_corpus_verify(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tq_corpus_verify(text) TO pg_read_server_files;
+REVOKE EXECUTE ON FUNCTION tq_file_info(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tq_file_info(text) TO pg_read_server_files;
 
 REVOKE EXECUTE ON FUNCTION tq_export(text, text, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tq_export(text, text, jsonb) TO pg_write_server_files;
 REVOKE EXECUTE ON FUNCTION tq_export_codec(text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tq_export_codec(text, text, text) TO pg_write_server_files;
+REVOKE EXECUTE ON FUNCTION tq_convert(text, text, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tq_convert(text, text, jsonb) TO pg_write_server_files;
+REVOKE EXECUTE ON FUNCTION tq_merge(text, text[], jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tq_merge(text, text[], jsonb) TO pg_write_server_files;
 
 -- src/vector/vector.sql -----------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ use pgrx::pg_sys;
 
 use crate::error::Error;
 
-pgrx::extension_sql_file!("files.sql", name = "files", requires = ["copy", "registry", "corpus"]);
+pgrx::extension_sql_file!("files.sql", name = "files", requires = ["registry", "corpus", "formats"]);
 
 /// What is done with a file of the server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
