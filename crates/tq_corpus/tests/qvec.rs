@@ -1,83 +1,20 @@
 //! Indexes of quantvec: written and read, searched and decoded.
 
 mod common;
+mod qvec_common;
 
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use common::{Memory, Random};
+use qvec_common::{BITS, METRICS, begin, open, read, some_ids, workers, write};
 use tempfile::TempDir;
 use tq_codec::{CodecError, Quantvec, QuantvecDecoding, Workers, check_vector};
 use tq_corpus::{
-    AtomicFile, FileError, Output, QvecFile, QvecFileError, QvecOptions, QvecRowId, QvecRows, QvecVersion,
-    QvecWriter, RowReader, RowWriter, RowsError,
+    AtomicFile, FileError, QvecFile, QvecFileError, QvecOptions, QvecRowId, QvecRows, QvecVersion, RowReader,
+    RowWriter, RowsError,
 };
 use tq_format::{QvecBits, QvecError, QvecId, QvecLayout, QvecMetric};
-
-const METRICS: [QvecMetric; 3] = [QvecMetric::Dot, QvecMetric::Cosine, QvecMetric::Euclidean];
-const BITS: [QvecBits; 3] = [QvecBits::Two, QvecBits::Three, QvecBits::Four];
-
-fn open(path: &Path) -> QvecFile {
-    QvecFile::open(path, &mut || {}).unwrap()
-}
-
-fn workers() -> Arc<Workers> {
-    Arc::new(Workers::new(2).unwrap())
-}
-
-fn begin(output: Box<dyn Output>, options: &QvecOptions, folder: &Path) -> Result<QvecWriter, RowsError> {
-    QvecWriter::new(output, options, folder, workers(), &mut || {})
-}
-
-/// Writes rows, and ids if there are any, in blocks.
-fn write(
-    options: &QvecOptions,
-    rows: &[f32],
-    ids: &[QvecRowId],
-    block: usize,
-    folder: &Path,
-) -> Result<Vec<u8>, RowsError> {
-    let memory = Memory::default();
-    let options = QvecOptions { keyed: !ids.is_empty(), ..*options };
-    let mut writer = Box::new(begin(Box::new(memory.clone()), &options, folder)?);
-    let mut ids_left = ids.iter();
-    for rows in rows.chunks(block * options.dimension as usize) {
-        writer.append(rows)?;
-        for id in ids_left.by_ref().take(block) {
-            writer.push_id(&id.view())?;
-        }
-    }
-    assert_eq!(writer.count() as usize * options.dimension as usize, rows.len());
-    writer.finish()?;
-    Ok(memory.bytes())
-}
-
-/// All rows of an index, `most` at a time.
-fn read(file: &Arc<QvecFile>, most: usize) -> Result<Vec<f32>, RowsError> {
-    let mut reader = QvecRows::new(Arc::clone(file), workers(), &mut || {})?;
-    let mut rows = Vec::new();
-    loop {
-        let before = rows.len();
-        let count = reader.read(most, &mut rows)?;
-        assert!(count <= most && rows.len() - before == count * reader.dimension() as usize);
-        if count == 0 {
-            assert_eq!(rows.len() as u64, reader.rows() * u64::from(reader.dimension()));
-            return Ok(rows);
-        }
-    }
-}
-
-/// Ids of every kind, no two the same.
-fn some_ids(count: usize) -> Vec<QvecRowId> {
-    let id = |row: usize| match row % 4 {
-        0 => QvecRowId::Number(row as f64 / 8.0 - 1.5),
-        1 => QvecRowId::Text(format!("a{row}{}", "é".repeat(row % 40))),
-        2 => QvecRowId::Integer(format!("-1234567890123456789012345678{row}")),
-        _ => QvecRowId::Text(row.to_string()),
-    };
-    (0..count).map(id).collect()
-}
 
 #[test]
 fn there_and_back() {
@@ -94,13 +31,14 @@ fn there_and_back() {
                 let metric = METRICS[number % 3];
                 let seed = number as f64 * -1.25;
                 let ids = some_ids(if keyed { count } else { 0 });
+                let keyed = !ids.is_empty();
                 let options =
-                    QvecOptions { version, bits, metric, seed, ..QvecOptions::new(dimension as u32) };
+                    QvecOptions { version, bits, metric, seed, keyed, ..QvecOptions::new(dimension as u32) };
                 let bytes = write(&options, &rows, &ids, 301, folder.path()).unwrap();
                 common::write_anew(&path, &bytes);
                 let file = Arc::new(open(&path));
                 let header = file.header();
-                assert_eq!((header.layout, header.keyed), (layout, !ids.is_empty()));
+                assert_eq!((header.layout, header.keyed), (layout, keyed));
                 assert_eq!((header.bits, header.metric, header.seed), (bits, metric, seed));
                 assert_eq!((header.dimension as usize, header.count as usize), (dimension, count));
                 let kinds = file.id_kinds();
@@ -298,7 +236,7 @@ fn many_ids_of_which_one_comes_twice() {
 fn cut_off_while_it_is_read() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("data.qvec");
-    let options = QvecOptions::new(1000);
+    let options = QvecOptions { keyed: true, ..QvecOptions::new(1000) };
     let rows: Vec<f32> = Random(6).vector(400 * 1000);
     let bytes = write(&options, &rows, &some_ids(400), 100, folder.path()).unwrap();
     let workers = workers();
