@@ -158,10 +158,13 @@ pub(crate) fn learn(config: &CodecConfig, codebook: &Codebook) -> Result<Learned
         codebook: codebook.entries().to_vec(),
     };
     row.check()?;
-    // Another session may have registered it since.
+    // Another session may have registered it since, or dropped what stood in the way.
     while !table::insert_unless_there(&row)? {
         if registered()? {
             return Ok(Learned::Known);
+        }
+        if table::by_name(&row.name)?.is_some_and(|existing| existing.config_hash != hash) {
+            return Err(Error::CodecExists(hash));
         }
         poll();
     }

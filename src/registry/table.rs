@@ -230,10 +230,13 @@ pub(super) fn insert(row: &Row) -> Result<(), Error> {
     insert_with(row, "").map(drop)
 }
 
-/// Adds a row, which the caller has checked, unless there is one with its hash. Waits for another session that
-/// is just adding one; returns whether the row was added.
+/// Adds a row, which the caller has checked, unless there is one with its hash or name. Waits for another session
+/// that is just adding one; returns whether the row was added.
+///
+/// No index is named: whichever one were, two sessions that add the same row could find each other by the other one, which
+/// would be an error of theirs.
 pub(super) fn insert_unless_there(row: &Row) -> Result<bool, Error> {
-    insert_with(row, "ON CONFLICT (config_hash) DO NOTHING")
+    insert_with(row, "ON CONFLICT DO NOTHING")
 }
 
 fn insert_with(row: &Row, clause: &str) -> Result<bool, Error> {

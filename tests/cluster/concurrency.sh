@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# pgbench with 16 clients at once on the same tables, files and codecs: searches, inserts, updates, deletes, vacuum, COPY
+# both ways, codecs that come and go. No error but serialization failures, no deadlock, every row and file right
+# afterwards, and backends whose memory doesn't grow.
+#
+# CONCURRENCY_SECONDS says how long (12; no less).
+# shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
+. "${HELPERS:?}"
+use_server "${PG_BIN:?}"
+
+seconds=${CONCURRENCY_SECONDS:-12}
+clients=16
+# What a backend's own memory may have grown by between a third of the time and its end: caches of the server's and the
+# allocator's breathing. A leak of 200 bytes a statement shows in two minutes.
+allowed_kb=1024
+
+c=$RUN/concurrency
+# The codec cache is small so that it is full before memory is measured, and is emptied and filled all the time.
+cluster_create "$c" 'max_connections = 40' 'deadlock_timeout = 200ms' 'autovacuum_naptime = 1s' 'max_wal_size = 1GB' \
+    'tinyquant.codec_cache = 1MB' 'tinyquant.threads = 2' "log_line_prefix = '%m [%p] %e '"
+cluster_start "$c"
+value() { cluster_value "$c" "$1"; }
+files=$RUN/files
+as_server_user mkdir "$files"
+
+cluster_psql "$c" <<'SQL'
+CREATE EXTENSION tinyquant;
+CREATE TABLE reference (k int PRIMARY KEY, v real[] NOT NULL, e tqvec(96, 4) NOT NULL);
+INSERT INTO reference SELECT k, v, v FROM (
+    SELECT k, tq_normalize(array_agg(hashint8extended(i, k)::real ORDER BY i)) AS v
+    FROM generate_series(0, 511) k, generate_series(1, 96) i GROUP BY k) s;
+CREATE TABLE t (id bigserial PRIMARY KEY, k int NOT NULL, e tqvec(96, 4) NOT NULL);
+CREATE INDEX ON t (e);
+INSERT INTO t (k, e) SELECT k, e FROM reference, generate_series(1, 4);
+SELECT tq_create_codec('lasting', 96, 8, seed => 7) \g /dev/null
+CREATE TABLE coded AS SELECT k, tq_compress(v, 'lasting') AS e FROM reference;
+CREATE TABLE loaded (k int NOT NULL, e tqvec(96, 4) NOT NULL);
+CREATE TABLE foreign_records (client int NOT NULL, e tqvec NOT NULL);
+CREATE TABLE passing (client int NOT NULL, e tqvec NOT NULL);
+SELECT tq_create_codec('imported', 96, 2, seed => 8) \g /dev/null
+CREATE FUNCTION drop_if_there(codec text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM tq_drop_codec(codec);
+EXCEPTION WHEN undefined_object THEN NULL;
+END $$;
+SQL
+value "COPY (SELECT k, e FROM reference) TO '$files/source.tqcv' (FORMAT tqcv)"
+value "COPY (SELECT tq_compress(v, 'imported') FROM reference LIMIT 100) TO '$files/imported.tqcv' (FORMAT tqcv)"
+# Its name comes from its hash when a file brings it back.
+hash=$(value "SELECT config_hash FROM tq_codec WHERE name = 'imported'")
+
+# ---- what clients do: NAME WEIGHT, and the script ---------------------------------------------------------------------------
+
+weights=()
+transaction() {
+    cat >"$RUN/$1.pgbench"
+    weights+=(-f "$RUN/$1.pgbench@$2")
+}
+transaction search 30 <<'SQL'
+\set k random(0, 511)
+SELECT id, e <=> (SELECT v FROM reference WHERE k = :k) AS d FROM t ORDER BY d LIMIT 10;
+SQL
+transaction search-other-ways 10 <<'SQL'
+\set k random(0, 511)
+SELECT k FROM coded ORDER BY e <-> (SELECT e FROM reference WHERE k = :k) LIMIT 5;
+SELECT sum(a.e <#> b.e) FROM coded a JOIN reference b USING (k) WHERE k < 50;
+SELECT avg(e), min(tq_decompress(e)) FROM t WHERE k = :k;
+SQL
+transaction insert 20 <<'SQL'
+\set k random(0, 511)
+INSERT INTO t (k, e) SELECT :k, v FROM reference WHERE k = :k;
+SQL
+transaction update 20 <<'SQL'
+\set k random(0, 511)
+\set id random(1, 3000)
+UPDATE t SET k = :k, e = (SELECT e FROM reference WHERE k = :k) WHERE id = :id;
+SQL
+transaction delete 20 <<'SQL'
+\set id random(1, 3000)
+DELETE FROM t WHERE id IN (SELECT id FROM t WHERE id >= :id ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED);
+SQL
+transaction serializable 5 <<'SQL'
+\set k random(0, 511)
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT count(*), min(e <=> (SELECT v FROM reference WHERE k = :k)) FROM t WHERE k = :k;
+UPDATE t SET k = :k, e = (SELECT e FROM reference WHERE k = :k) WHERE id = (SELECT min(id) FROM t WHERE k = (:k + 1) % 512);
+COMMIT;
+SQL
+transaction vacuum 1 <<'SQL'
+VACUUM (SKIP_LOCKED) t, loaded, foreign_records, passing, tq_codec;
+SQL
+transaction load 2 <<SQL
+COPY loaded FROM '$files/source.tqcv' (FORMAT tqcv) WHERE k % 4 = 1;
+SELECT tq_import('loaded', '$files/source.tqcv', '{"id_column": "k"}');
+DELETE FROM loaded WHERE ctid IN (SELECT ctid FROM loaded LIMIT 2000 FOR UPDATE SKIP LOCKED);
+SQL
+transaction export 3 <<SQL
+COPY (SELECT id, e FROM t ORDER BY id) TO '$files/common.tqcv' (FORMAT tqcv);
+SELECT tq_export('SELECT e FROM coded', '$files/own' || :client_id || '.tqcv');
+SELECT * FROM tq_corpus_search('$files/common.tqcv', (SELECT v FROM reference WHERE k = 3), 5);
+SQL
+# A file's codec is registered by whoever loads it first, while others drop it.
+transaction registry 4 <<SQL
+SELECT count(*) FROM tq_corpus_scan('$files/imported.tqcv');
+COPY foreign_records (e, client) FROM '$files/imported.tqcv' (FORMAT tqcv, IDS 'ordinal');
+SELECT drop_if_there('$hash');
+SELECT drop_if_there('imported');
+DELETE FROM foreign_records WHERE ctid IN (SELECT ctid FROM foreign_records LIMIT 200 FOR UPDATE SKIP LOCKED);
+SQL
+transaction codecs 4 <<'SQL'
+\set seed :client_id * 1000 + random(100, 110)
+SELECT tq_create_codec('of client ' || :client_id, 96, 4, seed => :seed);
+INSERT INTO passing SELECT :client_id, tq_compress(v, 'of client ' || :client_id) FROM reference LIMIT 20;
+SELECT sum(e <=> (SELECT v FROM reference WHERE k = 0)) FROM passing WHERE client = :client_id;
+DELETE FROM passing WHERE client = :client_id;
+SELECT tq_drop_codec('of client ' || :client_id);
+SQL
+
+# ---- the run, and the memory of the backends meanwhile ---------------------------------------------------------------------
+
+# `PID KB` of each client's backend: private memory, the least of a dozen samples, because it is large for a moment in a COPY.
+memory() {
+    local i pids
+    pids=$(value "SELECT string_agg(format('/proc/%s/status', pid), ' ') FROM pg_stat_activity WHERE application_name = 'pgbench'")
+    for ((i = 0; i < 12; i++)); do
+        # shellcheck disable=SC2086 # a list
+        awk '$1 == "Pid:" { pid = $2 } $1 == "RssAnon:" { print pid, $2 }' $pids 2>/dev/null || true
+        sleep 0.1
+    done | sort -k1,1 -k2,2n | awk '$1 != last { print; last = $1 }'
+}
+
+PGOPTIONS='-c client_min_messages=error' "$PG_BIN/pgbench" -n -M prepared -c $clients -j 2 -T "$seconds" --max-tries=100 --failures-detailed --random-seed="${CONCURRENCY_SEED:-1}" \
+    "${weights[@]}" -h "$c" -U postgres postgres >"$RUN/pgbench.out" 2>"$RUN/pgbench.err" &
+pgbench=$!
+sleep $((seconds / 3))
+memory >"$RUN/memory.warm"
+sleep $((seconds - seconds / 3 - 6))
+memory >"$RUN/memory.end"
+wait $pgbench && status=0 || status=$?
+
+is "$status" 0 "pgbench runs to its end"
+is "$(grep -v '^pgbench: ' "$RUN/pgbench.err" | head -n 5)$(grep -i -E 'abort|error' "$RUN/pgbench.err" | head -n 5)" "" "no client gave up"
+grep -E '^(number of transactions actually|number of failed|number of serialization|number of deadlock|total number of retries|tps)' \
+    "$RUN/pgbench.out" | sed 's/^/# /'
+is "$(grep -E '\] [0-9A-Z]{5} (ERROR|FATAL|PANIC):' "$c/server.log" | grep -v ' 40001 ERROR' | head -n 5)" "" \
+    "no error but serialization failures"
+is "$(grep -cE 'deadlock|terminated by signal|panicked' "$c/server.log" || true)" 0 "no deadlock, no crash"
+growth=$(join "$RUN/memory.warm" "$RUN/memory.end" | awk '{ print $3 - $2, $1, $2, $3 }' | sort -n)
+echo "# private memory, kB: growth, backend, warm, end"
+awk '{ print "#   " $0 }' <<<"$growth"
+is "$(wc -l <<<"$growth")" $clients "the memory of all backends was measured"
+is "$(awk -v allowed=$allowed_kb '$1 > allowed' <<<"$growth")" "" "and is flat"
+
+# ---- what is left ------------------------------------------------------------------------------------------------------------
+
+for table in t loaded; do
+    is "$(value "SELECT count(*) FROM $table LEFT JOIN reference USING (k, e) WHERE v IS NULL")" 0 "every row of $table is right"
+done
+is "$(value "SET enable_seqscan = off; SELECT count(*) FROM t JOIN reference USING (e)")" "$(value 'SELECT count(*) FROM t')" \
+    "the index finds every row"
+is "$(value "SELECT string_agg(name, ' ') FROM tq_codec WHERE name NOT IN ('lasting', 'imported', '$hash')")" "" "no codec is left over"
+is "$(value 'SELECT count(*) FROM passing')" 0 "nor a record of one"
+is "$(value "SELECT count(*), count(fault) FROM pg_ls_dir('$files') file LEFT JOIN LATERAL tq_corpus_verify('$files/' || file) ON true")" \
+    "$((clients + 3))|0" "all files are whole"
+# Sessions that register a codec at once must not find each other by its name, which is an index of its own; a codec that
+# has the name already is another matter.
+value "SELECT drop_if_there('$hash'), drop_if_there('imported')" >/dev/null 2>&1
+value "SELECT tq_create_codec('$hash', 8)" >/dev/null
+like "$(value "COPY foreign_records (e, client) FROM '$files/imported.tqcv' (FORMAT tqcv, IDS 'ordinal')" 2>&1)" \
+    "codec \"$hash\" already exists" "a file's codec doesn't take the name of another"
+is "$(find "$files" -name '*.tqtmp')" "" "no unfinished file is left"
+cluster_stop "$c"
+done_testing
