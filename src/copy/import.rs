@@ -264,10 +264,13 @@ unsafe fn refuse_generated(relation: pg_sys::Relation, clause: *mut pg_sys::Node
     unsafe {
         let mut used: *mut pg_sys::Bitmapset = ptr::null_mut();
         pg_sys::pull_varattnos(clause, 1, &mut used);
+        let is_used =
+            |column: i32| pg_sys::bms_is_member(column - pg_sys::FirstLowInvalidHeapAttributeNumber, used);
+        // Number 0 is the whole row.
+        let whole = is_used(0);
         let columns = PgRelation::from_pg(relation);
         for attribute in columns.tuple_desc().iter() {
-            let member = i32::from(attribute.attnum) - pg_sys::FirstLowInvalidHeapAttributeNumber;
-            if attribute.attgenerated != 0 && pg_sys::bms_is_member(member, used) {
+            if attribute.attgenerated != 0 && (whole || is_used(i32::from(attribute.attnum))) {
                 return Err(Error::CopyWhereGenerated(attribute.name().to_string()));
             }
         }
