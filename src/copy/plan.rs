@@ -60,7 +60,7 @@ impl Plan {
         column: &RecordColumn<'_>,
         id: Option<IdTarget>,
     ) -> Result<Plan, Error> {
-        let metadata = Metadata::parse(&header.metadata, header.vector_count)
+        let metadata = Metadata::parse_ours(&header.metadata, header.vector_count)
             .map_err(|source| Error::CorpusMetadata { path: path.into(), source })?
             .unwrap_or_default();
         let described = metadata.codec.is_some();

@@ -15,10 +15,12 @@
 //! in their order: `values` in an array or, for whole numbers where that is shorter, `ranges` of a first number and a
 //! count. Codebook entries are written with the digits of the `f64` that equals them, and come back bit by bit.
 
-use serde::{Deserialize, Serialize};
+mod read;
+
+use serde::Serialize;
 use serde_json::Value;
-use tq_codec::{Codebook, CodecConfig, CodecError, RotationKind};
-use tq_format::{BitWidth, MAX_METADATA_LEN};
+use tq_codec::{Codebook, CodecConfig, CodecError};
+use tq_format::MAX_METADATA_LEN;
 
 const VERSION: u32 = 1;
 
@@ -98,23 +100,23 @@ pub struct Metadata {
     pub ids: Option<Ids>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Document {
     tinyquant: Ours,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<Value>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Ours {
     version: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     codec: Option<CodecFields>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     ids: Option<IdFields>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct CodecFields {
     bit_width: u32,
     seed: u64,
@@ -122,17 +124,17 @@ struct CodecFields {
     residual_enabled: bool,
     rotation: String,
     config_hash: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     codebook: Option<Vec<f64>>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct IdFields {
     #[serde(rename = "type")]
     kind: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     values: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     ranges: Option<Vec<(i64, u64)>>,
 }
 
@@ -166,23 +168,17 @@ impl Metadata {
     /// # Errors
     /// All but [`MetadataError::TooLong`].
     pub fn parse(bytes: &[u8], records: u64) -> Result<Option<Self>, MetadataError> {
-        // Someone else's may be anything, JSON included.
-        let ours = || -> Option<Value> {
-            let value: Value = serde_json::from_slice(bytes).ok()?;
-            value.get("tinyquant")?.get("version")?;
-            Some(value)
-        };
-        let Some(value) = ours() else { return Ok(None) };
-        let version = value["tinyquant"]["version"].as_u64().unwrap_or(0);
-        if version != u64::from(VERSION) {
-            return Err(MetadataError::Version { version: u32::try_from(version).unwrap_or(u32::MAX) });
-        }
-        let document: Document = serde_json::from_value(value).map_err(malformed)?;
-        Ok(Some(Self {
-            codec: document.tinyquant.codec.map(CodecFields::read).transpose()?,
-            ids: document.tinyquant.ids.map(|ids| ids.read(records)).transpose()?,
-            user: document.metadata,
-        }))
+        let Some((metadata, user)) = read::read(bytes, records)? else { return Ok(None) };
+        let user = user.map(|user| serde_json::from_str(user.get())).transpose().map_err(malformed)?;
+        Ok(Some(Self { user, ..metadata }))
+    }
+
+    /// [`parse`](Self::parse) without [`user`](Self::user), which takes many times the room of its text.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_ours(bytes: &[u8], records: u64) -> Result<Option<Self>, MetadataError> {
+        Ok(read::read(bytes, records)?.map(|(metadata, _)| metadata))
     }
 }
 
@@ -199,20 +195,6 @@ impl CodecFields {
             config_hash: config.hash().to_string(),
             codebook: (*codebook != standard).then(entries),
         }
-    }
-
-    fn read(self) -> Result<(CodecConfig, Codebook), MetadataError> {
-        let width = BitWidth::from_bits(self.bit_width)
-            .ok_or(CodecError::BitWidthUnsupported { bits: self.bit_width })?;
-        let rotation = RotationKind::from_name(&self.rotation).ok_or_else(|| MetadataError::Malformed {
-            reason: format!("unknown rotation \"{}\"", self.rotation),
-        })?;
-        let config = CodecConfig::new(width, self.seed, self.dimension, self.residual_enabled, rotation)?;
-        let codebook = match self.codebook {
-            None => Codebook::lloyd_max(width, config.dimension()),
-            Some(entries) => Codebook::new(width, entries.into_iter().map(|entry| entry as f32).collect())?,
-        };
-        Ok((config, codebook))
     }
 }
 
@@ -234,49 +216,13 @@ impl IdFields {
         }
         Self { kind: ids.type_name().to_owned(), values, ranges }
     }
-
-    fn read(self, records: u64) -> Result<Ids, MetadataError> {
-        let broken = |reason: &str| MetadataError::Malformed { reason: format!("ids: {reason}") };
-        if let Some(ranges) = self.ranges {
-            if self.kind != "bigint" || self.values.is_some() {
-                return Err(broken("ranges are for whole numbers, and instead of values"));
-            }
-            let total = ranges.iter().try_fold(0u64, |total, (_, count)| total.checked_add(*count));
-            if total != Some(records) {
-                return Err(broken(&format!("not one for each of {records} records")));
-            }
-            let mut ids = Vec::new();
-            for (first, count) in ranges {
-                let last =
-                    i64::try_from(count).ok().and_then(|count| first.checked_add(count.saturating_sub(1)));
-                let last = last.ok_or_else(|| broken("a range runs beyond bigint"))?;
-                if count > 0 {
-                    ids.extend(first..=last);
-                }
-            }
-            return Ok(Ids::Bigint(ids));
-        }
-        let values = self.values.ok_or_else(|| broken("neither values nor ranges"))?;
-        let ids = match self.kind.as_str() {
-            "bigint" => Ids::Bigint(serde_json::from_value(values).map_err(malformed)?),
-            "text" => Ids::Text(serde_json::from_value(values).map_err(malformed)?),
-            "uuid" => {
-                let texts: Vec<String> = serde_json::from_value(values).map_err(malformed)?;
-                let parse =
-                    |text: &String| parse_uuid(text).ok_or_else(|| broken(&format!("\"{text}\" is no uuid")));
-                Ids::Uuid(texts.iter().map(parse).collect::<Result<_, _>>()?)
-            }
-            other => return Err(broken(&format!("unknown type \"{other}\""))),
-        };
-        if ids.len() as u64 != records {
-            return Err(broken(&format!("{} for {records} records", ids.len())));
-        }
-        Ok(ids)
-    }
 }
 
+/// Without the position, which counts from the beginning of a part.
 fn malformed(error: serde_json::Error) -> MetadataError {
-    MetadataError::Malformed { reason: error.to_string() }
+    let reason = error.to_string();
+    let reason = reason.split_once(" at line ").map_or(reason.as_str(), |(reason, _)| reason);
+    MetadataError::Malformed { reason: reason.to_owned() }
 }
 
 /// Runs of numbers that follow one another: the first, and how many.
@@ -316,6 +262,9 @@ pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
 
 #[cfg(test)]
 mod tests {
+    use tq_codec::RotationKind;
+    use tq_format::BitWidth;
+
     use super::*;
 
     fn round_trip(metadata: &Metadata, records: u64) -> Metadata {
@@ -378,9 +327,18 @@ mod tests {
     #[test]
     fn what_is_not_ours_is_passed_over() {
         assert_eq!(Metadata::default().encode().unwrap(), b"");
-        for foreign in
-            ["", "\0\u{1}", "{}", "[1]", "{\"model\": 1}", "{\"tinyquant\": 1}", "{\"tinyquant\": {}}", "{"]
-        {
+        for foreign in [
+            "",
+            "\0\u{1}",
+            "{}",
+            "[1]",
+            "[[1], 2]",
+            "{\"model\": 1}",
+            "{\"tinyquant\": 1}",
+            "{\"tinyquant\": [1]}",
+            "{\"tinyquant\": {}}",
+            "{",
+        ] {
             assert_eq!(Metadata::parse(foreign.as_bytes(), 3), Ok(None), "{foreign}");
         }
     }
@@ -395,6 +353,8 @@ mod tests {
             "\"codec\": {\"bit_width\": 4}",
             "\"ids\": {\"type\": \"bigint\"}",
             "\"ids\": {\"type\": \"bigint\", \"values\": [1]}",
+            "\"ids\": {\"type\": \"bigint\", \"values\": [1, 2, 3]}",
+            "\"ids\": {\"type\": \"bigint\", \"ranges\": [[1, 0], [1, 0], [1, 2]]}",
             "\"ids\": {\"type\": \"bigint\", \"values\": [1, 2.5]}",
             "\"ids\": {\"type\": \"oid\", \"values\": [1, 2]}",
             "\"ids\": {\"type\": \"uuid\", \"values\": [\"00\", \"x\"]}",
