@@ -45,5 +45,5 @@ pub use rows::{Output, RowReader, RowWriter, RowsError};
 pub use search::{Neighbour, SearchError};
 pub use tqcv::{Corpus, CorpusFileError};
 pub use tqcv_rows::{CorpusRowWriter, CorpusRows};
-pub use verify::{Fault, Verification};
+pub use verify::{Fault, FaultKind, Verification};
 pub use ztensor::{ZtensorFile, ZtensorOptions, ZtensorWriter, merge_ztensors};

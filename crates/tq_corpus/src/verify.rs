@@ -2,7 +2,8 @@
 //!
 //! Where header and size agree, each record is where it must be and is checked there. Where they don't, the records are
 //! followed from one length to the next as far as these lead; then the same checks apply, and the end says what is
-//! missing or too much. A header that can't be understood is the only fault found: nothing else means anything.
+//! missing or too much. A header that can't be understood is the only fault found: nothing else means anything. Metadata is a
+//! fault if it is ours and broken, or describes another codec than the header states: loading the file would be refused.
 
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use tq_format::{
     MAX_METADATA_LEN, RecordView,
 };
 
-use crate::{FileError, MappedFile};
+use crate::{FileError, MappedFile, Metadata, MetadataError};
 
 /// Bytes that are checked in one step, and faults after which it ends.
 const STEP_BYTES: usize = 4 << 20;
@@ -21,15 +22,35 @@ const MOST_HEADER_BYTES: usize = HEADER_FIXED_LEN + MAX_CONFIG_HASH_LEN + 4 + MA
 /// Bytes of the length in front of a record.
 const PREFIX: usize = 4;
 
+/// What is wrong with a corpus.
+#[derive(thiserror::Error, Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// Its bytes.
+    #[error(transparent)]
+    Format(#[from] CorpusError),
+    /// What we have written into its metadata.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The codec in the metadata is another than the header's.
+    #[error("the metadata describes the codec with config_hash \"{described}\", the header states \"{}\"", stated.escape_debug())]
+    Codec {
+        /// The hash of the codec in the metadata.
+        described: String,
+        /// The hash in the header.
+        stated: String,
+    },
+}
+
 /// Something that is wrong with a corpus.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     /// The record at fault, counted from 1; `None` for the header, and for what is missing or too much at the end.
     pub number: Option<u64>,
     /// Where in the file the fault is, or where the record at fault begins.
     pub offset: u64,
     /// What is wrong.
-    pub error: CorpusError,
+    pub error: FaultKind,
 }
 
 /// A corpus file on its way through the checks; its size is that of a file that was opened, not of its records.
@@ -47,6 +68,8 @@ enum State {
     Regular {
         next: u64,
     },
+    /// The same before the first: the metadata comes first.
+    Sound,
     /// They don't.
     Walk(Box<Walk>),
     Finished,
@@ -84,6 +107,7 @@ impl Verification {
         let (faults, state) = match state {
             State::Finished => return Ok(None),
             State::Header(fault) => (vec![fault], State::Finished),
+            State::Sound => (self.file.read(metadata)?.into_iter().collect(), State::Regular { next: 0 }),
             State::Regular { next } => self.file.read(|bytes| regular(bytes, next))?,
             State::Walk(walk) => self.file.read(|bytes| walk.on(bytes))?,
         };
@@ -95,16 +119,36 @@ impl Verification {
 impl State {
     fn begin(bytes: &[u8]) -> Self {
         let verdict = match CorpusView::parse(bytes) {
-            Ok(_) => return State::Regular { next: 0 },
+            Ok(_) => return State::Sound,
             Err(error) => error,
         };
         match header_alone(bytes) {
             Some((header, position)) => State::Walk(Box::new(Walk { header, position, number: 1, verdict })),
             None => {
-                State::Header(Fault { number: None, offset: header_offset(&verdict, bytes), error: verdict })
+                let offset = header_offset(&verdict, bytes);
+                State::Header(Fault { number: None, offset, error: verdict.into() })
             }
         }
     }
+}
+
+/// Checks the metadata of a corpus whose header and size are right.
+fn metadata(bytes: &[u8]) -> Option<Fault> {
+    let view = CorpusView::parse(bytes).ok()?;
+    let stated = view.config_hash();
+    let error = match Metadata::parse_ours(view.metadata(), view.vector_count()) {
+        Err(error) => FaultKind::Metadata(error),
+        Ok(metadata) => {
+            let (config, _) = metadata?.codec?;
+            let described = config.hash();
+            if described.as_str() == stated {
+                return None;
+            }
+            FaultKind::Codec { described: described.to_string(), stated: stated.to_string() }
+        }
+    };
+    // Metadata follows the hash and its own length.
+    Some(Fault { number: None, offset: (HEADER_FIXED_LEN + stated.len() + 4) as u64, error })
 }
 
 /// Checks records of a corpus whose header and size are right.
@@ -114,7 +158,8 @@ fn regular(bytes: &[u8], start: u64) -> (Vec<Fault>, State) {
         Ok(view) => view,
         // It was right before, so the file has changed, which the check after this says.
         Err(error) => {
-            faults.push(Fault { number: None, offset: header_offset(&error, bytes), error });
+            let offset = header_offset(&error, bytes);
+            faults.push(Fault { number: None, offset, error: error.into() });
             return (faults, State::Finished);
         }
     };
@@ -124,7 +169,7 @@ fn regular(bytes: &[u8], start: u64) -> (Vec<Fault>, State) {
         next += 1;
         if let Err(error) = record {
             let offset = error.offset().unwrap_or(view.body_offset());
-            faults.push(Fault { number: Some(next), offset, error });
+            faults.push(Fault { number: Some(next), offset, error: error.into() });
             if faults.len() == STEP_FAULTS {
                 break;
             }
@@ -197,7 +242,7 @@ impl Walk {
     }
 
     fn fault(&self, number: Option<u64>, error: CorpusError) -> Fault {
-        Fault { number, offset: error.offset().unwrap_or(self.position as u64), error }
+        Fault { number, offset: error.offset().unwrap_or(self.position as u64), error: error.into() }
     }
 }
 

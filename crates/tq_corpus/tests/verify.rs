@@ -4,13 +4,17 @@ use std::fs::{self, OpenOptions};
 use std::path::Path;
 
 use tempfile::TempDir;
-use tq_corpus::{Corpus, CorpusFileError, Fault, FileError, Verification};
+use tq_codec::{Codebook, CodecConfig, RotationKind};
+use tq_corpus::{Corpus, CorpusFileError, Fault, FaultKind, FileError, Ids, Metadata, Verification};
 use tq_format::{BitWidth, CorpusBuilder, CorpusError, CorpusHeader, RecordBuilder, hash_field};
 
 const COUNT: u64 = 20;
 
 fn sample() -> Vec<u8> {
-    let config_hash = "0123456789abcdef".repeat(4);
+    sample_of("0123456789abcdef".repeat(4), b"{}".to_vec())
+}
+
+fn sample_of(config_hash: String, metadata: Vec<u8>) -> Vec<u8> {
     let record = RecordBuilder::new(&hash_field(&config_hash).unwrap(), 9, BitWidth::Four, false).unwrap();
     let mut corpus = CorpusBuilder::new(CorpusHeader {
         vector_count: 0,
@@ -18,7 +22,7 @@ fn sample() -> Vec<u8> {
         bit_width: BitWidth::Four,
         residual: false,
         config_hash,
-        metadata: b"{}".to_vec(),
+        metadata,
     })
     .unwrap();
     for i in 0..COUNT {
@@ -85,7 +89,7 @@ fn every_bad_record_is_listed() {
     // A foreign length shifts nothing as long as the size is right: records are where the header says.
     let expected = [3, 4, 7, 19, 20].map(|number| (Some(number as u64), at(number) as u64));
     assert_eq!(places(&found), expected);
-    assert!(matches!(found[1].error, CorpusError::RecordHash { number: 4, .. }));
+    assert!(matches!(found[1].error, FaultKind::Format(CorpusError::RecordHash { number: 4, .. })));
 }
 
 #[test]
@@ -103,7 +107,7 @@ fn foreign_lengths_are_followed_when_the_size_is_wrong() {
         [(Some(5), at(5) as u64), (Some(9), at(9) as u64 + 2), (None, end)],
         "{found:?}"
     );
-    assert!(matches!(found[2].error, CorpusError::CountExceedsFile { present: 19, .. }));
+    assert!(matches!(found[2].error, FaultKind::Format(CorpusError::CountExceedsFile { present: 19, .. })));
 }
 
 #[test]
@@ -111,7 +115,7 @@ fn ends_are_told() {
     let bytes = sample();
     let cut = faults(&bytes[..bytes.len() - 1]);
     assert_eq!(places(&cut), [(Some(COUNT), at(COUNT as usize) as u64)]);
-    assert!(matches!(cut[0].error, CorpusError::Truncated { .. }));
+    assert!(matches!(cut[0].error, FaultKind::Format(CorpusError::Truncated { .. })));
     let prefix = faults(&bytes[..at(7) + 2]);
     assert_eq!(places(&prefix), [(Some(7), at(7) as u64)]);
     let whole = faults(&bytes[..at(8)]);
@@ -148,6 +152,32 @@ fn broken_header_is_the_only_fault() {
     }
     assert_eq!(places(&faults(&bytes[..50])), [(None, 50)]);
     assert_eq!(places(&faults(&[])), [(None, 0)]);
+}
+
+/// What COPY FROM would refuse is a fault, what it takes for someone else's is none.
+#[test]
+fn metadata_of_ours_is_checked() {
+    let config = CodecConfig::new(BitWidth::Four, 7, 9, false, RotationKind::Haar).unwrap();
+    let codebook = Codebook::lloyd_max(BitWidth::Four, 9);
+    let ids = Some(Ids::Bigint((0..COUNT as i64).collect()));
+    let ours = Metadata { codec: Some((config, codebook)), ids, user: None }.encode().unwrap();
+    assert_eq!(faults(&sample_of(config.hash().to_string(), ours.clone())), []);
+    assert_eq!(faults(&sample_of("0".repeat(64), b"{\"tinyquant\": {\"codec\": 1}}".to_vec())), []);
+
+    let text = String::from_utf8(ours.clone()).unwrap();
+    for (from, to) in
+        [("dimension", "dimensoin"), ("haar", "fast"), ("\"version\":1", "\"version\":9"), ("20]", "21]")]
+    {
+        let mut broken = sample_of(config.hash().to_string(), text.replace(from, to).into_bytes());
+        let body = broken.len() - COUNT as usize * STRIDE;
+        broken[body + 4] = 2;
+        let found = faults(&broken);
+        assert_eq!(places(&found), [(None, 24 + 64 + 4), (Some(1), body as u64)], "{from}");
+        assert!(matches!(found[0].error, FaultKind::Metadata(_)), "{from}");
+    }
+    let foreign = faults(&sample_of("f".repeat(64), ours));
+    assert_eq!(places(&foreign), [(None, 92)]);
+    assert!(matches!(&foreign[0].error, FaultKind::Codec { stated, .. } if *stated == "f".repeat(64)));
 }
 
 /// Lengths of zero make a fault of every four bytes; they come a thousand at a time.
@@ -202,7 +232,10 @@ fn damaged_files_of_the_reference() {
         match strictly(&path) {
             None => assert_eq!(found, [], "{name}"),
             Some(error) => {
-                assert!(found.iter().any(|fault| fault.error == error), "{name}: {error} not in {found:?}");
+                assert!(
+                    found.iter().any(|fault| fault.error == error.clone().into()),
+                    "{name}: {error} not in {found:?}"
+                );
             }
         }
     }
@@ -225,7 +258,7 @@ fn every_byte_damaged() {
                 None => assert_eq!(found, [], "byte {position}"),
                 Some(error) => {
                     assert!(
-                        found.iter().any(|fault| fault.error == error),
+                        found.iter().any(|fault| fault.error == error.clone().into()),
                         "byte {position}: {error} {found:?}"
                     );
                 }
