@@ -1,5 +1,5 @@
 -- Files of any format, looked into, converted and merged without a table. What they return may change from one call to the
--- next (VOLATILE). They demand the roles that COPY demands: pg_read_server_files and pg_write_server_files.
+-- next (VOLATILE); files.sql says who may call them.
 
 CREATE FUNCTION tq_file_info(
     path text, OUT format text, OUT name text, OUT dtype text, OUT shape bigint[], OUT encoding text, OUT bytes bigint,
