@@ -23,10 +23,13 @@ caught_up() {
         not_ok "$1" "$(tail -n 5 "$subscriber/server.log")"
     fi
 }
+# shellcheck disable=SC2034 # named by `same`
+{
 rows="SELECT md5(string_agg(format('%s %s %s %s %s', id, md5(small::bytea), md5(plain::bytea), md5(large::bytea), md5(trained::bytea)), ',' ORDER BY id)), count(*) FROM items"
 answers="SELECT md5(string_agg(format('%s %s %s', plain <=> unit(3), trained <-> unit(3), large <#> unit(5)), ',' ORDER BY id)), count(trained <-> unit(3)) FROM items"
 codecs="SELECT md5(string_agg(t::text, ',' ORDER BY name)), count(*) FROM tq_codec t"
 unkeyed="SELECT md5(string_agg(format('%s %s', n, e::text), ',' ORDER BY n, e)), count(*) FROM unkeyed"
+}
 same() { # WHEN WHAT...
     local when=$1 what
     shift
