@@ -74,6 +74,30 @@ RESET ROLE;
 SELECT tq_enable_pgvector();
 DROP ROLE pgvector_user;
 
+-- pgvector's indexes, on what records decode to.
+CREATE TABLE indexed (id int, e tqvec(64, 4));
+INSERT INTO indexed SELECT i, tq_normalize(array_agg(hashint8extended(j, i)::real)) FROM generate_series(1, 500) i, generate_series(1, 64) j GROUP BY i;
+CREATE INDEX by_half ON indexed USING hnsw ((e::halfvec(64)) halfvec_cosine_ops);
+CREATE INDEX by_bits ON indexed USING hnsw ((binary_quantize(e::vector(64))::bit(64)) bit_hamming_ops);
+SELECT e::vector(64) AS query FROM indexed WHERE id = 7 \gset
+CREATE FUNCTION uses(index text, query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
+    RETURN plan::text LIKE '%"Index Name": "' || index || '"%';
+END $$;
+SET enable_seqscan = off;
+SET enable_sort = off;
+SELECT uses('by_half', format('SELECT id FROM indexed ORDER BY e::halfvec(64) <=> %L LIMIT 1', :'query'));
+SELECT id FROM indexed ORDER BY e::halfvec(64) <=> :'query' LIMIT 1;
+PREPARE ranked(vector) AS SELECT id FROM (SELECT id, e FROM indexed
+    ORDER BY binary_quantize(e::vector(64))::bit(64) <~> binary_quantize($1)::bit(64) LIMIT 20) candidates ORDER BY e <=> $1 LIMIT 1;
+EXECUTE ranked(:'query');
+SELECT uses('by_bits', format('EXECUTE ranked(%L)', :'query'));
+RESET enable_seqscan;
+RESET enable_sort;
+DROP TABLE indexed;
+
 -- What depends on pgvector, and what its going leaves.
 DROP EXTENSION vector;
 \set VERBOSITY terse
