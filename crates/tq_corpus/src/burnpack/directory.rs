@@ -189,8 +189,7 @@ impl Dtype {
             FloatType::F32 => "F32",
             FloatType::F64 => "F64",
         };
-        let mut cbor = Vec::new();
-        super::encode::text(&mut cbor, name);
+        let cbor = super::encode::text(name);
         Dtype { name: name.to_owned(), cbor, width: Some(float.width() as u64), float: Some(float) }
     }
 

@@ -3,14 +3,14 @@
 //! Integers take as few bytes as they can, or, if a caller wants a length that doesn't depend on them, nine each; both are
 //! the same to every reader.
 
+use std::convert::Infallible;
+
+use minicbor::Encoder;
+use minicbor::encode::Error;
+
 use super::directory::Directory;
 use super::{ALIGNMENT, HEADER_LEN, MAGIC, MOST_METADATA_BYTES, VERSION};
 use crate::ContainerError;
-
-const UNSIGNED: u8 = 0;
-const TEXT: u8 = 3;
-const ARRAY: u8 = 4;
-const MAP: u8 = 5;
 
 /// How integers of descriptors are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) fn encode(directory: &Directory, integers: Integers) -> Result<Vec<u8
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&VERSION.to_le_bytes());
     out.extend_from_slice(&[0; 4]);
-    encode_directory(&mut out, directory, integers);
+    let Ok(()) = write(&mut Encoder::new(&mut out), directory, integers).map_err(impossible);
     let len = out.len() - HEADER_LEN;
     match u32::try_from(len).ok().filter(|_| len <= MOST_METADATA_BYTES) {
         Some(len) => out[HEADER_LEN - 4..HEADER_LEN].copy_from_slice(&len.to_le_bytes()),
@@ -46,71 +46,58 @@ pub(super) fn data_start(encoded_len: usize) -> u64 {
     (encoded_len as u64).next_multiple_of(ALIGNMENT)
 }
 
-fn encode_directory(out: &mut Vec<u8>, directory: &Directory, integers: Integers) {
+type Encoded = Result<(), Error<Infallible>>;
+
+fn write(out: &mut Encoder<&mut Vec<u8>>, directory: &Directory, integers: Integers) -> Encoded {
     let Directory { tensors, metadata, scalars } = directory;
-    head(out, MAP, 1 + u64::from(!metadata.is_empty()) + u64::from(!scalars.is_empty()));
-    text(out, "tensors");
-    head(out, MAP, tensors.len() as u64);
+    out.map(1 + u64::from(!metadata.is_empty()) + u64::from(!scalars.is_empty()))?;
+    out.str("tensors")?.map(tensors.len() as u64)?;
     for entry in tensors {
-        text(out, &entry.name);
-        head(out, MAP, 3 + u64::from(entry.param_id.is_some()));
-        text(out, "dtype");
-        out.extend_from_slice(&entry.dtype.cbor);
-        text(out, "shape");
-        head(out, ARRAY, entry.shape.len() as u64);
-        entry.shape.iter().for_each(|size| integer(out, *size, integers));
-        text(out, "data_offsets");
-        head(out, ARRAY, 2);
-        [entry.range.0, entry.range.1].iter().for_each(|offset| integer(out, *offset, integers));
+        out.str(&entry.name)?.map(3 + u64::from(entry.param_id.is_some()))?;
+        out.str("dtype")?.writer_mut().extend_from_slice(&entry.dtype.cbor);
+        out.str("shape")?.array(entry.shape.len() as u64)?;
+        entry.shape.iter().try_for_each(|size| integer(out, *size, integers))?;
+        out.str("data_offsets")?.array(2)?;
+        integer(out, entry.range.0, integers)?;
+        integer(out, entry.range.1, integers)?;
         if let Some(id) = entry.param_id {
-            text(out, "param_id");
-            integer(out, id, integers);
+            out.str("param_id")?.u64(id)?;
         }
     }
     if !metadata.is_empty() {
-        text(out, "metadata");
-        head(out, MAP, metadata.len() as u64);
-        for (key, value) in metadata {
-            text(out, key);
-            text(out, value);
-        }
+        out.str("metadata")?.map(metadata.len() as u64)?;
+        metadata.iter().try_for_each(|(key, value)| out.str(key)?.str(value).map(drop))?;
     }
     if !scalars.is_empty() {
-        text(out, "scalars");
-        head(out, MAP, scalars.len() as u64);
-        for (name, value) in scalars {
-            text(out, name);
-            out.extend_from_slice(value);
-        }
+        out.str("scalars")?.map(scalars.len() as u64)?;
+        scalars.iter().try_for_each(|(name, value)| {
+            out.str(name)?.writer_mut().extend_from_slice(value);
+            Ok(())
+        })?;
     }
+    Ok(())
 }
 
-/// Appends a text.
-pub(super) fn text(out: &mut Vec<u8>, text: &str) {
-    head(out, TEXT, text.len() as u64);
-    out.extend_from_slice(text.as_bytes());
-}
-
-fn integer(out: &mut Vec<u8>, value: u64, integers: Integers) {
+fn integer(out: &mut Encoder<&mut Vec<u8>>, value: u64, integers: Integers) -> Encoded {
     match integers {
-        Integers::Shortest => head(out, UNSIGNED, value),
+        Integers::Shortest => out.u64(value).map(drop),
         Integers::NineBytes => {
-            out.push(UNSIGNED << 5 | 27);
-            out.extend_from_slice(&value.to_be_bytes());
+            // An unsigned integer whose value takes the next eight bytes.
+            out.writer_mut().push(0x1b);
+            out.writer_mut().extend_from_slice(&value.to_be_bytes());
+            Ok(())
         }
     }
 }
 
-/// Appends the head of an item: its major type, and its value or length (RFC 8949, section 3).
-fn head(out: &mut Vec<u8>, major: u8, value: u64) {
-    let bytes = value.to_be_bytes();
-    let (additional, kept) = match value {
-        0..24 => (bytes[7], 0),
-        24..0x100 => (24, 1),
-        0x100..0x1_0000 => (25, 2),
-        0x1_0000..0x1_0000_0000 => (26, 4),
-        _ => (27, 8),
-    };
-    out.push(major << 5 | additional);
-    out.extend_from_slice(&bytes[bytes.len() - kept..]);
+/// A text by itself.
+pub(super) fn text(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let Ok(()) = Encoder::new(&mut bytes).str(text).map(drop).map_err(impossible);
+    bytes
+}
+
+/// Memory takes whatever is written, and what is written has no encoder of its own that could fail.
+fn impossible(error: Error<Infallible>) -> Infallible {
+    unreachable!("{error}")
 }
