@@ -42,7 +42,7 @@ pub(super) enum Checksum {
 }
 
 /// A part that was written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Written {
     pub(super) coding: Coding,
     pub(super) offset: u64,

@@ -1,8 +1,9 @@
 //! Writing a file with one tensor, whose rows are as many as come.
 //!
 //! Dense rows go to the output at once. The parts of a sparse tensor wait in temporary files: they lie one behind the
-//! other in the file, and grow together. Files of generation 2 are in canonical form unless they are compressed: offsets
-//! are multiples of 64 KiB, parts in the order of their names, each with its checksum.
+//! other in the file, and grow together. Files of generation 2 that are not compressed and have checksums are in canonical
+//! form: offsets are multiples of 64 KiB, parts in the order of their names. (Two parts of a sparse tensor that happen to
+//! have the same bytes would share them in it, and don't here unless they are empty.)
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -282,10 +283,17 @@ impl Sparse {
             out.extend(bytes.as_chunks::<8>().0.iter().flat_map(|word| [word[0], word[1], word[2], word[3]]));
         };
         let index = if wide { "u64" } else { "u32" };
+        let indices = write(self.indices, if wide { widen } else { copy })?;
+        let indptr = write(self.indptr, if wide { copy } else { narrow })?;
+        let values = match self.entries {
+            // In canonical form, what is empty is so at one place.
+            0 if style.coding == Coding::Raw => indices.clone(),
+            _ => write(self.values, copy)?,
+        };
         Ok(vec![
-            entry("indices", index, write(self.indices, if wide { widen } else { copy })?),
-            entry("indptr", index, write(self.indptr, if wide { copy } else { narrow })?),
-            entry("values", dtype, write(self.values, copy)?),
+            entry("indices", index, indices),
+            entry("indptr", index, indptr),
+            entry("values", dtype, values),
         ])
     }
 }
