@@ -1,7 +1,7 @@
-//! zTensor files of all generations: what the reference implementations wrote, what was broken by hand, and the
-//! conformance suite of generation 2.
+//! zTensor files of all generations: what the reference implementations wrote, and what was broken by hand.
 
 mod common;
+mod zt_common;
 
 use std::fs;
 use std::path::Path;
@@ -9,32 +9,10 @@ use std::path::Path;
 use common::{files, golden, read_f32s};
 use serde_json::Value;
 use tq_corpus::{Container, ContainerError, OpenError, RowsError, ZtensorFile};
-
-/// Rows that are read of one tensor at most: a few bytes can declare very many that are zero.
-const MOST_ROWS: u64 = 1 << 16;
+use zt_common::read;
 
 fn open(path: &Path) -> Result<ZtensorFile, OpenError> {
     ZtensorFile::open(path)
-}
-
-/// All numbers of a tensor, read in blocks of changing size.
-fn read(path: &Path, tensor: usize) -> Result<Vec<f32>, RowsError> {
-    let file = Box::new(open(path).expect("opened before"));
-    let mut rows = file.rows(tensor, &mut || {})?;
-    let (mut numbers, mut count) = (Vec::new(), 0);
-    for most in (1..).map(|i| i % 5 * 3 + 1) {
-        let before = numbers.len();
-        let read = rows.read(most, &mut numbers)?;
-        assert!(read <= most);
-        assert_eq!(numbers.len() - before, read * rows.dimension() as usize);
-        count += read as u64;
-        if read == 0 || count > MOST_ROWS {
-            break;
-        }
-    }
-    assert!(count == rows.rows() || count > MOST_ROWS);
-    assert!(numbers.iter().all(|number| number.is_finite()));
-    Ok(numbers)
 }
 
 fn index_of(file: &ZtensorFile, name: &str) -> usize {
@@ -136,39 +114,5 @@ fn digest_of_flipped_data() {
     let emb = index_of(&file, "emb");
     for error in [file.verify(emb, &mut || {}).unwrap_err(), read(&path, emb).unwrap_err()] {
         assert_eq!(error.to_string(), "xxh3 checksum of tensor \"emb\" (data) doesn't match its bytes");
-    }
-}
-
-#[test]
-fn conformance_suite() {
-    let Some(folder) = golden("ztensor_conformance") else { return };
-    for path in files(&folder.join("valid"), "zt") {
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        match open(&path) {
-            // What can't be read is said of the tensor, and its bytes are still right.
-            Ok(file) => {
-                for (i, tensor) in file.tensors().iter().enumerate() {
-                    file.verify(i, &mut || {}).unwrap_or_else(|error| panic!("{name}: {error}"));
-                    match (&tensor.obstacle, read(&path, i)) {
-                        (None, Ok(_)) => println!("{name}: {}: read", tensor.name),
-                        (Some(_), Err(error)) => println!("{name}: {error}"),
-                        (obstacle, other) => panic!("{name}: {obstacle:?}, {other:?}"),
-                    }
-                }
-            }
-            Err(error) => {
-                println!("{name}: {error}");
-                assert_eq!(name, "data-shard", "{error}");
-            }
-        }
-    }
-    for path in files(&folder.join("reject"), "zt") {
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        let verified = open(&path).map(|file| {
-            (0..file.tensors().len()).try_for_each(|tensor| file.verify(tensor, &mut || {}).map(drop))
-        });
-        assert!(name != "verify-digest-mismatch" || verified.is_ok_and(|verified| verified.is_err()));
-        let error = verdict(&path).expect_err(name);
-        println!("{name}: {error}");
     }
 }

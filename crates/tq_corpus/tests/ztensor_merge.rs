@@ -1,6 +1,7 @@
 //! zTensor files made into one.
 
 mod common;
+mod zt_common;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,9 +14,7 @@ use tq_corpus::{
     Container, ContainerError, FloatType, MergeError, Merged, RowWriter, RowsError, Tensor, ZtensorFile,
     ZtensorGeneration, ZtensorOptions, ZtensorWriter, merge_ztensors,
 };
-use xxhash_rust::xxh3::xxh3_64;
-
-const MAGIC_2: &[u8; 8] = b"\x89ZT2\r\n\x1a\n";
+use zt_common::{new_file, old_file};
 
 /// Writes a file with one tensor.
 fn make(path: &Path, options: &ZtensorOptions, rows: &[f32]) {
@@ -156,18 +155,6 @@ fn golden_files_of_all_generations() {
     }
 }
 
-/// A file of generation 0.1, 1.0 or 1.2: its magic, data at 64, the directory and the footer.
-fn old_file(magic: &[u8; 8], data: &[u8], directory: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
-    let mut bytes = magic.to_vec();
-    bytes.resize(64, 0);
-    bytes.extend_from_slice(data);
-    let start = bytes.len();
-    directory(&mut Encoder::new(&mut bytes));
-    let size = (bytes.len() - start) as u64;
-    bytes.extend(size.to_le_bytes());
-    bytes
-}
-
 fn record(out: &mut Encoder<&mut Vec<u8>>, name: &str, dtype: &str, size: u64, shape: &[u64], endian: &str) {
     out.map(8).unwrap().str("name").unwrap().str(name).unwrap().str("dtype").unwrap().str(dtype).unwrap();
     out.str("layout").unwrap().str("dense").unwrap().str("encoding").unwrap().str("raw").unwrap();
@@ -252,19 +239,6 @@ fn sparse_tensors_of_older_generations() {
     assert!(matches!(error, MergeError::Tensors { source: ContainerError::Malformed(_), .. }));
 }
 
-/// A file of generation 2 with 4096 bytes of data at 4096.
-fn new_file(directory: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
-    let mut bytes = MAGIC_2.to_vec();
-    bytes.resize(4096, 0);
-    bytes.resize(8192, 7);
-    directory(&mut Encoder::new(&mut bytes));
-    let directory = &bytes[8192..];
-    let footer = [8192, directory.len() as u64, xxh3_64(directory), 2].map(u64::to_le_bytes).concat();
-    bytes.extend(footer);
-    bytes.extend(MAGIC_2);
-    bytes
-}
-
 fn part(out: &mut Encoder<&mut Vec<u8>>, logical: Option<&str>, shard: Option<&str>) {
     out.map(2 + u64::from(logical.is_some()) + u64::from(shard.is_some())).unwrap();
     out.str("blob").unwrap().encode([4096u64, 4096]).unwrap();
@@ -281,7 +255,7 @@ fn part(out: &mut Encoder<&mut Vec<u8>>, logical: Option<&str>, shard: Option<&s
 fn what_is_not_read_is_copied_as_well() {
     let folder = Folder::new();
     let (path, target) = (folder.path("a.zt"), folder.path("merged.zt"));
-    let bytes = new_file(|out| {
+    let bytes = new_file(&[7; 4096], |out| {
         out.map(1).unwrap().str("objects").unwrap().map(3).unwrap();
         for (name, layout) in [("a", "gguf.q4_0"), ("b", "dense"), ("c", "my.own/3")] {
             out.str(name).unwrap().map(4).unwrap().str("parts").unwrap().map(1).unwrap();
@@ -327,7 +301,7 @@ fn what_can_not_be_merged() {
         assert_eq!(error.to_string(), expected);
     }
 
-    let sharded = new_file(|out| {
+    let sharded = new_file(&[7; 4096], |out| {
         out.map(2).unwrap().str("shards").unwrap().map(1).unwrap().str("s").unwrap().map(2).unwrap();
         out.str("size").unwrap().u64(1 << 20).unwrap().str("digest").unwrap().str("xxh3:00").unwrap();
         out.str("objects").unwrap().map(1).unwrap().str("y").unwrap().map(3).unwrap();
