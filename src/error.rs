@@ -363,6 +363,8 @@ impl Error {
             Error::Merge(
                 MergeError::Corpus { .. } | MergeError::Metadata { .. } | MergeError::CodecHash { .. },
             ) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+            Error::Merge(MergeError::Tensors { source, .. }) => container_code(source),
+            Error::Merge(MergeError::Rows { source, .. }) => rows_code(source),
             Error::Merge(MergeError::Clash { .. }) => Code::ERRCODE_DUPLICATE_OBJECT,
             Error::Merge(MergeError::Header(_) | MergeError::MergedMetadata(_))
             | Error::MergeCount { .. } => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
@@ -446,10 +448,7 @@ fn codec_code(error: &CodecError) -> Code {
 fn rows_code(error: &RowsError) -> Code {
     match error {
         RowsError::File(error) => file_code(error),
-        RowsError::Container(ContainerError::Unsupported(_)) => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
-        RowsError::Container(ContainerError::NotRows { .. }) => Code::ERRCODE_DATATYPE_MISMATCH,
-        RowsError::Container(ContainerError::Checksum { .. }) => Code::ERRCODE_DATA_CORRUPTED,
-        RowsError::Container(ContainerError::Malformed(_)) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+        RowsError::Container(error) => container_code(error),
         RowsError::Value { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
         RowsError::Corpus(_) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
         RowsError::Codec { source, .. } | RowsError::Setup(source) => codec_code(source),
@@ -460,6 +459,16 @@ fn rows_code(error: &RowsError) -> Code {
         RowsError::QvecId { .. } => Code::ERRCODE_DATA_EXCEPTION,
         RowsError::QvecDuplicateId { .. } => Code::ERRCODE_UNIQUE_VIOLATION,
         RowsError::QvecIdCount { .. } => Code::ERRCODE_INTERNAL_ERROR,
+    }
+}
+
+/// What a file of tensors can be refused for.
+fn container_code(error: &ContainerError) -> Code {
+    match error {
+        ContainerError::Unsupported(_) => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+        ContainerError::NotRows { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
+        ContainerError::Checksum { .. } => Code::ERRCODE_DATA_CORRUPTED,
+        ContainerError::Malformed(_) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
     }
 }
 
