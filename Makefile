@@ -2,7 +2,7 @@
 # .build and target (Debian's packages by apt).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test sanitize install bench fmt lint clean
+.PHONY: help demo demo-stop test sanitize install package bench fmt lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -22,6 +22,9 @@ sanitize: ## AddressSanitizer, Miri and valgrind, as far as they are here; TOOLS
 install: ## release build into the server of PG_CONFIG=/path/to/pg_config
 	@PG_CONFIG="$(PG_CONFIG)" scripts/install
 
+package: ## tarball, and Debian package for Debian's server, into dist/; PG_CONFIG=/path/to/pg_config
+	@PG_CONFIG="$(PG_CONFIG)" scripts/package
+
 bench: ## exact scans beside pgvector, and the kernels; ROWS=100000 DIMS=1536 QUERIES=20
 	@ROWS="$(ROWS)" DIMS="$(DIMS)" QUERIES="$(QUERIES)" scripts/bench
 
@@ -32,4 +35,4 @@ lint: ## clippy, format, who may import whom
 	@scripts/lint
 
 clean: demo-stop ## stop the demonstration, remove all that was fetched or built
-	rm -rf .build target
+	rm -rf .build target dist
