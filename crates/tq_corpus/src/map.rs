@@ -9,12 +9,16 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use memmap2::{Advice, Mmap};
+use memmap2::{Advice, Mmap, UncheckedAdvice};
 
 use crate::FileError;
 use crate::guard::{HandlerGuard, MAX_MAPPINGS, Registration};
 use crate::read::open_regular;
+
+/// Pages are released so many bytes at a time; a multiple of every page size.
+const RELEASE_BYTES: u64 = 8 << 20;
 
 /// A regular file, open and mapped read-only in its whole length.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub struct MappedFile {
     opened: State,
     /// `None` for an empty file, which can't be mapped.
     mapping: Option<Mapping>,
+    /// Where [`release_below`](Self::release_below) was last.
+    released: AtomicU64,
 }
 
 /// Fields drop in order: the mapping leaves the guard's table before it goes.
@@ -62,7 +68,7 @@ impl MappedFile {
             0 => None,
             _ => Some(Mapping::new(&file, len, path)?),
         };
-        Ok(MappedFile { path: path.to_owned(), file, opened, mapping })
+        Ok(MappedFile { path: path.to_owned(), file, opened, mapping, released: AtomicU64::new(0) })
     }
 
     /// The path it was opened by.
@@ -101,6 +107,24 @@ impl MappedFile {
         let result = f(guard.bytes());
         guard.check()?;
         Ok(result)
+    }
+
+    /// Takes the pages below `offset` out of the process's memory, for readers from front to back to call as they go: so
+    /// the process stays as small as it was, and the end of the mapping comes quickly, however large the file is. They stay in
+    /// the system's cache, and can be read again at any time. Nearly always it is too early for that, and costs nothing.
+    pub(crate) fn release_below(&self, offset: u64) {
+        let end = offset.min(self.len()) / RELEASE_BYTES * RELEASE_BYTES;
+        let begin = self.released.swap(end, Ordering::Relaxed);
+        let Some(mapping) = self.mapping.as_ref().filter(|_| begin < end) else { return };
+        // SAFETY: what is taken away of a mapped file comes back as it is in the file when it is read again; of a page that
+        // was missing, and was replaced by one of zeros, as zeros. Either is what readers are prepared for. The range
+        // lies within the mapping, whose length fits a usize.
+        let released = unsafe {
+            let length = (end - begin) as usize;
+            mapping.map.unchecked_advise_range(UncheckedAdvice::DontNeed, begin as usize, length)
+        };
+        // Without it, the process is only larger than it might be.
+        let _: io::Result<()> = released;
     }
 
     /// The bytes, for those in this crate who hold a [`HandlerGuard`] of their own.

@@ -94,6 +94,7 @@ impl Corpus {
                 loop {
                     let start = next.fetch_add(rows, Memory::Relaxed);
                     measure(&view, query, metric, start..start.saturating_add(rows), &mut nearest)?;
+                    self.file().release_below(view.place_of(start));
                     if start + rows >= view.vector_count() || Instant::now() >= deadline {
                         return Ok(nearest);
                     }

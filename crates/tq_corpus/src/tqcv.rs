@@ -78,7 +78,8 @@ impl Corpus {
 
     /// Runs `f` on the records with indices, counted from 0, in `range`, as far as there are any.
     ///
-    /// What `f` makes of the records is to be used only if this returns it.
+    /// What `f` makes of the records is to be used only if this returns it. Batches are best taken in the order of the file:
+    /// what lies before one is let go of, so that the process stays small.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -87,6 +88,11 @@ impl Corpus {
         range: Range<u64>,
         f: impl FnOnce(Records<'_>) -> Result<R, CorpusError>,
     ) -> Result<R, CorpusFileError> {
-        self.read(|view| f(view.records_in(range)))
+        let (result, place) = self.read(|view| {
+            let place = view.place_of(range.start);
+            Ok((f(view.records_in(range))?, place))
+        })?;
+        self.file.release_below(place);
+        Ok(result)
     }
 }

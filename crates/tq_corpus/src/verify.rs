@@ -64,9 +64,10 @@ pub struct Verification {
 enum State {
     /// The header is broken.
     Header(Fault),
-    /// Header and size agree: records from this index on are to be checked.
+    /// Header and size agree: records from this index on are to be checked. The first of them is at that place.
     Regular {
         next: u64,
+        place: u64,
     },
     /// The same before the first: the metadata comes first.
     Sound,
@@ -107,10 +108,17 @@ impl Verification {
         let (faults, state) = match state {
             State::Finished => return Ok(None),
             State::Header(fault) => (vec![fault], State::Finished),
-            State::Sound => (self.file.read(metadata)?.into_iter().collect(), State::Regular { next: 0 }),
-            State::Regular { next } => self.file.read(|bytes| regular(bytes, next))?,
+            State::Sound => {
+                (self.file.read(metadata)?.into_iter().collect(), State::Regular { next: 0, place: 0 })
+            }
+            State::Regular { next, .. } => self.file.read(|bytes| regular(bytes, next))?,
             State::Walk(walk) => self.file.read(|bytes| walk.on(bytes))?,
         };
+        match &state {
+            State::Regular { place, .. } => self.file.release_below(*place),
+            State::Walk(walk) => self.file.release_below(walk.position as u64),
+            _ => {}
+        }
         self.state = state;
         Ok(Some(faults))
     }
@@ -175,7 +183,8 @@ fn regular(bytes: &[u8], start: u64) -> (Vec<Fault>, State) {
             }
         }
     }
-    (faults, if next < view.vector_count() { State::Regular { next } } else { State::Finished })
+    let place = view.place_of(next);
+    (faults, if next < view.vector_count() { State::Regular { next, place } } else { State::Finished })
 }
 
 impl Walk {

@@ -153,6 +153,11 @@ impl<'a> CorpusView<'a> {
         self.body.get(start..start.checked_add(stride)?)
     }
 
+    /// Where the length of the record with index `i` stands in the file, or where the file ends if there is no such record.
+    pub fn place_of(&self, i: u64) -> u64 {
+        self.offset_of(i.min(self.vector_count))
+    }
+
     /// The offset of record `i`, which lies within the file.
     fn offset_of(&self, i: u64) -> u64 {
         self.body_offset + i * self.template.stride() as u64
