@@ -6,6 +6,7 @@
 //! [`temporary`] tells how writers keep out of each other's way, and what becomes of those that are killed.
 
 mod temporary;
+mod writeback;
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
@@ -14,6 +15,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fc
 use std::path::{Path, PathBuf};
 
 use self::temporary::{create_temporary, folder_of, remove_leftovers};
+use self::writeback::Writeback;
 use crate::FileError;
 
 /// Small writes are gathered up to this size.
@@ -33,6 +35,7 @@ pub struct AtomicFile {
     temporary: PathBuf,
     out: BufWriter<File>,
     len: u64,
+    writeback: Writeback,
     /// What the target is now, if it is there.
     replaced: Option<Metadata>,
     /// Mode of a file that replaces none.
@@ -90,6 +93,7 @@ impl AtomicFile {
             temporary,
             out: BufWriter::with_capacity(BUFFER_BYTES, file),
             len: 0,
+            writeback: Writeback::default(),
             replaced,
             new_mode,
             failed: false,
@@ -218,6 +222,9 @@ impl Write for AtomicFile {
         let result = self.out.write(bytes);
         if let Ok(count) = result {
             self.len += count as u64;
+            let written = self.len - self.out.buffer().len() as u64;
+            let sent = self.writeback.advance(self.out.get_ref(), written);
+            self.note(sent)?;
         }
         match &result {
             // The caller tries again.
