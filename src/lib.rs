@@ -27,6 +27,7 @@ mod guc;
 mod interrupts;
 mod ops;
 mod pg_compat;
+mod recovery;
 mod registry;
 mod vector;
 

@@ -11,6 +11,7 @@ use super::columns::{vector_columns, wanted_types};
 use crate::error::{Error, SqlResult};
 use crate::files::{self, FileAccess};
 use crate::formats::{Direction, Format, bad_option as bad, check_option, format_of, option_value};
+use crate::recovery::refuse_in_recovery;
 
 /// What the `options` argument says: what concerns the function, and COPY's own options.
 #[derive(Default)]
@@ -75,6 +76,7 @@ fn tq_import(relation: pg_sys::Oid, path: &str, options: JsonB) -> SqlResult<i64
         quote_literal(path),
         words.join(", "),
     );
+    refuse_in_recovery(c"COPY");
     let rows = Spi::connect_mut(|client| client.update(copy.as_str(), None, &[]).map(|result| result.len()))
         .map_err(Error::from)?;
     Ok(rows as i64)

@@ -68,13 +68,13 @@ pub(super) unsafe fn run(
     // SAFETY: the statement is the parser's, valid for the whole call; every PostgreSQL function is called as DoCopy
     // calls it, and raises its errors by unwinding through here.
     unsafe {
+        // standard_ProcessUtility's checks for a command that writes.
+        pg_sys::PreventCommandIfParallelMode(c"COPY".as_ptr());
+        pg_sys::PreventCommandDuringRecovery(c"COPY".as_ptr());
         let statement = Statement::parse(format, copy)?;
         if matches!(statement.endpoint, Endpoint::File(_)) {
             files::require(FileAccess::Read, "COPY from a file")?;
         }
-        // standard_ProcessUtility's checks for a command that writes.
-        pg_sys::PreventCommandIfParallelMode(c"COPY FROM".as_ptr());
-        pg_sys::PreventCommandDuringRecovery(c"COPY FROM".as_ptr());
 
         let lock = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
         let relation = pg_sys::table_openrv((*copy).relation, lock);

@@ -17,6 +17,7 @@ use tq_format::BitWidth;
 
 use super::{cache, current};
 use crate::error::Error;
+use crate::recovery::refuse_in_recovery;
 
 /// Which table it is.
 #[derive(Clone, Copy)]
@@ -245,6 +246,7 @@ fn insert_with(row: &Row, clause: &str) -> Result<bool, Error> {
         "INSERT INTO {table} (name, config_hash, dimension, bit_width, seed, residual, rotation, codebook) \
          VALUES ($1, $2, $3, $4, $5::pg_catalog.numeric, $6, $7, $8) {clause}"
     );
+    refuse_in_recovery(c"INSERT");
     Spi::connect_mut(|client| {
         let inserted = client.update(
             query.as_str(),
@@ -268,6 +270,7 @@ fn insert_with(row: &Row, clause: &str) -> Result<bool, Error> {
 pub(super) fn delete(name: &str) -> Result<(), Error> {
     let table = location()?.name()?;
     let query = format!("DELETE FROM {table} WHERE name OPERATOR(pg_catalog.=) $1");
+    refuse_in_recovery(c"DELETE");
     Spi::connect_mut(|client| {
         client.update(query.as_str(), None, &[DatumWithOid::from(name)])?;
         Ok::<_, Error>(())

@@ -12,6 +12,7 @@ use pgrx::prelude::*;
 use pgrx::spi::quote_qualified_identifier;
 
 use crate::error::{Error, SqlResult, notice};
+use crate::recovery::refuse_in_recovery;
 
 /// A type of pgvector's, and its function from `real[]` under a type modifier.
 const TYPES: [(&str, &str); 2] = [("vector", "array_to_vector"), ("halfvec", "array_to_halfvec")];
@@ -19,6 +20,7 @@ const TYPES: [(&str, &str); 2] = [("vector", "array_to_vector"), ("halfvec", "ar
 /// Creates the casts that aren't there.
 #[pg_extern(sql = false)]
 fn tq_enable_pgvector() -> SqlResult<()> {
+    refuse_in_recovery(c"tq_enable_pgvector()");
     let theirs = schema_of("vector")?.ok_or(Error::NoPgvector)?;
     let ours = schema_of("tinyquant")?.ok_or(Error::NoRegistry)?;
     let mut created = Vec::new();

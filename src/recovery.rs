@@ -1,0 +1,14 @@
+//! What a standby can't do.
+
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+
+/// Refuses a command that writes, in core's words, while the server is a standby. To be asked before pgrx's SPI, which takes a
+/// transaction id for whatever isn't a SELECT: a standby has none, and would say so as an internal error.
+pub(crate) fn refuse_in_recovery(command: &CStr) {
+    // SAFETY: reads the server's state; the name is a C string. Raises PostgreSQL's own error.
+    unsafe { pg_sys::PreventCommandDuringRecovery(command.as_ptr()) }
+}
