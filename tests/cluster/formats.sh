@@ -127,13 +127,13 @@ is "$(grep -c 'terminated by signal' "$cluster/server.log")" 4 "no backend died 
 
 # ---- memory, with a file of 256 MB --------------------------------------------------------------------------------------
 
-grown() { # SQL: how many MB the session's own memory has grown at most
+grown() { # SQL: how many MB the session's peak has grown, with the pages of files that it has mapped
     cluster_psql "$cluster" -At 2>&1 <<SQL
 SELECT count(*) FROM t WHERE v IS NULL \g /dev/null
 COPY records FROM '$target' (FORMAT burnpack, IDS 'ordinal');
-SELECT (regexp_match(pg_read_file('/proc/self/status'), 'RssAnon:\s+(\d+)'))[1]::int AS before \gset
+SELECT (regexp_match(pg_read_file('/proc/self/status'), 'VmHWM:\s+(\d+)'))[1]::int AS before \gset
 $1;
-SELECT greatest((regexp_match(pg_read_file('/proc/self/status'), 'RssAnon:\s+(\d+)'))[1]::int - :before, 0) / 1024;
+SELECT greatest((regexp_match(pg_read_file('/proc/self/status'), 'VmHWM:\s+(\d+)'))[1]::int - :before, 0) / 1024;
 SQL
 }
 value "DROP TRIGGER pace ON back; DROP TRIGGER pace ON records; TRUNCATE records" >/dev/null

@@ -43,6 +43,7 @@ pub fn merge_burnpacks(
             // Within the file as it was mapped, so these numbers fit.
             let range = (from + done) as usize..(from + done + step) as usize;
             source.file().read(|bytes| block.extend_from_slice(&bytes[range]))?;
+            source.file().release_below(from + done);
             output.append(&block)?;
             done += step;
             poll();

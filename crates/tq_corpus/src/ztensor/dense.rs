@@ -81,9 +81,11 @@ impl RowReader for DenseReader {
         let (start, length) = (out.len(), rows * row_bytes);
         match &mut self.source {
             Source::Mapped(offset) => {
-                let range = at(*offset + self.next * row_bytes, length);
+                let place = *offset + self.next * row_bytes;
+                let range = at(place, length);
                 let (element, big) = (self.element, self.big_endian);
                 self.file.read(|bytes| convert(element, big, bytes.get(range).unwrap_or_default(), out))?;
+                self.file.release_below(place);
             }
             Source::Decoded(stream, buffer) => {
                 buffer.resize(length as usize, 0);

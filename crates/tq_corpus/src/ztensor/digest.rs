@@ -172,6 +172,7 @@ fn hash_stored(
         poll();
         let range = start as usize..end.min(start + BLOCK as u64) as usize;
         file.read(|bytes| hasher.update(bytes.get(range).unwrap_or_default()))?;
+        file.release_below(start);
     }
     Ok(())
 }

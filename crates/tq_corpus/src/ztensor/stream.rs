@@ -84,6 +84,7 @@ impl Stream {
                     Some(bytes) => out.copy_from_slice(bytes),
                     None => out.fill(0),
                 })?;
+                file.release_below(*next);
                 *next += want as u64;
                 want
             }
@@ -236,6 +237,7 @@ impl Frame {
             input.clear();
             input.extend_from_slice(bytes.get(range).unwrap_or_default());
         })?;
+        file.release_below(self.next);
         self.used = 0;
         self.next += count;
         Ok(())

@@ -75,6 +75,7 @@ impl Merger<'_> {
             let range = at(start, STEP_BYTES.min(end - start));
             block.clear();
             self.source.file.read(|bytes| block.extend_from_slice(bytes.get(range).unwrap_or_default()))?;
+            self.source.file.release_below(start);
             self.output.append(&block)?;
             (self.poll)();
         }
