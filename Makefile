@@ -2,7 +2,7 @@
 # .build and target (Debian's packages by apt).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test sanitize install package bench fmt lint clean
+.PHONY: help demo demo-stop test sanitize fuzz install package bench fmt lint clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -18,6 +18,9 @@ test: ## all tests; SUITES="crates golden18" or TESTS="name" for some of them
 
 sanitize: ## AddressSanitizer, Miri and valgrind, as far as they are here; TOOLS="address" for one of them
 	@scripts/sanitize $(TOOLS)
+
+fuzz: ## fuzz targets under libFuzzer; TARGET=ztensor SECONDS=600 for one of them
+	@scripts/fuzz "$(or $(TARGET),all)" "$(or $(SECONDS),60)"
 
 install: ## release build into the server of PG_CONFIG=/path/to/pg_config
 	@PG_CONFIG="$(PG_CONFIG)" scripts/install

@@ -1,0 +1,130 @@
+//! Targets whose readers take bytes: records, corpora and what is in them, codec descriptions, indexes of quantvec.
+
+use tq_codec::sidecar;
+use tq_corpus::Metadata;
+use tq_format::{
+    CorpusView, Magic, QvecLayout, QvecView, RecordBuilder, RecordHeader, RecordView, hash_field,
+    pack_qvec_codes, tqcb, unpack_qvec_codes,
+};
+
+pub(crate) fn record(data: &[u8]) {
+    let header = RecordHeader::parse(data);
+    // What is stored was checked once, and is trusted: reading it must not panic all the same.
+    let stored = RecordView::parse_stored(data);
+    let Ok(view) = RecordView::parse(data) else {
+        if let Ok(stored) = stored {
+            let _ = (stored.indices().count(), stored.residual(), stored.hash_field());
+        }
+        return;
+    };
+    let header = header.expect("the header of a record that is right");
+    assert_eq!((header.dimension, header.bit_width), (view.dimension(), view.bit_width()));
+    assert_eq!(stored.expect("a record that is right").as_bytes(), data);
+    assert_eq!(rebuilt(view), data);
+}
+
+/// The record, put together from what it says.
+fn rebuilt(view: RecordView<'_>) -> Vec<u8> {
+    let field = hash_field(view.config_hash()).expect("the hash of a record that is right");
+    let builder = RecordBuilder::new(&field, view.dimension(), view.bit_width(), view.has_residual());
+    let builder = builder.expect("the shape of a record that is right");
+    let indices: Vec<u8> = view.indices().collect();
+    let mut record = Vec::new();
+    builder.write(&indices, view.residual(), &mut record).expect("the parts of a record that is right");
+    record
+}
+
+pub(crate) fn corpus(data: &[u8]) {
+    let Ok(view) = CorpusView::parse(data) else { return };
+    let header = view.to_header().encode(Magic::Final).expect("the header of a corpus that is right");
+    let mut place = header.len();
+    // The count is not the encoder's to know.
+    assert_eq!(&header[..8], &data[..8]);
+    assert_eq!(&header[16..], &data[16..place]);
+    for (index, record) in view.records().enumerate() {
+        assert_eq!(view.place_of(index as u64), place as u64);
+        let next = place + 4 + view.record_len();
+        if let Ok(record) = record {
+            assert_eq!(rebuilt(record), &data[place + 4..next]);
+        }
+        place = next;
+    }
+    assert_eq!(place, data.len());
+    assert_eq!(view.place_of(u64::MAX), place as u64);
+}
+
+/// The number of records in a byte, then the metadata.
+pub(crate) fn metadata(data: &[u8]) {
+    let Some((records, text)) = data.split_first() else { return };
+    let records = u64::from(*records);
+    let ours = Metadata::parse_ours(text, records);
+    match (Metadata::parse(text, records), ours) {
+        (Ok(Some(all)), Ok(Some(ours))) => {
+            assert!(all.ids.as_ref().is_none_or(|ids| ids.len() as u64 == records));
+            assert_eq!(Metadata { user: None, ..all }, ours);
+            let written = ours.encode().expect("metadata that fitted before");
+            let again = Metadata::parse_ours(&written, records).expect("our own metadata");
+            assert_eq!(again.unwrap_or_default(), ours);
+        }
+        // What the user has added is looked at only by those who want it.
+        (Err(_), Ok(Some(_))) | (Ok(None), Ok(None)) => {}
+        (all, ours) => assert_eq!(all, ours),
+    }
+}
+
+pub(crate) fn codebook(data: &[u8]) {
+    if let Ok((width, entries)) = tqcb::parse(data) {
+        assert_eq!(tqcb::encode(width, &entries), data);
+    }
+}
+
+pub(crate) fn sidecar(data: &[u8]) {
+    let Ok(read) = sidecar::parse(data) else { return };
+    let written = sidecar::write(&read.config).expect("a configuration that is right");
+    let again = sidecar::parse(written.as_bytes()).expect("our own sidecar");
+    assert!(again.config == read.config && again.hash_agrees());
+}
+
+pub(crate) fn qvec(data: &[u8]) {
+    let Ok(view) = QvecView::parse(data) else { return };
+    let header = view.header();
+    let mut out = header.to_bytes().to_vec();
+    let mut codes = vec![0; header.dimension as usize];
+    let (mut scales, mut norms) = (Vec::new(), Vec::new());
+    for row in view.rows(0..header.count) {
+        unpack_qvec_codes(header.bits, row.codes, &mut codes);
+        pack_qvec_codes(header.bits, &codes, &mut out);
+        scales.push(row.scale);
+        norms.push(row.norm);
+    }
+    write(&mut out, scales);
+    write(&mut out, norms);
+    if header.layout != QvecLayout::Doc1 {
+        out.push(view.calibration().is_some().into());
+        if let Some(calibration) = view.calibration() {
+            write(&mut out, calibration.shifts());
+            write(&mut out, calibration.scales());
+        }
+    }
+    if header.layout == QvecLayout::V2 {
+        out.push(view.inverted_file().is_some().into());
+        if let Some(lists) = view.inverted_file() {
+            out.extend([lists.lists(), lists.probes()].map(u32::to_le_bytes).concat());
+            (0..lists.lists()).for_each(|list| write(&mut out, lists.centroid(list)));
+            let slots = (0..header.count).filter_map(|slot| lists.list(slot));
+            out.extend(slots.flat_map(u32::to_le_bytes));
+        }
+    }
+    for (slot, id) in view.ids_from(0).enumerate() {
+        let id = id.expect("an id of an index that is right");
+        assert_eq!(view.id(slot as u32).ok().flatten(), Some(id));
+        id.write(&mut out).expect("an id that was read");
+    }
+    // Marks that quantvec drops from the start of a text are not read, and so not written.
+    let marked = data.windows(3).any(|bytes| bytes == "\u{feff}".as_bytes());
+    assert!(out == data || marked && out.len() < data.len());
+}
+
+fn write(out: &mut Vec<u8>, numbers: impl IntoIterator<Item = f32>) {
+    out.extend(numbers.into_iter().flat_map(f32::to_le_bytes));
+}
