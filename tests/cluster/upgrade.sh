@@ -20,7 +20,8 @@ as_server_user mkdir "$RUN/work" "$RUN/files"
 create() { # DIR SETTING...
     local dir=$1 checksums=()
     shift
-    if "$PG_BIN/initdb" --help | grep -q -- --no-data-checksums; then checksums=(--no-data-checksums); fi
+    # Not `grep -q`, which leaves at the first match: initdb, still writing, would then end by a signal, and the pipeline fail.
+    if "$PG_BIN/initdb" --help | grep -- --no-data-checksums >/dev/null; then checksums=(--no-data-checksums); fi
     as_server_user mkdir -p -m 700 "$dir"
     as_server_user "$PG_BIN/initdb" -D "$dir/data" -U postgres --auth=trust --encoding=UTF8 --locale=C --no-sync "${checksums[@]}" >"$dir/initdb.log" 2>&1
     echo "$PG_BIN" >"$dir/bin-dir"
