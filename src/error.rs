@@ -46,7 +46,7 @@ pub(crate) enum Error {
     #[error("invalid input syntax for type tqvec: \"{0}\"")]
     TextSyntax(String),
     #[error("invalid hexadecimal data for type tqvec: {0}")]
-    TextHex(String),
+    TextHex(tq_format::TextError),
     #[error("\"{0}\" is out of range for type tqvec")]
     TextRange(String),
 

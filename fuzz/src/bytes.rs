@@ -1,10 +1,10 @@
-//! Targets whose readers take bytes: records, corpora and what is in them, codec descriptions, indexes of quantvec.
+//! Targets whose readers take bytes: records, texts, corpora and what is in them, codec descriptions, indexes of quantvec.
 
 use tq_codec::sidecar;
 use tq_corpus::Metadata;
 use tq_format::{
-    CorpusView, Magic, QvecLayout, QvecView, RecordBuilder, RecordHeader, RecordView, hash_field,
-    pack_qvec_codes, tqcb, unpack_qvec_codes,
+    CorpusView, Magic, QvecLayout, QvecView, RecordBuilder, RecordHeader, RecordView, VectorText, hash_field,
+    pack_qvec_codes, record_text, tqcb, unpack_qvec_codes,
 };
 
 pub(crate) fn record(data: &[u8]) {
@@ -32,6 +32,32 @@ fn rebuilt(view: RecordView<'_>) -> Vec<u8> {
     let mut record = Vec::new();
     builder.write(&indices, view.residual(), &mut record).expect("the parts of a record that is right");
     record
+}
+
+/// A vector's text, in SQL.
+pub(crate) fn text(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match VectorText::parse(text) {
+        Ok(VectorText::Record(bytes)) => {
+            let digits = record_text(&bytes);
+            assert!(digits.eq_ignore_ascii_case(text.trim()), "{digits}");
+            record(&bytes);
+        }
+        Ok(VectorText::Floats(floats)) => {
+            assert!(!floats.is_empty());
+            // Display writes the shortest text that is read as the same float.
+            let again = VectorText::parse(&format!("{floats:?}"));
+            let Ok(VectorText::Floats(again)) = again else { panic!("{again:?}") };
+            assert_eq!(again.len(), floats.len());
+            assert!(
+                again
+                    .iter()
+                    .zip(&floats)
+                    .all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()))
+            );
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
 }
 
 pub(crate) fn corpus(data: &[u8]) {

@@ -20,8 +20,9 @@ static ALLOCATOR: Counting = Counting;
 type Target = fn(&[u8]);
 
 /// All targets: their names, and how many bytes they may take for each byte that they are given.
-pub const TARGETS: [(&str, Target, usize); 9] = [
+pub const TARGETS: [(&str, Target, usize); 10] = [
     ("record", bytes::record, 8),
+    ("text", bytes::text, 64),
     ("corpus", bytes::corpus, 8),
     ("verify", files::verify, 64),
     ("metadata", bytes::metadata, 64),

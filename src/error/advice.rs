@@ -1,5 +1,7 @@
 //! What is said below a message: the detail that explains it, and the hint at the way out.
 
+use std::io::ErrorKind;
+
 use tq_codec::CodecError;
 use tq_corpus::{CorpusFileError, FileError, MergeError, RowsError};
 use tq_format::CorpusError;
@@ -48,8 +50,10 @@ impl Error {
             Error::CorpusFile { source: CorpusFileError::Format(CorpusError::Unfinished), .. } => {
                 "Its writer did not finish; write the file again."
             }
-            Error::CorpusFile { source: CorpusFileError::File(_), .. } => {
-                "COPY FROM a file reads a file of the server, not of the client."
+            Error::CorpusFile { source: CorpusFileError::File(FileError::Io { source, .. }), .. }
+                if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) =>
+            {
+                "The path is one of the server, not of the client; psql's \\copy sends a file of the client."
             }
             Error::TextSyntax(_) => {
                 "Write '[0.1, 0.2, …]' for floats to compress, or '\\x…' for the hexadecimal digits of a record."
@@ -119,7 +123,7 @@ impl Error {
             Error::ServerFileRole { access: FileAccess::Write, .. } => {
                 "Ask for membership in pg_write_server_files, or let such a role write the file."
             }
-            Error::File(FileError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Error::File(FileError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 "The path is one of the server, not of the client."
             }
             Error::SidecarHash { .. } => {

@@ -1,5 +1,5 @@
 //! The byte layouts of TinyQuant, and nothing but bytes: Level-1 records, TQCV corpora and TQCB codebooks; and the QVEC
-//! indexes of quantvec.
+//! indexes of quantvec. Beside them, the texts by which SQL names a vector.
 //!
 //! A record is at once the datum, the binary wire form and the entry of a corpus file, so this crate is the one
 //! place that says what its bytes mean. It opens no file, knows no codec and allocates only for what it writes.
@@ -13,6 +13,7 @@ mod error;
 mod pack;
 mod qvec;
 mod record;
+mod text;
 pub mod tqcb;
 mod width;
 
@@ -29,6 +30,7 @@ pub use qvec::{
     QvecMetric, QvecRow, QvecView, is_canonical_integer, pack_qvec_codes, unpack_qvec_codes,
 };
 pub use record::{RecordHeader, RecordView};
+pub use text::{TextError, VectorText, record_text};
 pub use width::{BitWidth, record_len};
 
 /// The greatest number of dimensions of a vector, in every format of this crate.

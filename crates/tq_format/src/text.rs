@@ -1,0 +1,134 @@
+//! The texts of a vector: `\x` and the hexadecimal digits of a record, which is exact, or `[0.1, 0.2, …]`, floats that are yet
+//! to be compressed.
+//!
+//! The second form is pgvector's. White space is allowed around either, and around each number.
+
+/// What a text says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum VectorText {
+    /// Bytes that claim to be a record; [`RecordView::parse`](crate::RecordView::parse) tells.
+    Record(Vec<u8>),
+    /// At least one float. Infinities and NaN have texts too, and aren't refused here.
+    Floats(Vec<f32>),
+}
+
+/// Why a text is no vector's.
+#[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TextError {
+    /// Neither form.
+    #[error("neither \"\\x\" with hexadecimal digits nor numbers in brackets")]
+    Syntax,
+    /// `[]`.
+    #[error("no numbers between the brackets")]
+    Empty,
+    /// A finite number that `f32` can't hold.
+    #[error("\"{0}\" is out of range")]
+    Range(String),
+    /// Half a byte is left over.
+    #[error("odd number of digits")]
+    OddDigits,
+    /// Something else where a hexadecimal digit should be.
+    #[error("\"{}\" at position {position} is not a digit", .byte.escape_ascii())]
+    NotDigit {
+        /// What is there.
+        byte: u8,
+        /// Where: behind `\x`, in bytes, counted from 1.
+        position: usize,
+    },
+}
+
+impl VectorText {
+    /// Reads either form.
+    ///
+    /// # Errors
+    /// The text is no vector's; see [`TextError`].
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        let text = text.trim();
+        match text.strip_prefix("\\x") {
+            Some(digits) => parse_digits(digits.as_bytes()).map(Self::Record),
+            None => parse_floats(text).map(Self::Floats),
+        }
+    }
+}
+
+/// The text of a record: `\x` and lower-case digits.
+pub fn record_text(record: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(2 + 2 * record.len());
+    text.push_str("\\x");
+    for byte in record {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}
+
+fn parse_digits(digits: &[u8]) -> Result<Vec<u8>, TextError> {
+    if !digits.len().is_multiple_of(2) {
+        return Err(TextError::OddDigits);
+    }
+    let nibble = |place: usize| {
+        let byte = digits[place];
+        let value = char::from(byte).to_digit(16).map(|value| value as u8);
+        value.ok_or(TextError::NotDigit { byte, position: place + 1 })
+    };
+    (0..digits.len() / 2).map(|i| Ok(nibble(2 * i)? << 4 | nibble(2 * i + 1)?)).collect()
+}
+
+fn parse_floats(text: &str) -> Result<Vec<f32>, TextError> {
+    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).ok_or(TextError::Syntax)?;
+    if inner.trim().is_empty() {
+        return Err(TextError::Empty);
+    }
+    inner
+        .split(',')
+        .map(|piece| {
+            let piece = piece.trim();
+            let value: f32 = piece.parse().map_err(|_| TextError::Syntax)?;
+            // "1e39" parses to infinity without a word; "inf" means what it says.
+            if value.is_infinite() && piece.bytes().any(|byte| byte.is_ascii_digit()) {
+                return Err(TextError::Range(piece.to_string()));
+            }
+            Ok(value)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_form() {
+        assert_eq!(VectorText::parse(" \\x01aF "), Ok(VectorText::Record(vec![1, 0xaf])));
+        assert_eq!(VectorText::parse("\\x"), Ok(VectorText::Record(vec![])));
+        assert_eq!(VectorText::parse("\t[ 1, -2.5e-1 ,+3]\n"), Ok(VectorText::Floats(vec![1.0, -0.25, 3.0])));
+        assert_eq!(record_text(&[0, 0x1f, 0xa0]), "\\x001fa0");
+    }
+
+    #[test]
+    fn infinities_are_left_to_others() {
+        let Ok(VectorText::Floats(floats)) = VectorText::parse("[inf,-Infinity,NaN]") else { panic!() };
+        assert!(floats[0] == f32::INFINITY && floats[1] == f32::NEG_INFINITY && floats[2].is_nan());
+    }
+
+    #[test]
+    fn what_is_wrong() {
+        for text in [
+            "", "x", "\\", "\\X00", "[", "]", "[1", "1]", "[1,]", "[,1]", "[1 2]", "[[1]]", "[1]x", "(1)",
+            "[0x1]",
+        ] {
+            assert_eq!(VectorText::parse(text), Err(TextError::Syntax), "{text}");
+        }
+        assert_eq!(VectorText::parse("[ ]"), Err(TextError::Empty));
+        assert_eq!(VectorText::parse("[0, 1e39 ]"), Err(TextError::Range("1e39".into())));
+        assert_eq!(VectorText::parse("\\x012"), Err(TextError::OddDigits));
+        assert_eq!(VectorText::parse("\\x01 2"), Err(TextError::NotDigit { byte: b' ', position: 3 }));
+        assert_eq!(VectorText::parse("\\x0é").unwrap_err(), TextError::OddDigits);
+        assert_eq!(
+            VectorText::parse("\\xé").unwrap_err().to_string(),
+            "\"\\xc3\" at position 1 is not a digit"
+        );
+    }
+}
