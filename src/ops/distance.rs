@@ -7,6 +7,9 @@
 //! 2. otherwise, one whose value is the same as in the call before (the outer side of a nested loop, a sub-query);
 //! 3. otherwise both vary, and both are decoded for this call.
 //!
+//! The ways round differently, in the seventh or eighth digit (README, Limits). One way for all would have to lay out a
+//! query for every row of a join, or to rotate one for every row of a scan.
+//!
 //! The state lives in the function's extra state and is keyed by the query's bytes, which every call compares
 //! (only a constant's need not be): a PL/pgSQL loop evaluates one call site with many queries.
 
