@@ -92,7 +92,8 @@ fn tq_corpus_info(
 #[pg_extern(sql = false)]
 fn tq_corpus_scan(
     path: &str,
-) -> Result<TableIterator<'static, (name!(ordinal, i64), name!(embedding, RecordOut))>, ErrorReport> {
+) -> Result<TableIterator<'static, (name!(ordinal, i64), name!(embedding, RecordOut<'static>))>, ErrorReport>
+{
     Ok(TableIterator::new(Scan {
         corpus: open(path, "tq_corpus_scan")?,
         next: 0,
@@ -112,7 +113,7 @@ struct Scan {
 }
 
 impl Iterator for Scan {
-    type Item = (i64, RecordOut);
+    type Item = (i64, RecordOut<'static>);
 
     fn next(&mut self) -> Option<Self::Item> {
         let len = self.corpus.header().record_len();
@@ -122,7 +123,7 @@ impl Iterator for Scan {
         let record = self.batch.get(self.taken * len..)?.get(..len)?;
         self.taken += 1;
         let behind = (self.batch.len() / len - self.taken) as u64;
-        Some(((self.next - behind) as i64, RecordOut(record.to_vec())))
+        Some(((self.next - behind) as i64, record.to_vec().into()))
     }
 }
 

@@ -12,6 +12,7 @@ use super::corpus_rows::{Recompression, RowPlan};
 use super::ids::{IdColumn, Origin};
 use super::statement::Statement;
 use crate::error::Error;
+use crate::formats::check_described;
 use crate::guc;
 use crate::registry::{self, Learned};
 use crate::vector::Typmod;
@@ -65,14 +66,7 @@ impl Plan {
             .unwrap_or_default();
         let described = metadata.codec.is_some();
         if let Some((config, codebook)) = &metadata.codec {
-            let hash = config.hash();
-            if hash.as_str() != header.config_hash {
-                return Err(Error::CorpusCodec {
-                    path: path.into(),
-                    described: hash.to_string(),
-                    stated: header.config_hash.escape_debug().to_string(),
-                });
-            }
+            check_described(path, header, config)?;
             // Whether it could be registered shows below.
             match registry::learn(config, codebook)? {
                 Learned::Known | Learned::Registered | Learned::NotAllowed => {}

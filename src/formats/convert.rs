@@ -11,7 +11,7 @@ use tq_corpus::{AtomicFile, Corpus, CorpusRowWriter, CorpusRows, FileFormat, Met
 use tq_format::{BitWidth, CorpusHeader};
 
 use super::keys::{KeyList, all_keys, to_ids};
-use super::open::detected;
+use super::open::{check_described, detected};
 use super::{
     Direction, FloatWriter, Format, Key, KeySource, Matrix, Options, check_option, format_of, open_matrix,
     option_value, rows_error,
@@ -218,14 +218,7 @@ impl Opened {
 fn codec_of(path: &Path, header: &CorpusHeader, metadata: &Metadata) -> Result<Arc<Codec>, Error> {
     match (registry::of_corpus(header), &metadata.codec) {
         (Err(Error::UnknownCodec(_)), Some((config, codebook))) => {
-            let hash = config.hash();
-            if hash.as_str() != header.config_hash {
-                return Err(Error::CorpusCodec {
-                    path: path.into(),
-                    described: hash.to_string(),
-                    stated: header.config_hash.escape_debug().to_string(),
-                });
-            }
+            check_described(path, header, config)?;
             registry::of_description(config, codebook)
         }
         (codec, _) => codec,

@@ -4,11 +4,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tq_codec::Workers;
+use tq_codec::{CodecConfig, Workers};
 use tq_corpus::{
     BurnpackFile, Container, FileFormat, OpenError, QvecFile, QvecFileError, QvecRows, RowReader, RowsError,
     Tensor, ZtensorFile, detect,
 };
+use tq_format::CorpusHeader;
 
 use super::keys::IndexKeys;
 use super::{Format, KeySource, Options};
@@ -109,6 +110,19 @@ pub(super) fn opened<T>(path: &Path, result: Result<T, OpenError>) -> Result<T, 
 /// It is none of our formats.
 pub(super) fn detected(path: &Path) -> Result<FileFormat, Error> {
     detect(path)?.ok_or_else(|| Error::UnknownFormat(path.into()))
+}
+
+/// Checks that the codec that a corpus's metadata describes is the one that its header names.
+pub(crate) fn check_described(path: &Path, header: &CorpusHeader, config: &CodecConfig) -> Result<(), Error> {
+    let hash = config.hash();
+    if hash.as_str() == header.config_hash {
+        return Ok(());
+    }
+    Err(Error::CorpusCodec {
+        path: path.into(),
+        described: hash.to_string(),
+        stated: header.config_hash.escape_debug().to_string(),
+    })
 }
 
 /// An error of reading rows, with the file's name where it has none of its own.

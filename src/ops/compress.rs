@@ -20,19 +20,19 @@ fn tq_compress_builtin(
     bits: i32,
     residual: bool,
     rotation: &str,
-) -> SqlResult<RecordOut> {
+) -> SqlResult<RecordOut<'static>> {
     let rotation = RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(rotation.to_string()))?;
     let typmod = Typmod::of_fidelity(bit_width(bits)?, residual, rotation);
-    Ok(RecordOut(compress_floats(&floats.floats()?, typmod)?))
+    Ok(compress_floats(&floats.floats()?, typmod)?.into())
 }
 
 /// Compresses with a registered codec, given by name or by hash.
 #[pg_extern(sql = false)]
-fn tq_compress_codec(floats: FloatArray<'_>, codec: &str) -> SqlResult<RecordOut> {
+fn tq_compress_codec(floats: FloatArray<'_>, codec: &str) -> SqlResult<RecordOut<'static>> {
     let codec = registry::by_name_or_hash(codec)?;
     let mut record = Vec::new();
     registry::encode(&codec, &floats.floats()?, &mut record)?;
-    Ok(RecordOut(record))
+    Ok(record.into())
 }
 
 /// Dequantises, adds the residual and rotates back.

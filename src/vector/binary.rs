@@ -31,15 +31,19 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Message<'fcx> {
 
 /// `tqvec`'s RECEIVE: the whole rest of the message is one record.
 #[pg_extern(sql = false)]
-fn tqvec_recv(message: Message<'_>, _element: pg_sys::Oid, typmod: i32) -> SqlResult<RecordOut> {
+fn tqvec_recv<'fcx>(
+    message: Message<'fcx>,
+    _element: pg_sys::Oid,
+    typmod: i32,
+) -> SqlResult<RecordOut<'fcx>> {
     let buffer = message.0;
     let length = buffer.len - buffer.cursor;
-    // SAFETY: the message holds `len` bytes from `data`, of which `cursor` are read.
-    let bytes = unsafe {
+    // SAFETY: the message holds `len` bytes from `data`, of which `cursor` are read; core leaves them alone until the call is over.
+    let bytes: &'fcx [u8] = unsafe {
         std::slice::from_raw_parts(buffer.data.add(buffer.cursor as usize).cast::<u8>(), length as usize)
     };
     let record = RecordView::parse(bytes).map_err(Error::from)?;
     Typmod::from_raw(typmod).check(&record)?;
     buffer.cursor = buffer.len;
-    Ok(RecordOut(bytes.to_vec()))
+    Ok(bytes.into())
 }

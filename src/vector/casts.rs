@@ -36,16 +36,20 @@ pub(crate) fn compress_floats(floats: &[f32], typmod: Typmod) -> Result<Vec<u8>,
 
 /// `tqvec` to `tqvec` with another modifier: a check, and compression for floats in the guise of a record.
 #[pg_extern(sql = false)]
-fn tqvec_enforce_typmod(record: Record<'_>, typmod: i32, _explicit: bool) -> SqlResult<RecordOut> {
+fn tqvec_enforce_typmod<'fcx>(
+    record: Record<'fcx>,
+    typmod: i32,
+    _explicit: bool,
+) -> SqlResult<RecordOut<'fcx>> {
     let view = record.view().map_err(Error::from)?;
     let typmod = Typmod::from_raw(typmod);
     typmod.check_dimension(view.dimension())?;
     if stands_for_floats(&view) && (typmod.fidelity(), typmod.rotation()) != FLOATS {
         let floats = registry::decode(&view)?;
-        return Ok(RecordOut(compress_floats(&floats, typmod)?));
+        return Ok(compress_floats(&floats, typmod)?.into());
     }
     typmod.check(&view)?;
-    Ok(RecordOut(view.as_bytes().to_vec()))
+    Ok(view.as_bytes().into())
 }
 
 /// What floats become without a modifier.
@@ -61,13 +65,13 @@ fn stands_for_floats(record: &RecordView<'_>) -> bool {
 
 /// `real[]` and `double precision[]` to `tqvec`.
 #[pg_extern(sql = false)]
-fn tqvec_from_floats(floats: FloatArray<'_>, typmod: i32, _explicit: bool) -> SqlResult<RecordOut> {
-    Ok(RecordOut(compress_floats(&floats.floats()?, Typmod::from_raw(typmod))?))
+fn tqvec_from_floats(floats: FloatArray<'_>, typmod: i32, _explicit: bool) -> SqlResult<RecordOut<'static>> {
+    Ok(compress_floats(&floats.floats()?, Typmod::from_raw(typmod))?.into())
 }
 
 /// `bytea` to `tqvec`: the bytes must be one record.
 #[pg_extern(sql = false)]
-fn tqvec_from_bytea(bytes: &[u8], typmod: i32, _explicit: bool) -> SqlResult<RecordOut> {
+fn tqvec_from_bytea(bytes: &[u8], typmod: i32, _explicit: bool) -> SqlResult<RecordOut<'_>> {
     Typmod::from_raw(typmod).check(&RecordView::parse(bytes).map_err(Error::from)?)?;
-    Ok(RecordOut(bytes.to_vec()))
+    Ok(bytes.into())
 }

@@ -5,6 +5,8 @@
 
 #![allow(unsafe_code)]
 
+use std::borrow::Cow;
+
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::{FromDatum, IntoDatum, impl_sql_translatable, pg_sys};
@@ -37,22 +39,34 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Record<'fcx> {
     }
 }
 
-/// A finished record to return as a `tqvec`.
-pub(crate) struct RecordOut(pub(crate) Vec<u8>);
+/// A finished record to return as a `tqvec`: made by the function, or one that its argument holds.
+pub(crate) struct RecordOut<'a>(Cow<'a, [u8]>);
 
-impl_sql_translatable!(RecordOut, "tqvec");
-
-// SAFETY: the datum is a fresh varlena in the current memory context that holds the record's bytes.
-unsafe impl BoxRet for RecordOut {
-    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        // SAFETY: a slice of bytes becomes a varlena, which is what the SQL declaration promises.
-        unsafe { self.0.as_slice().box_into(fcinfo) }
+impl From<Vec<u8>> for RecordOut<'_> {
+    fn from(record: Vec<u8>) -> Self {
+        RecordOut(Cow::Owned(record))
     }
 }
 
-impl IntoDatum for RecordOut {
+impl<'a> From<&'a [u8]> for RecordOut<'a> {
+    fn from(record: &'a [u8]) -> Self {
+        RecordOut(Cow::Borrowed(record))
+    }
+}
+
+impl_sql_translatable!(RecordOut<'_>, "tqvec");
+
+// SAFETY: the datum is a fresh varlena in the current memory context that holds the record's bytes.
+unsafe impl BoxRet for RecordOut<'_> {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        // SAFETY: a slice of bytes becomes a varlena, which is what the SQL declaration promises.
+        unsafe { (*self.0).box_into(fcinfo) }
+    }
+}
+
+impl IntoDatum for RecordOut<'_> {
     fn into_datum(self) -> Option<pg_sys::Datum> {
-        self.0.as_slice().into_datum()
+        (*self.0).into_datum()
     }
 
     /// Only arrays and polymorphic results ask for it, which a record is never part of.

@@ -16,15 +16,15 @@ const QUOTED_INPUT: usize = 60;
 
 /// `tqvec`'s INPUT.
 #[pg_extern(sql = false)]
-fn tqvec_in(input: &CStr, _element: pg_sys::Oid, typmod: i32) -> SqlResult<RecordOut> {
+fn tqvec_in(input: &CStr, _element: pg_sys::Oid, typmod: i32) -> SqlResult<RecordOut<'static>> {
     let typmod = Typmod::from_raw(typmod);
     let text = input.to_str().map_err(|_| Error::TextSyntax(shortened(&input.to_string_lossy())))?;
     match VectorText::parse(text).map_err(|error| refused(text, error))? {
         VectorText::Record(bytes) => {
             typmod.check(&RecordView::parse(&bytes).map_err(Error::from)?)?;
-            Ok(RecordOut(bytes))
+            Ok(bytes.into())
         }
-        VectorText::Floats(floats) => Ok(RecordOut(compress_floats(&floats, typmod)?)),
+        VectorText::Floats(floats) => Ok(compress_floats(&floats, typmod)?.into()),
     }
 }
 
