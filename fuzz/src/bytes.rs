@@ -3,8 +3,8 @@
 use tq_codec::sidecar;
 use tq_corpus::Metadata;
 use tq_format::{
-    CorpusView, Magic, QvecLayout, QvecView, RecordBuilder, RecordHeader, RecordView, VectorText, hash_field,
-    pack_qvec_codes, record_text, tqcb, unpack_qvec_codes,
+    CorpusView, Magic, QvecId, QvecLayout, QvecView, RecordBuilder, RecordHeader, RecordView, VectorText,
+    hash_field, pack_qvec_codes, record_text, tqcb, unpack_qvec_codes,
 };
 
 pub(crate) fn record(data: &[u8]) {
@@ -144,7 +144,11 @@ pub(crate) fn qvec(data: &[u8]) {
     for (slot, id) in view.ids_from(0).enumerate() {
         let id = id.expect("an id of an index that is right");
         assert_eq!(view.id(slot as u32).ok().flatten(), Some(id));
-        id.write(&mut out).expect("an id that was read");
+        if id.write(&mut out).is_none() {
+            // quantvec drops one mark of two: the text with the other is an id, and has no bytes of its own in a file.
+            assert!(matches!(id, QvecId::Text(text) if text.starts_with('\u{feff}')), "{id:?}");
+            return;
+        }
     }
     // Marks that quantvec drops from the start of a text are not read, and so not written.
     let marked = data.windows(3).any(|bytes| bytes == "\u{feff}".as_bytes());
