@@ -36,6 +36,11 @@ COMMENT ON FUNCTION tq_merge(text, text[], jsonb)
 GRANT INSERT, DELETE ON tq_codec TO pg_database_owner WITH GRANT OPTION;
 REVOKE EXECUTE ON FUNCTION tq_codec_changed() FROM PUBLIC;
 COMMENT ON TRIGGER tq_codec_immutable ON tq_codec IS 'a codec is never changed, only dropped';
+ALTER TABLE tq_codec ENABLE ALWAYS TRIGGER tq_codec_immutable;
+COMMENT ON CONSTRAINT tq_codec_valid ON tq_codec IS 'a row describes a codec and carries its hash';
+COMMENT ON CONSTRAINT tq_codec_pkey ON tq_codec IS 'one codec for a hash';
+COMMENT ON CONSTRAINT tq_codec_name_key ON tq_codec IS 'one codec for a name';
+COMMENT ON FUNCTION tq_clear_rotation_cache() IS 'removes the files in which rotations are kept, and returns how many there were';
 DROP TRIGGER tq_codec_announce ON tq_codec;
 CREATE TRIGGER tq_codec_announce AFTER INSERT OR DELETE ON tq_codec
     FOR EACH ROW EXECUTE FUNCTION tq_codec_changed();

@@ -12,6 +12,7 @@ use tq_codec::{Metric, Workers};
 use tq_corpus::{Corpus, CorpusFileError, Fault, FileFormat, Neighbour, SearchError, Verification, detect};
 use tq_format::RecordView;
 
+use crate::encoding::Text;
 use crate::error::{Error, raise};
 use crate::files::{self, FileAccess};
 use crate::formats::search_index;
@@ -51,7 +52,7 @@ fn open(path: &str, function: &str) -> Result<Corpus, Error> {
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)] // the columns, as pgrx wants them named
 fn tq_corpus_info(
-    path: &str,
+    path: Text<'_>,
 ) -> Result<
     TableIterator<
         'static,
@@ -69,6 +70,7 @@ fn tq_corpus_info(
     >,
     ErrorReport,
 > {
+    let path = &*path;
     let corpus = open(path, "tq_corpus_info")?;
     let header = corpus.header();
     if header.config_hash.contains('\0') {
@@ -91,9 +93,10 @@ fn tq_corpus_info(
 /// The records of a corpus, numbered from 1, one after the other.
 #[pg_extern(sql = false)]
 fn tq_corpus_scan(
-    path: &str,
+    path: Text<'_>,
 ) -> Result<TableIterator<'static, (name!(ordinal, i64), name!(embedding, RecordOut<'static>))>, ErrorReport>
 {
+    let path = &*path;
     Ok(TableIterator::new(Scan {
         corpus: open(path, "tq_corpus_scan")?,
         next: 0,
@@ -149,11 +152,13 @@ impl Scan {
 /// The records of a corpus, or the vectors of an index, that are nearest to a query.
 #[pg_extern(sql = false)]
 fn tq_corpus_search(
-    path: &str,
+    path: Text<'_>,
     query: FloatArray<'_>,
     k: i32,
-    metric: &str,
+    metric: Text<'_>,
 ) -> Result<TableIterator<'static, (name!(ordinal, i64), name!(distance, f64))>, ErrorReport> {
+    let path = &*path;
+    let metric = &*metric;
     let found = search(path, query.floats()?.into_owned(), k, metric)?;
     let rows = found.into_iter().map(|Neighbour { index, distance }| (index as i64 + 1, distance));
     Ok(TableIterator::new(rows))
@@ -205,11 +210,12 @@ fn metric_of(name: &str) -> Result<Metric, Error> {
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)] // the columns, as pgrx wants them named
 fn tq_corpus_verify(
-    path: &str,
+    path: Text<'_>,
 ) -> Result<
     TableIterator<'static, (name!(ordinal, Option<i64>), name!(byte_offset, i64), name!(fault, String))>,
     ErrorReport,
 > {
+    let path = &*path;
     let path = readable(path, "tq_corpus_verify")?;
     let verification = Verification::open(&path).map_err(Error::from)?;
     let rows = Faults { verification, some: Vec::new().into_iter() }.map(|fault| {

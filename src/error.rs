@@ -18,6 +18,7 @@ use self::messages::{
     tqcb_message,
 };
 use crate::copy::KeptError;
+use crate::encoding;
 use crate::files::FileAccess;
 
 mod advice;
@@ -102,6 +103,8 @@ pub(crate) enum Error {
     CodecUpdate,
     #[error("codec name must not be empty")]
     CodecNameEmpty,
+    #[error("\"{}\" can't be the name of this codec: it names another", shortened(.0))]
+    CodecNameTaken(String),
     #[error(transparent)]
     RotationFile(#[from] tq_corpus::MatrixError),
     #[error("a rotation of {0} dimensions is too large to be kept")]
@@ -212,6 +215,12 @@ pub(crate) enum Error {
     ExportNoDimension,
     #[error("\"{}\" is of format {got}, not {wanted}", path.display())]
     OtherFormat { path: PathBuf, got: &'static str, wanted: &'static str },
+    #[error("codec \"{codec}\" is for {expected} dimensions, and the vectors of \"{}\" have {got}", path.display())]
+    CodecDimension { codec: String, expected: u32, path: PathBuf, got: u32 },
+    #[error("text that is not ASCII can't be used in a database of encoding {0}")]
+    Encoding(String),
+    #[error("text is not valid UTF-8")]
+    NotUtf8,
     #[error("\"{}\" is not a file of a known format", .0.display())]
     UnknownFormat(PathBuf),
     #[error("could not merge: {0}")]
@@ -265,7 +274,7 @@ pub(crate) enum Error {
     TempFileLimit(u64),
     #[error("option \"ids\" needs a second column to fill")]
     IdsWithoutColumn,
-    #[error("id {id} of record {record} does not fit column \"{column}\"")]
+    #[error("id {} of record {record} does not fit column \"{column}\"", shortened(id))]
     CorpusId { record: u64, id: String, column: String },
     #[error("record {record}: {source}")]
     CorpusRecord { record: u64, source: Box<Error> },
@@ -296,12 +305,12 @@ pub(crate) enum Error {
 impl Error {
     /// The report that PostgreSQL shows: SQLSTATE, message, detail and hint.
     pub(crate) fn report(&self) -> ErrorReport {
-        let mut report = ErrorReport::new(self.code(), self.to_string(), "tinyquant");
+        let mut report = ErrorReport::new(self.code(), encoding::message(self.to_string()), "tinyquant");
         if let Some(detail) = self.detail() {
-            report = report.set_detail(detail);
+            report = report.set_detail(encoding::message(detail));
         }
         if let Some(hint) = self.hint() {
-            report = report.set_hint(hint);
+            report = report.set_hint(encoding::message(hint));
         }
         report
     }
@@ -328,6 +337,7 @@ impl Error {
             | Error::Rotation(_)
             | Error::ReservedSeed(_)
             | Error::CodecNameEmpty
+            | Error::CodecNameTaken(_)
             | Error::CodecHash { .. }
             | Error::FunctionOptionUnknown { .. }
             | Error::CodecFilesSame(_)
@@ -337,6 +347,7 @@ impl Error {
             | Error::TypmodResidual { .. }
             | Error::TypmodRotation { .. }
             | Error::DimensionsDiffer(..)
+            | Error::CodecDimension { .. }
             | Error::ArrayEmpty => Code::ERRCODE_DATA_EXCEPTION,
             Error::CorpusMetadata { .. } | Error::CorpusCodec { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
             Error::CopyFailed(_) => Code::ERRCODE_QUERY_CANCELED,
@@ -370,7 +381,10 @@ impl Error {
             | Error::MergeCount { .. } => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Error::Merge(MergeError::Nothing) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
             Error::Merge(_) | Error::MergeFormats { .. } => Code::ERRCODE_DATA_EXCEPTION,
-            Error::MergeQvec | Error::IndexMetric(_) => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+            Error::NotUtf8 => Code::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
+            Error::Encoding(_) | Error::MergeQvec | Error::IndexMetric(_) => {
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED
+            }
             Error::CopyTypmod { source, .. }
             | Error::ExportRow { source, .. }
             | Error::ColumnRow { source, .. }
@@ -528,12 +542,13 @@ pub(crate) fn warning(message: String, detail: &str) {
 
 /// Sends a NOTICE.
 pub(crate) fn notice(message: String, detail: Option<String>, hint: Option<String>) {
-    let mut report = ErrorReport::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, message, "tinyquant");
+    let mut report =
+        ErrorReport::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, encoding::message(message), "tinyquant");
     if let Some(detail) = detail {
-        report = report.set_detail(detail);
+        report = report.set_detail(encoding::message(detail));
     }
     if let Some(hint) = hint {
-        report = report.set_hint(hint);
+        report = report.set_hint(encoding::message(hint));
     }
     report.report(pgrx::PgLogLevel::NOTICE);
 }

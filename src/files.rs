@@ -5,9 +5,12 @@
 
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
+use std::ffi::c_int;
 use std::path::{Path, PathBuf};
 
 use pgrx::pg_sys;
+use tq_corpus::{AtomicFile, FileError};
 
 use crate::error::Error;
 
@@ -53,4 +56,22 @@ pub(crate) fn absolute(path: impl AsRef<Path>, whom: &str) -> Result<PathBuf, Er
         true => Ok(path.to_owned()),
         false => Err(Error::RelativePath { whom: whom.to_string(), path: path.display().to_string() }),
     }
+}
+
+/// Begins a file that appears whole or not at all. Should the session be ended in its midst (pg_terminate_backend, a fast shutdown, a
+/// client that is gone), which drops nothing, it is removed all the same.
+pub(crate) fn create(target: &Path) -> Result<AtomicFile, FileError> {
+    thread_local! {
+        static WATCHED: Cell<bool> = const { Cell::new(false) };
+    }
+    if !WATCHED.replace(true) {
+        // SAFETY: the callback is a plain function that lives as long as the process.
+        unsafe { pg_sys::on_proc_exit(Some(remove_unfinished), pg_sys::Datum::null()) }
+    }
+    AtomicFile::create(target)
+}
+
+/// Runs at the end of the process.
+unsafe extern "C-unwind" fn remove_unfinished(_: c_int, _: pg_sys::Datum) {
+    tq_corpus::remove_unfinished();
 }

@@ -1,6 +1,9 @@
 //! The extension's settings (`tinyquant.*`) and what follows from them.
 
+#![allow(unsafe_code)]
+
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
+use pgrx::pg_sys;
 use tq_codec::Workers;
 use tq_simd::Level;
 
@@ -51,6 +54,9 @@ pub(crate) fn init() {
         GucContext::Userset,
         GucFlags::UNIT_KB,
     );
+    // A misspelt setting is an error from here on.
+    // SAFETY: the prefix is a C string, which core copies.
+    unsafe { pg_sys::MarkGUCPrefixReserved(c"tinyquant".as_ptr()) }
 }
 
 /// The kernels in use: what `tinyquant.simd` asks for, as far as the CPU has it.

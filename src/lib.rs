@@ -20,6 +20,7 @@ use pgrx::prelude::*;
 
 mod copy;
 mod corpus;
+mod encoding;
 mod error;
 mod files;
 mod formats;

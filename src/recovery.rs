@@ -1,4 +1,4 @@
-//! What a standby can't do.
+//! What a standby can't do, and a read-only transaction.
 
 #![allow(unsafe_code)]
 
@@ -11,4 +11,11 @@ use pgrx::pg_sys;
 pub(crate) fn refuse_in_recovery(command: &CStr) {
     // SAFETY: reads the server's state; the name is a C string. Raises PostgreSQL's own error.
     unsafe { pg_sys::PreventCommandDuringRecovery(command.as_ptr()) }
+}
+
+/// Refuses a command that writes, in core's words, in a read-only transaction, where else one of the statements that it is made of would
+/// be refused.
+pub(crate) fn refuse_if_read_only(command: &CStr) {
+    // SAFETY: reads the transaction's state; the name is a C string. Raises PostgreSQL's own error.
+    unsafe { pg_sys::PreventCommandIfReadOnly(command.as_ptr()) }
 }

@@ -9,6 +9,7 @@ use pgrx::{PgRelation, pg_sys};
 use super::ids::IdColumn;
 
 use super::vector_type::VectorType;
+use crate::encoding;
 use crate::error::Error;
 use crate::formats::Format;
 
@@ -54,7 +55,7 @@ impl Columns {
         for (position, number) in numbers.iter().enumerate() {
             let attribute = usize::try_from(*number - 1).ok().and_then(|index| descriptor.get(index));
             let attribute = attribute.ok_or_else(|| wrong(format!("column {number} is missing")))?;
-            let name = attribute.name().to_string();
+            let name = encoding::name_of(&attribute.attname)?;
             match VectorType::of(attribute.atttypid, attribute.atttypmod) {
                 Some(kind) if holds(format, kind) => vectors.push((position, VectorColumn { name, kind })),
                 _ => others.push((position, name, attribute.atttypid)),
@@ -104,7 +105,7 @@ pub(super) fn type_name(oid: pg_sys::Oid) -> String {
 }
 
 /// The names of the relation's columns that the format can fill.
-pub(super) fn vector_columns(relation: &PgRelation, format: Format) -> Vec<String> {
+pub(super) fn vector_columns(relation: &PgRelation, format: Format) -> Result<Vec<String>, Error> {
     let descriptor = relation.tuple_desc();
     descriptor
         .iter()
@@ -114,6 +115,6 @@ pub(super) fn vector_columns(relation: &PgRelation, format: Format) -> Vec<Strin
                 && VectorType::of(attribute.atttypid, attribute.atttypmod)
                     .is_some_and(|kind| holds(format, kind))
         })
-        .map(|attribute| attribute.name().to_string())
+        .map(|attribute| encoding::name_of(&attribute.attname))
         .collect()
 }

@@ -21,6 +21,7 @@ use super::receiver::{Receiver, RowSink};
 use super::statement::{Endpoint, Statement};
 use super::vector_type::VectorType;
 use super::writer::{self, CorpusWriter, Wanted};
+use crate::encoding;
 use crate::error::Error;
 use crate::files::{self, FileAccess};
 use crate::formats::{Format, parse_metadata};
@@ -258,7 +259,7 @@ impl Columns {
         let wrong = |got: String| Err(Error::ExportColumns { format: format.name(), wanted, ids, got });
         match (vectors.as_slice(), others.as_slice()) {
             ([], [(_, attribute)]) => Err(Error::CopyColumnType {
-                column: attribute.name().to_string(),
+                column: encoding::name_of(&attribute.attname)?,
                 got: type_name(attribute.atttypid),
                 wanted,
             }),
@@ -269,7 +270,7 @@ impl Columns {
                 match IdType::exported(format, attribute.atttypid) {
                     Some(id_type) => Ok(Columns { vector: *vector, kind: *kind, id: Some((*id, id_type)) }),
                     None => Err(Error::ExportIdType {
-                        column: attribute.name().to_string(),
+                        column: encoding::name_of(&attribute.attname)?,
                         got: type_name(attribute.atttypid),
                     }),
                 }

@@ -4,17 +4,20 @@
 
 use std::ffi::{CString, c_long};
 
+use pgrx::PgList;
 use pgrx::prelude::*;
 use pgrx::spi::quote_literal;
-use pgrx::{JsonB, PgList};
 
+use crate::encoding::{Json, Text};
 use crate::error::{Error, SqlResult};
 use crate::formats::{Direction, Format, check_option, format_of, option_value};
 
 /// Writes what a query gives into a file; returns the number of rows.
 #[pg_extern(sql = false)]
-fn tq_export(query: &str, path: &str, options: JsonB) -> SqlResult<i64> {
-    Ok(export(query, path, &options.0)?)
+fn tq_export(query: Text<'_>, path: Text<'_>, options: Json) -> SqlResult<i64> {
+    let query = &*query;
+    let path = &*path;
+    Ok(export(query, path, options.value())?)
 }
 
 fn export(query: &str, path: &str, options: &serde_json::Value) -> Result<i64, Error> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use pgrx::pg_sys;
 use tq_codec::{Codec, CodecError, Workers};
-use tq_corpus::{AtomicFile, Output};
+use tq_corpus::Output;
 use tq_format::RecordView;
 
 use super::client::CopyOut;
@@ -19,6 +19,7 @@ use super::set_aside::SetAside;
 use super::statement::{Endpoint, Statement};
 use super::vector_type::VectorType;
 use crate::error::Error;
+use crate::files;
 use crate::formats::{FloatWriter, Key, check_options, folder_of};
 use crate::interrupts::poll;
 use crate::vector::Varlena;
@@ -64,7 +65,7 @@ impl FloatSink {
     ) -> Result<FloatSink, Error> {
         check_options(statement.format, &statement.options)?;
         let (output, aside): (Box<dyn Output>, _) = match &statement.endpoint {
-            Endpoint::File(path) => (Box::new(AtomicFile::create(path)?), None),
+            Endpoint::File(path) => (Box::new(files::create(path)?), None),
             Endpoint::Client => {
                 let columns = 1 + usize::from(id_type.is_some());
                 let (aside, output) = SetAside::create(CopyOut::new(statement.format.name(), columns)?)?;

@@ -2,12 +2,13 @@
 
 #![allow(unsafe_code)]
 
+use pgrx::PgRelation;
 use pgrx::prelude::*;
-use pgrx::spi::{quote_identifier, quote_literal, quote_qualified_identifier};
-use pgrx::{JsonB, PgRelation};
+use pgrx::spi::{quote_identifier, quote_literal};
 
 use super::columns::{vector_columns, wanted_types};
 
+use crate::encoding::{self, Json, Text};
 use crate::error::{Error, SqlResult};
 use crate::files::{self, FileAccess};
 use crate::formats::{Direction, Format, bad_option as bad, check_option, format_of, option_value};
@@ -42,8 +43,9 @@ impl ImportOptions {
 
 /// Loads a file into a table; returns the number of rows.
 #[pg_extern(sql = false)]
-fn tq_import(relation: pg_sys::Oid, path: &str, options: JsonB) -> SqlResult<i64> {
-    let options = ImportOptions::parse(&options.0)?;
+fn tq_import(relation: pg_sys::Oid, path: Text<'_>, options: Json) -> SqlResult<i64> {
+    let path = &*path;
+    let options = ImportOptions::parse(options.value())?;
     let format = match options.format {
         Some(format) => format,
         None => detect(path)?,
@@ -53,11 +55,13 @@ fn tq_import(relation: pg_sys::Oid, path: &str, options: JsonB) -> SqlResult<i64
         check_option("tq_import", &["format", "column", "id_column"], format, Direction::From, name)?;
         words.push(format!("{name} {}", quote_literal(option_value(name, value)?)));
     }
-    let (schema, table, columns) = {
+    let (table, columns) = {
         // SAFETY: opening by OID takes a lock and raises an error if there is no such relation; the guard closes it.
         let relation =
             unsafe { PgRelation::with_lock(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE) };
-        (relation.namespace().to_string(), relation.name().to_string(), vector_columns(&relation, format))
+        let table = encoding::qualified_name(relation.oid())?
+            .ok_or(Error::NoSuchRelation(relation.oid().to_u32()))?;
+        (table, vector_columns(&relation, format)?)
     };
     let import_columns =
         |got: &str| Error::ImportColumns { wanted: wanted_types(format), got: got.to_string() };
@@ -71,7 +75,7 @@ fn tq_import(relation: pg_sys::Oid, path: &str, options: JsonB) -> SqlResult<i64
     columns.extend(options.id_column.map(quote_identifier));
     let copy = format!(
         "COPY {} ({}) FROM {} WITH ({})",
-        quote_qualified_identifier(&schema, &table),
+        table,
         columns.join(", "),
         quote_literal(path),
         words.join(", "),
@@ -82,10 +86,10 @@ fn tq_import(relation: pg_sys::Oid, path: &str, options: JsonB) -> SqlResult<i64
     Ok(rows as i64)
 }
 
-/// What the file is, by its content; a corpus, if that tells nothing, so that the error says what is wrong with it.
+/// What the file is, by its content.
 fn detect(path: &str) -> Result<Format, Error> {
     files::require(FileAccess::Read, "COPY from a file")?;
     let path = files::absolute(path, "tq_import")?;
     let found = tq_corpus::detect(&path)?;
-    Ok(found.and_then(|found| Format::by_name(found.name())).unwrap_or(Format::Tqcv))
+    found.and_then(|found| Format::by_name(found.name())).ok_or(Error::UnknownFormat(path))
 }

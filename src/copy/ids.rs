@@ -171,6 +171,8 @@ impl IdType {
     fn write_text(self, id: &str, out: &mut Vec<u8>) -> Result<(), Misfit> {
         let misfit = || Misfit { id: id.to_string() };
         match self {
+            // PostgreSQL's text has no NUL.
+            IdType::Text if id.contains('\0') => return Err(misfit()),
             IdType::Text => text_field(id, out),
             IdType::Uuid => field(&tq_corpus::parse_uuid(id).ok_or_else(misfit)?, out),
             IdType::Numeric => numeric::write(id, out).ok_or_else(misfit)?,

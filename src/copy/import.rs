@@ -24,6 +24,7 @@ use super::receive::receive;
 use super::source::{RowSource, SourceGuard, read_callback};
 use super::statement::{Endpoint, Statement};
 use super::vector_type::VectorType;
+use crate::encoding;
 use crate::error::{Error, notice};
 use crate::files::{self, FileAccess};
 use crate::formats::{Format, Matrix, check_content, open_matrix};
@@ -180,7 +181,8 @@ fn open(statement: &Statement, path: &Path, place: &Path, columns: Columns) -> R
             unknown_codec: plan.unknown_codec.then_some((header, plan.described)),
         });
     }
-    let Matrix { reader, bytes, keys } = open_matrix(statement.format, &statement.options, path, place)?;
+    let Matrix { reader, bytes, keys } =
+        open_matrix(statement.format, &statement.options, path, place, "TENSOR")?;
     let ids = keys.map(Origin::Keys);
     let id = id_column(statement, path, ids, id)?;
     let rows = FloatRows::new(statement, path, reader, bytes, &vector, id)?;
@@ -271,7 +273,7 @@ unsafe fn refuse_generated(relation: pg_sys::Relation, clause: *mut pg_sys::Node
         let columns = PgRelation::from_pg(relation);
         for attribute in columns.tuple_desc().iter() {
             if attribute.attgenerated != 0 && (whole || is_used(i32::from(attribute.attnum))) {
-                return Err(Error::CopyWhereGenerated(attribute.name().to_string()));
+                return Err(Error::CopyWhereGenerated(encoding::name_of(&attribute.attname)?));
             }
         }
     }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use pgrx::{PgList, pg_sys};
 
+use crate::encoding;
 use crate::error::Error;
 use crate::files;
 use crate::formats::{Direction, Format, Options};
@@ -109,7 +110,7 @@ unsafe fn read_options(
             }
             let value = match name.as_str() {
                 "freeze" | "recompress" | "sparse" => pg_sys::defGetBoolean(option).to_string(),
-                _ => value_of(option),
+                _ => value_of(option)?,
             };
             read.push((name, value));
         }
@@ -121,9 +122,10 @@ unsafe fn read_options(
 ///
 /// # Safety
 /// `option` must be a valid DefElem.
-unsafe fn value_of(option: *mut pg_sys::DefElem) -> String {
+unsafe fn value_of(option: *mut pg_sys::DefElem) -> Result<String, Error> {
     // SAFETY: defGetString gives a C string in the database's encoding, or raises an error.
-    unsafe { CStr::from_ptr(pg_sys::defGetString(option)).to_string_lossy().into_owned() }
+    let value = unsafe { CStr::from_ptr(pg_sys::defGetString(option)) };
+    encoding::from_server(value.to_bytes()).map(str::to_owned)
 }
 
 /// # Safety

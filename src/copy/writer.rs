@@ -18,6 +18,7 @@ use super::ids_builder::IdsBuilder;
 use super::receiver::{Refusal, RowSink};
 use super::spool::Spool;
 use crate::error::Error;
+use crate::files;
 use crate::registry;
 use crate::vector::Varlena;
 
@@ -235,7 +236,7 @@ impl Likeness {
 
 /// Opens the file that the corpus is to become.
 pub(super) fn create(path: &Path) -> Result<Target, Error> {
-    Ok(Target::File(Box::new(AtomicFile::create(path)?)))
+    Ok(Target::File(Box::new(files::create(path)?)))
 }
 
 /// The client that the corpus is for.

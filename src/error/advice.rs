@@ -45,8 +45,19 @@ impl Error {
                 "Use tq_normalize(v) if only the direction matters (cosine distance), a column with residual, or \
                  a codec trained on your vectors (tq_train_codebook, tq_create_codec)."
             }
-            Error::Codec(CodecError::ZeroVector) => "A zero vector has no direction; store NULL instead.",
+            Error::Codec(CodecError::NormTooSmall { .. }) => {
+                "Use tq_normalize(v) if only the direction matters (cosine distance), or a codec trained on your vectors. As a query, give it as real[], not as text."
+            }
+            Error::Codec(CodecError::ZeroVector) => {
+                "A zero vector has no direction to compress: store NULL instead. As a query, give it as real[], not as text."
+            }
+            Error::Codec(CodecError::SampleTooSmall { .. }) => {
+                "Ask for fewer neighbours, with k => …, or give more rows: a row is no neighbour of its own."
+            }
             Error::Codec(CodecError::RotationUnavailable { .. }) => "Use rotation 'haar'.",
+            Error::CorpusFile { source: CorpusFileError::Format(CorpusError::BadMagic { .. }), .. } => {
+                "tq_file_info tells what a file is."
+            }
             Error::CorpusFile { source: CorpusFileError::Format(CorpusError::Unfinished), .. } => {
                 "Its writer did not finish; write the file again."
             }
@@ -71,12 +82,16 @@ impl Error {
             }
             Error::Rotation(_) => "Known rotations are 'haar' and 'hadamard'.",
             Error::UnknownCodec(_) => {
-                "Register it with tq_create_codec, giving the seed and codebook that it was made with."
+                "Register it with tq_create_codec, giving the seed and codebook that it was made with, or from TinyQuant's files with tq_import_codec."
             }
             Error::NoSuchCodec(_) => "SELECT name, config_hash FROM tq_codec lists the registered codecs.",
             Error::CodebookConflict { .. } => {
                 "The config_hash does not cover the codebook; choose another seed."
             }
+            Error::CodecNameTaken(_) => {
+                "64 hexadecimal digits are a codec's hash, and a declaration such as tqvec(1536, 4) is a built-in codec."
+            }
+            Error::Encoding(_) => "Use a database of encoding UTF8, or names, paths and options in ASCII.",
             Error::ReservedSeed(_) => "Choose another seed; the built-in codec needs no registration.",
             Error::CodecUpdate => "Drop the codec with tq_drop_codec and create another.",
             Error::RotationLost => "Run the statement again: the file is built anew.",
@@ -92,7 +107,7 @@ impl Error {
             Error::ExportNoDimension => {
                 "Select a column whose type says it, as tqvec(1536, 4) or vector(1536), or write no empty file."
             }
-            Error::OtherFormat { got, .. } => return Some(format!("Say FORMAT {got}.")),
+            Error::OtherFormat { got, .. } => return Some(format!("Its FORMAT is {got}.")),
             Error::ExportColumns { ids: false, .. } => {
                 "Select the vectors alone: files of this format have no ids."
             }
@@ -155,17 +170,24 @@ impl Error {
             Error::WriteRows(RowsError::QvecTooMany { .. }) => {
                 "Write the rows into several files, or with fewer BITS."
             }
-            Error::CorpusOtherCodec { .. } => "Leave CODEC away, or say RECOMPRESS true.",
+            Error::CorpusOtherCodec { .. } => "Leave the option CODEC away, or set RECOMPRESS to true.",
             Error::NoIds { .. } => {
-                "Fill the vectors' column alone, or say IDS 'ordinal' for the records' numbers."
+                "Fill the vectors' column alone, or set the option IDS to 'ordinal' for the records' numbers."
             }
-            Error::IdsWithoutColumn => "Name both: COPY table (id, embedding) FROM …",
+            Error::IdsWithoutColumn => {
+                "Name both: COPY table (id, embedding) FROM …, or the option \"id_column\" of tq_import."
+            }
             Error::CorpusRecord { source, .. }
             | Error::CorpusRow { source, .. }
             | Error::FileRow { source, .. } => return source.hint(),
-            Error::CopyTypmod { .. } => {
-                "Declare the column as the file is, or without a type modifier, or say RECOMPRESS true."
-            }
+            Error::CopyTypmod { source, .. } => match **source {
+                Error::TypmodDimension { .. } => {
+                    "Declare the column as the file is, or without a type modifier."
+                }
+                _ => {
+                    "Declare the column as the file is, or without a type modifier, or set the option RECOMPRESS to true."
+                }
+            },
             Error::CopyUnsupported { hint, .. } => return hint.map(Into::into),
             _ => return None,
         };

@@ -15,6 +15,12 @@ pub(super) fn codec_message(error: &CodecError) -> String {
     match error {
         CodecError::NotFinite { index, value } => format!("element {} of the vector is {value}", index + 1),
         CodecError::NormOutOfRange { norm } => format!("the vector's norm {norm:.4} is not within 10 % of 1"),
+        CodecError::NormTooSmall { norm } => {
+            format!("the vector's norm {norm:.1e} is too small for the codec")
+        }
+        CodecError::ResidualOverflow { index } => {
+            format!("the residual of rotated element {} does not fit into half precision", index + 1)
+        }
         CodecError::CodebookNotFinite { index } => format!("codebook entry {} is not finite", index + 1),
         CodecError::CodebookNotAscending { index } => {
             format!("codebook entry {} is not above the entry before it", index + 1)

@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use pgrx::JsonB;
 use pgrx::prelude::*;
 use serde_json::Value;
 use tq_codec::{Codec, RotationKind, Workers};
-use tq_corpus::{AtomicFile, Corpus, CorpusRowWriter, CorpusRows, FileFormat, Metadata, Output};
+use tq_corpus::{Corpus, CorpusRowWriter, CorpusRows, FileFormat, Metadata, Output, RowsError};
 use tq_format::{BitWidth, CorpusHeader};
 
 use super::keys::{KeyList, all_keys, to_ids};
@@ -16,6 +15,7 @@ use super::{
     Direction, FloatWriter, Format, Key, KeySource, Matrix, Options, check_option, format_of, open_matrix,
     option_value, rows_error,
 };
+use crate::encoding::{Json, Text};
 use crate::error::{Error, SqlResult};
 use crate::files::{self, FileAccess};
 use crate::interrupts::poll;
@@ -28,12 +28,14 @@ const CORPUS_OPTIONS: [&str; 3] = ["bit_width", "residual", "rotation"];
 
 /// Converts a file; returns the number of vectors.
 #[pg_extern(sql = false)]
-fn tq_convert(source: &str, target: &str, options: JsonB) -> SqlResult<i64> {
+fn tq_convert(source: Text<'_>, target: Text<'_>, options: Json) -> SqlResult<i64> {
+    let source = &*source;
+    let target = &*target;
     files::require(FileAccess::Read, "read a file")?;
     files::require(FileAccess::Write, "write a file")?;
     let source = files::absolute(source, "tq_convert")?;
     let target = files::absolute(target, "tq_convert")?;
-    let request = Request::parse(&options.0)?;
+    let request = Request::parse(options.value())?;
     Ok(request.run(&source, &target)? as i64)
 }
 
@@ -76,7 +78,7 @@ impl Request {
     fn run(&self, source: &Path, target: &Path) -> Result<u64, Error> {
         let workers = Arc::new(Workers::new(guc::threads())?);
         let mut opened = Opened::open(source, self.source_tensor.as_deref(), &workers)?;
-        let mut sink = self.sink(&mut opened, target, &workers)?;
+        let mut sink = self.sink(&mut opened, source, target, &workers)?;
         let dimension = opened.matrix.reader.dimension();
         let most = (BLOCK_BYTES / (4 * dimension.max(1) as usize)).max(1);
         let (mut block, mut rows) = (Vec::new(), 0);
@@ -90,7 +92,7 @@ impl Request {
             }
             // What was computed with a rotation that someone changed meanwhile is not written.
             opened.confirm()?;
-            sink.append(&block, &opened.next_keys(count)?)?;
+            sink.append(&block, &opened.next_keys(count)?).map_err(|error| of_row(source, error))?;
             rows += count as u64;
         }
         sink.finish()?;
@@ -98,17 +100,23 @@ impl Request {
     }
 
     /// What writes the target.
-    fn sink(&self, opened: &mut Opened, target: &Path, workers: &Arc<Workers>) -> Result<Sink, Error> {
+    fn sink(
+        &self,
+        opened: &mut Opened,
+        source: &Path,
+        target: &Path,
+        workers: &Arc<Workers>,
+    ) -> Result<Sink, Error> {
         let dimension = opened.matrix.reader.dimension();
         if self.format != Format::Tqcv {
             super::check_options(self.format, &self.options)?;
-            let output = Box::new(AtomicFile::create(target)?);
+            let output = Box::new(files::create(target)?);
             let ids = self.format.has_ids() && opened.matrix.keys.is_some();
             let writer =
                 FloatWriter::new(self.format, &self.options, output, dimension, ids, folder_of(target))?;
             return Ok(Sink::Floats { writer, ids });
         }
-        let codec = self.codec(dimension)?;
+        let codec = self.codec(source, dimension)?;
         // They stand before the records.
         let ids = match opened.matrix.keys.take() {
             Some(mut keys) => Some(to_ids(all_keys(keys.as_mut(), opened.matrix.reader.rows())?)),
@@ -127,13 +135,13 @@ impl Request {
         )?;
         let metadata = Metadata { codec: described, user, ids };
         let metadata = metadata.encode().map_err(Error::ExportMetadata)?;
-        let output: Box<dyn Output> = Box::new(AtomicFile::create(target)?);
+        let output: Box<dyn Output> = Box::new(files::create(target)?);
         let writer = CorpusRowWriter::new(output, Arc::clone(&codec), Arc::clone(workers), metadata);
         Ok(Sink::Corpus { writer: Box::new(writer.map_err(Error::WriteRows)?), codec })
     }
 
     /// The codec of the corpus that is to be written.
-    fn codec(&self, dimension: u32) -> Result<Arc<Codec>, Error> {
+    fn codec(&self, source: &Path, dimension: u32) -> Result<Arc<Codec>, Error> {
         let given = |option: &str| self.options.text(option).is_some();
         if let Some(name) = self.options.text("codec") {
             if let Some(option) = CORPUS_OPTIONS.into_iter().find(|option| given(option)) {
@@ -144,7 +152,12 @@ impl Request {
             let expected = codec.config().dimension();
             return match expected == dimension {
                 true => Ok(codec),
-                false => Err(Error::DimensionsDiffer(expected, dimension)),
+                false => Err(Error::CodecDimension {
+                    codec: name.into(),
+                    expected,
+                    path: source.into(),
+                    got: dimension,
+                }),
             };
         }
         let bits = self.options.number("bit_width", "2, 4 or 8", |bits| [2, 4, 8].contains(bits))?;
@@ -154,6 +167,17 @@ impl Request {
             Some(name) => RotationKind::from_name(name).ok_or_else(|| Error::Rotation(name.to_string()))?,
         };
         registry::builtin(dimension, width, self.options.flag("residual"), rotation)
+    }
+}
+
+/// An error of a row that was read from `source`.
+fn of_row(source: &Path, error: Error) -> Error {
+    match error {
+        Error::WriteRows(RowsError::Codec { row, source: error }) => Error::CorpusRow {
+            path: source.into(),
+            source: Box::new(Error::FileRow { row, source: Box::new(error.into()) }),
+        },
+        error => error,
     }
 }
 
@@ -180,7 +204,8 @@ impl Opened {
             FileFormat::Burnpack => Format::Burnpack,
         };
         let tensor = tensor.map(|tensor| vec![("tensor".to_string(), tensor.to_string())]);
-        let matrix = open_matrix(format, &Options::new(tensor.unwrap_or_default()), path, path)?;
+        let matrix =
+            open_matrix(format, &Options::new(tensor.unwrap_or_default()), path, path, "\"source_tensor\"")?;
         Ok(Opened { matrix, codec: None, user: None })
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tq_corpus::{Container, Corpus, FileFormat, Metadata, RowsError, Tensor};
 
 use super::open::{container, detected, open_index, rows_error};
+use crate::encoding::{self, Text};
 use crate::error::Error;
 use crate::files::{self, FileAccess};
 use crate::interrupts::poll;
@@ -30,7 +31,7 @@ struct Item {
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)] // the columns, as pgrx wants them named
 fn tq_file_info(
-    path: &str,
+    path: Text<'_>,
 ) -> Result<
     TableIterator<
         'static,
@@ -47,13 +48,18 @@ fn tq_file_info(
     >,
     ErrorReport,
 > {
+    let path = &*path;
     files::require(FileAccess::Read, "read a file")?;
     let path = files::absolute(path, "tq_file_info")?;
-    let items = match detected(&path)? {
+    let mut items = match detected(&path)? {
         FileFormat::Tqcv => vec![corpus(&path)?],
         FileFormat::Qvec => vec![index(&path)?],
         format => tensors(format.name(), &path, container(format.name(), &path, &path)?.as_ref())?,
     };
+    for item in &mut items {
+        item.name = item.name.take().map(encoding::to_server).transpose()?;
+        encoding::to_server(item.details.to_string())?;
+    }
     Ok(TableIterator::new(items.into_iter().map(|item| {
         (
             item.format,

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use pgrx::JsonB;
 use pgrx::prelude::*;
 use tq_corpus::{
-    AtomicFile, BurnpackFile, Corpus, FileFormat, MergeError, MergeIds, Merged, ZtensorFile, merge_burnpacks,
+    BurnpackFile, Corpus, FileFormat, MergeError, MergeIds, Merged, ZtensorFile, merge_burnpacks,
     merge_corpora, merge_ztensors,
 };
 
 use super::open::{detected, opened};
+use crate::encoding::{Json, Text};
 use crate::error::{Error, SqlResult, notice};
 use crate::files::{self, FileAccess};
 use crate::interrupts::poll;
@@ -19,7 +19,8 @@ const MOST_SOURCES: usize = 48;
 
 /// Writes the files `sources` into one; returns the number of records, or of tensors.
 #[pg_extern(sql = false)]
-fn tq_merge(target: &str, sources: Vec<Option<String>>, options: JsonB) -> SqlResult<i64> {
+fn tq_merge(target: Text<'_>, sources: Vec<Option<String>>, options: Json) -> SqlResult<i64> {
+    let target = &*target;
     files::require(FileAccess::Read, "read a file")?;
     files::require(FileAccess::Write, "write a file")?;
     let target = files::absolute(target, "tq_merge")?;
@@ -27,7 +28,7 @@ fn tq_merge(target: &str, sources: Vec<Option<String>>, options: JsonB) -> SqlRe
         .into_iter()
         .map(|source| files::absolute(source.ok_or(Error::NullArgument("sources"))?, "tq_merge"))
         .collect();
-    let merged = merge(target, &sources?, ids_of(&options.0)?)?;
+    let merged = merge(target, &sources?, ids_of(options.value())?)?;
     if merged.foreign_dropped {
         notice(
             "metadata that is not of this extension was left out".into(),
@@ -77,7 +78,7 @@ fn merge(target: PathBuf, sources: &[PathBuf], ids: MergeIds) -> Result<Merged, 
             });
         }
     }
-    let output = |target| Ok::<_, Error>(Box::new(AtomicFile::create(target)?));
+    let output = |target| Ok::<_, Error>(Box::new(files::create(target)?));
     let merged = match format {
         FileFormat::Tqcv => {
             let corpora: Result<Vec<_>, Error> = sources

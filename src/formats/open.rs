@@ -30,7 +30,7 @@ pub(crate) struct Matrix {
 }
 
 /// Opens the matrix that a file of that format, or one of its tensors, is. `path` is what messages call the file, `place`
-/// where it is.
+/// where it is, `option` how hints write the option that names a tensor.
 ///
 /// # Errors
 /// The file is malformed, there is no such tensor, it isn't a matrix, or its checksum doesn't match.
@@ -39,13 +39,14 @@ pub(crate) fn open_matrix(
     options: &Options,
     path: &Path,
     place: &Path,
+    option: &str,
 ) -> Result<Matrix, Error> {
     if format == Format::Qvec {
         return index_matrix(path, place);
     }
     let container = container(format.name(), path, place)?;
     let bytes = container.file().len();
-    let index = choose(path, container.tensors(), options.text("tensor"))?;
+    let index = choose(path, container.tensors(), options.text("tensor"), option)?;
     let reader = container.rows(index, &mut poll).map_err(|source| rows_error(path, source))?;
     Ok(Matrix { reader, bytes, keys: None })
 }
@@ -134,8 +135,8 @@ pub(crate) fn rows_error(path: &Path, source: RowsError) -> Error {
 }
 
 /// The number of the tensor to read.
-fn choose(path: &Path, tensors: &[Tensor], wanted: Option<&str>) -> Result<usize, Error> {
-    let listed = || listing(tensors);
+fn choose(path: &Path, tensors: &[Tensor], wanted: Option<&str>, option: &str) -> Result<usize, Error> {
+    let listed = || listing(tensors, option);
     if let Some(wanted) = wanted {
         let found = tensors.iter().position(|tensor| tensor.name == wanted);
         return found.ok_or_else(|| Error::NoSuchTensor {
@@ -153,7 +154,7 @@ fn choose(path: &Path, tensors: &[Tensor], wanted: Option<&str>) -> Result<usize
 }
 
 /// What a hint says of a file's tensors: those that can be read, or else why the first can't.
-fn listing(tensors: &[Tensor]) -> String {
+fn listing(tensors: &[Tensor], option: &str) -> String {
     let readable: Vec<String> = tensors
         .iter()
         .filter(|tensor| tensor.obstacle.is_none())
@@ -173,7 +174,7 @@ fn listing(tensors: &[Tensor]) -> String {
         (names, _) => {
             let dots = if names.len() > MOST_LISTED { ", …" } else { "" };
             let names = names[..names.len().min(MOST_LISTED)].join(", ");
-            format!("Name one with the option TENSOR: {names}{dots}.")
+            format!("Name one with the option {option}: {names}{dots}.")
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use pgrx::prelude::*;
 
+use crate::encoding;
 use crate::error::{Error, SqlResult};
 use crate::registry;
 use crate::vector::{Header, Record};
@@ -23,7 +24,7 @@ fn tq_config_hash(header: Header) -> SqlResult<String> {
     if hash.contains('\0') {
         Err(Error::HashNotText)?;
     }
-    Ok(hash.to_string())
+    Ok(encoding::to_server(hash.to_string())?)
 }
 
 /// A record with a residual is longer than one without; its length is known without reading it.

@@ -13,8 +13,10 @@ use pgrx::prelude::*;
 use tq_codec::{Codec, Workers};
 
 use super::relation::{Batch, Part, Piece, Target};
+use crate::encoding::Text;
 use crate::error::{Error, SqlResult, notice};
 use crate::interrupts::poll;
+use crate::recovery::refuse_if_read_only;
 use crate::{guc, registry};
 
 /// The floats of a piece, in bytes: enough for all threads, little beside what a backend holds anyway.
@@ -26,12 +28,15 @@ const FIRST_PIECE: usize = 64;
 #[pg_extern(sql = false)]
 fn tq_compress_column(
     relation: Option<pg_sys::Oid>,
-    source: Option<&str>,
-    target: Option<&str>,
+    source: Option<Text<'_>>,
+    target: Option<Text<'_>>,
     batch: Option<i32>,
-    codec: Option<&str>,
+    codec: Option<Text<'_>>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> SqlResult<()> {
+    let source = source.as_deref();
+    let target = target.as_deref();
+    let codec = codec.as_deref();
     let relation = relation.ok_or(Error::NullArgument("relation"))?;
     let source = source.ok_or(Error::NullArgument("source"))?;
     let target = target.ok_or(Error::NullArgument("target"))?;
@@ -41,6 +46,7 @@ fn tq_compress_column(
     if unsafe { is_atomic(fcinfo) } {
         Err(Error::CallInTransaction)?;
     }
+    refuse_if_read_only(c"tq_compress_column()");
     let target = Target::find(relation, source, target)?;
     let codec = codec.map(str::to_owned);
     if let Some(name) = &codec {

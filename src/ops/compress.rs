@@ -4,6 +4,7 @@ use pgrx::prelude::*;
 use tq_codec::RotationKind;
 use tq_format::BitWidth;
 
+use crate::encoding::Text;
 use crate::error::{Error, SqlResult};
 use crate::registry;
 use crate::vector::{FloatArray, Record, RecordOut, Typmod, compress_floats};
@@ -19,8 +20,9 @@ fn tq_compress_builtin(
     floats: FloatArray<'_>,
     bits: i32,
     residual: bool,
-    rotation: &str,
+    rotation: Text<'_>,
 ) -> SqlResult<RecordOut<'static>> {
+    let rotation = &*rotation;
     let rotation = RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(rotation.to_string()))?;
     let typmod = Typmod::of_fidelity(bit_width(bits)?, residual, rotation);
     Ok(compress_floats(&floats.floats()?, typmod)?.into())
@@ -28,7 +30,8 @@ fn tq_compress_builtin(
 
 /// Compresses with a registered codec, given by name or by hash.
 #[pg_extern(sql = false)]
-fn tq_compress_codec(floats: FloatArray<'_>, codec: &str) -> SqlResult<RecordOut<'static>> {
+fn tq_compress_codec(floats: FloatArray<'_>, codec: Text<'_>) -> SqlResult<RecordOut<'static>> {
+    let codec = &*codec;
     let codec = registry::by_name_or_hash(codec)?;
     let mut record = Vec::new();
     registry::encode(&codec, &floats.floats()?, &mut record)?;

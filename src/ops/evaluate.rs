@@ -15,6 +15,7 @@ use tq_codec::evaluate::{Evaluator, MOST_NEIGHBOURS, MOST_QUERIES, Sample, Train
 use tq_codec::{BUILTIN_SEED, CodecError, RotationKind, Workers, check_vector};
 use tq_format::{BitWidth, MAX_DIMENSION};
 
+use crate::encoding::Text;
 use crate::error::{Error, notice};
 use crate::interrupts::poll;
 use crate::vector::FloatArray;
@@ -29,7 +30,7 @@ const FETCH: usize = 256;
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)] // the columns, as pgrx wants them named
 fn tq_evaluate(
-    sample_query: &str,
+    sample_query: Text<'_>,
     k: i32,
     queries: i32,
 ) -> Result<
@@ -48,6 +49,7 @@ fn tq_evaluate(
     >,
     ErrorReport,
 > {
+    let sample_query = &*sample_query;
     let neighbours = in_range(k, MOST_NEIGHBOURS).ok_or(CodecError::NeighboursOutOfRange { k: k.into() });
     let k = neighbours.map_err(Error::from)?;
     let most =
@@ -139,9 +141,12 @@ impl Rows {
 
 /// Runs the query, and keeps what its first column holds.
 fn read(query: &str) -> Result<Rows, Error> {
-    // The cast in the target list makes a real[] of whatever has a cast to it; the line break ends a comment.
+    // The cast in the target list makes a real[] of whatever has a cast to it; the line break ends a comment. The first column's
+    // new name is none that another column has.
     let query = query.trim_end().trim_end_matches(';');
-    let query = format!("SELECT (q.v)::pg_catalog.float4[] FROM ({query}\n) AS q(v)");
+    let query = format!(
+        "SELECT (q.\"tq_evaluate: vector\")::pg_catalog.float4[] FROM ({query}\n) AS q(\"tq_evaluate: vector\")"
+    );
     let spi = |code| Error::Spi(SpiError::SpiError(code));
     let query = CString::new(query).map_err(|_| spi(SpiErrorCodes::Argument))?;
     let mut rows = Rows::default();

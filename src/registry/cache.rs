@@ -2,7 +2,8 @@
 //!
 //! What is large about a codec is its rotation, eight bytes for each pair of dimensions; codecs that differ only in
 //! width or residual share one. `tinyquant.codec_cache` bounds the rotations in the backend's own memory (those that are
-//! mapped from a file take none, see [`rotations`]); the least recently used codecs go first, the one in use never.
+//! mapped from a file take none, see [`rotations`], and are bounded in number); the least recently used codecs go first, the one in
+//! use never.
 //!
 //! Rows of `tq_codec` are immutable, but a codec can be dropped and another created under the same hash. The table's
 //! trigger therefore sends a relation-cache invalidation, which reaches every backend at commit (and the own one at
@@ -25,6 +26,10 @@ use crate::guc;
 
 /// Counts invalidations of the codec table; see [`generation`].
 static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// Mapped rotations that are kept: a part of the mappings that a process may have, which files that are read need as well, and of the
+/// disk's space that a removed file takes until nobody maps it.
+const MOST_MAPPED: usize = 64;
 
 #[derive(Default)]
 struct Cache {
@@ -141,6 +146,7 @@ pub(super) fn rotation(kind: RotationKind, seed: u64, dimension: u32) -> Result<
     if let Some(rotation) = kept {
         return Ok(rotation);
     }
+    CACHE.with_borrow_mut(Cache::drop_unused);
     let (rotation, file) = rotations::obtain(kind, seed, dimension)?;
     CACHE.with_borrow_mut(|cache| {
         cache.forget_rotation(key);
@@ -175,15 +181,25 @@ impl Cache {
 
     /// Drops codecs, the least recently used first, until the rotations fit; `keep` stays.
     fn shrink(&mut self, limit: usize, keep: &[u8; 64]) {
-        while self.rotation_bytes() > limit {
+        self.drop_unused();
+        while self.rotation_bytes() > limit || self.mapped() > MOST_MAPPED {
             let oldest =
                 self.codecs.iter().filter(|(hash, _)| *hash != keep).min_by_key(|(_, entry)| entry.last_use);
             let Some(hash) = oldest.map(|(hash, _)| *hash) else {
                 break;
             };
             self.codecs.remove(&hash);
+            self.drop_unused();
         }
+    }
+
+    /// Drops the files of rotations that no codec uses any more.
+    fn drop_unused(&mut self) {
         self.rotations.retain(|_, kept| kept.rotation.strong_count() > 0);
+    }
+
+    fn mapped(&self) -> usize {
+        self.rotations.values().filter(|kept| kept.file.is_some()).count()
     }
 
     /// Drops a rotation and the codecs that use it.

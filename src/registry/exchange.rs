@@ -12,6 +12,7 @@ use tq_format::{BitWidth, tqcb};
 
 use super::functions::register;
 use super::table::{self, Row};
+use crate::encoding::Text;
 use crate::error::{Error, SqlResult, notice};
 use crate::files::{self, FileAccess};
 use crate::vector::Typmod;
@@ -22,7 +23,10 @@ const SIDECAR_BYTES: u64 = 64 * 1024;
 
 /// Registers the codec of a pair of files and returns its hash.
 #[pg_extern(sql = false)]
-fn tq_import_codec(name: &str, codebook_path: &str, json_path: &str) -> SqlResult<String> {
+fn tq_import_codec(name: Text<'_>, codebook_path: Text<'_>, json_path: Text<'_>) -> SqlResult<String> {
+    let name = &*name;
+    let codebook_path = &*codebook_path;
+    let json_path = &*json_path;
     Ok(import(name, codebook_path, json_path)?)
 }
 
@@ -62,7 +66,10 @@ fn import(name: &str, codebook_path: &str, json_path: &str) -> Result<String, Er
 
 /// Writes a codec, registered or built in, to a pair of files.
 #[pg_extern(sql = false)]
-fn tq_export_codec(name: &str, codebook_path: &str, json_path: &str) -> SqlResult<()> {
+fn tq_export_codec(name: Text<'_>, codebook_path: Text<'_>, json_path: Text<'_>) -> SqlResult<()> {
+    let name = &*name;
+    let codebook_path = &*codebook_path;
+    let json_path = &*json_path;
     Ok(export(name, codebook_path, json_path)?)
 }
 
@@ -134,7 +141,7 @@ pub(crate) fn described(
 /// pair.
 fn store_pair(first: (&Path, &[u8]), second: (&Path, &[u8])) -> Result<(), Error> {
     let write = |(path, bytes): (&Path, &[u8])| -> Result<AtomicFile, FileError> {
-        let mut file = AtomicFile::create(path)?;
+        let mut file = files::create(path)?;
         file.append(bytes)?;
         file.sync()?;
         Ok(file)

@@ -8,23 +8,26 @@ use tq_format::BitWidth;
 
 use super::rotations;
 use super::table::{self, Row};
+use crate::encoding::Text;
 use crate::error::{Error, SqlResult, raise};
 use crate::vector::FloatArray;
 
 /// Columns that `tq_drop_codec` names before it says "and more".
-const LISTED_COLUMNS: i64 = 5;
+const LISTED_COLUMNS: usize = 5;
 
 /// Registers a codec and returns its hash.
 #[pg_extern(sql = false)]
 fn tq_create_codec(
-    name: Option<&str>,
+    name: Option<Text<'_>>,
     dimension: Option<i32>,
     bit_width: Option<i32>,
     residual: Option<bool>,
     seed: Option<AnyNumeric>,
     codebook: Option<FloatArray<'_>>,
-    rotation: Option<&str>,
+    rotation: Option<Text<'_>>,
 ) -> SqlResult<String> {
+    let name = name.as_deref();
+    let rotation = rotation.as_deref();
     let name = name.ok_or(Error::NullArgument("name"))?;
     let dimension = dimension.ok_or(Error::NullArgument("dimension"))?;
     let bits = bit_width.ok_or(Error::NullArgument("bit_width"))?;
@@ -34,6 +37,7 @@ fn tq_create_codec(
 
     let width = u32::try_from(bits).ok().and_then(BitWidth::from_bits).ok_or(Error::BitWidth(bits))?;
     let kind = RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(rotation.to_string()))?;
+    let seed = whole(&seed).to_owned();
     let parsed_seed = seed.parse().map_err(|_| Error::SeedRange(seed.clone()))?;
     let config = CodecConfig::new(width, parsed_seed, u32::try_from(dimension).unwrap_or(0), residual, kind)
         .map_err(Error::from)?;
@@ -46,6 +50,14 @@ fn tq_create_codec(
         table::row_from_sql(name.into(), hash.clone(), dimension, bits, &seed, residual, rotation, codebook)?;
     register(&row)?;
     Ok(hash)
+}
+
+/// A number without the zeros behind its point, which numeric keeps.
+fn whole(number: &str) -> &str {
+    number
+        .split_once('.')
+        .filter(|(_, zeros)| zeros.bytes().all(|zero| zero == b'0'))
+        .map_or(number, |(whole, _)| whole)
 }
 
 /// Adds a codec to the table, unless it is wrong or one that is there stands in its way.
@@ -73,22 +85,23 @@ fn refuse_duplicate(row: &Row) -> Result<(), Error> {
 }
 
 /// Drops a codec. Whether a column still holds its records cannot be known without reading all of them, so where
-/// there are `tqvec` columns at all, a notice says what breaks.
+/// there are `tqvec` columns that could, a notice says what breaks.
 #[pg_extern(sql = false)]
-fn tq_drop_codec(name: &str) -> SqlResult<()> {
+fn tq_drop_codec(name: Text<'_>) -> SqlResult<()> {
+    let name = &*name;
     let row = table::by_name(name)?.ok_or_else(|| Error::NoSuchCodec(name.to_string()))?;
     table::delete(name)?;
-    let mut columns = table::columns_of_type(LISTED_COLUMNS + 1)?;
+    let mut columns = table::columns_that_may_hold(&row)?;
     if columns.is_empty() {
         return Ok(());
     }
-    if columns.len() as i64 > LISTED_COLUMNS {
-        columns.truncate(LISTED_COLUMNS as usize);
+    if columns.len() > LISTED_COLUMNS {
+        columns.truncate(LISTED_COLUMNS);
         columns.push("and more".into());
     }
     crate::error::notice(
         format!(
-            "records with config_hash \"{}\" can still be stored and copied, but no longer decoded or compared",
+            "records with config_hash \"{}\" can still be stored and copied, but no longer decoded or measured",
             row.config_hash
         ),
         Some(format!("Columns that may hold such records: {}.", columns.join(", "))),
@@ -123,15 +136,18 @@ fn tq_clear_rotation_cache() -> SqlResult<i64> {
 #[pg_extern(sql = false)]
 #[allow(clippy::too_many_arguments)] // one for each column
 fn tq_codec_check(
-    name: &str,
-    config_hash: &str,
+    name: Text<'_>,
+    config_hash: Text<'_>,
     dimension: i32,
     bit_width: i32,
     seed: AnyNumeric,
     residual: bool,
-    rotation: &str,
+    rotation: Text<'_>,
     codebook: FloatArray<'_>,
 ) -> SqlResult<bool> {
+    let name = &*name;
+    let config_hash = &*config_hash;
+    let rotation = &*rotation;
     let codebook = codebook.floats()?.into_owned();
     let seed = seed.to_string();
     table::row_from_sql(

@@ -44,6 +44,10 @@ REVOKE EXECUTE ON FUNCTION tq_codec_changed() FROM PUBLIC;
 CREATE TRIGGER tq_codec_immutable BEFORE UPDATE ON tq_codec
     FOR EACH STATEMENT EXECUTE FUNCTION tq_codec_changed();
 COMMENT ON TRIGGER tq_codec_immutable ON tq_codec IS 'a codec is never changed, only dropped';
+ALTER TABLE tq_codec ENABLE ALWAYS TRIGGER tq_codec_immutable;
+COMMENT ON CONSTRAINT tq_codec_valid ON tq_codec IS 'a row describes a codec and carries its hash';
+COMMENT ON CONSTRAINT tq_codec_pkey ON tq_codec IS 'one codec for a hash';
+COMMENT ON CONSTRAINT tq_codec_name_key ON tq_codec IS 'one codec for a name';
 -- Also where changes arrive by logical replication, which runs only such triggers as are always enabled, and for inserts and
 -- deletes only those of rows.
 CREATE TRIGGER tq_codec_announce AFTER INSERT OR DELETE ON tq_codec
@@ -89,5 +93,5 @@ GRANT EXECUTE ON FUNCTION tq_rotation_cache() TO pg_monitor;
 
 CREATE FUNCTION tq_clear_rotation_cache() RETURNS bigint
     AS 'MODULE_PATHNAME', 'tq_clear_rotation_cache_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION tq_clear_rotation_cache() IS 'removes these files, and returns how many there were';
+COMMENT ON FUNCTION tq_clear_rotation_cache() IS 'removes the files in which rotations are kept, and returns how many there were';
 REVOKE EXECUTE ON FUNCTION tq_clear_rotation_cache() FROM PUBLIC;

@@ -6,18 +6,18 @@
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
-use std::ffi::CStr;
 use std::sync::Arc;
 
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
-use pgrx::spi::quote_qualified_identifier;
 use tq_codec::{Codebook, Codec, CodecConfig, RotationKind};
 use tq_format::BitWidth;
 
 use super::{cache, current};
+use crate::encoding;
 use crate::error::Error;
 use crate::recovery::refuse_in_recovery;
+use crate::vector::Typmod;
 
 /// Which table it is.
 #[derive(Clone, Copy)]
@@ -30,16 +30,7 @@ impl Location {
     /// Its qualified, quoted name. Not kept: nothing tells a session that another has renamed the schema, and a third could put
     /// a table of its own where the old name leads.
     pub(super) fn name(self) -> Result<String, Error> {
-        // SAFETY: look-ups by OID, whose results are null for what doesn't exist, else NUL-terminated copies.
-        unsafe {
-            let table = pg_sys::get_rel_name(self.oid);
-            let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(self.oid));
-            if table.is_null() || schema.is_null() {
-                return Err(Error::NoRegistry);
-            }
-            let text = |pointer| CStr::from_ptr(pointer).to_string_lossy();
-            Ok(quote_qualified_identifier(text(schema), text(table)))
-        }
+        encoding::qualified_name(self.oid)?.ok_or(Error::NoRegistry)
     }
 }
 
@@ -69,6 +60,10 @@ impl Row {
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.name.is_empty() {
             return Err(Error::CodecNameEmpty);
+        }
+        let like_hash = self.name.len() == 64 && self.name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if like_hash && self.name != self.config_hash || Typmod::of_declaration(&self.name).is_some() {
+            return Err(Error::CodecNameTaken(self.name.clone()));
         }
         if self.seed == tq_codec::BUILTIN_SEED {
             return Err(Error::ReservedSeed(self.seed));
@@ -277,9 +272,9 @@ pub(super) fn delete(name: &str) -> Result<(), Error> {
     })
 }
 
-/// Tables that have a column of type `tqvec`, at most `limit` of them, as `schema.table.column`.
-pub(super) fn columns_of_type(limit: i64) -> Result<Vec<String>, Error> {
-    let query = "SELECT pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname) \
+/// Columns of tables whose type admits the codec's records, as `schema.table.column`.
+pub(super) fn columns_that_may_hold(codec: &Row) -> Result<Vec<String>, Error> {
+    let query = "SELECT pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname), a.atttypmod \
          FROM pg_catalog.pg_extension e \
          JOIN pg_catalog.pg_type t ON t.typnamespace OPERATOR(pg_catalog.=) e.extnamespace \
          JOIN pg_catalog.pg_attribute a ON a.atttypid OPERATOR(pg_catalog.=) t.oid \
@@ -288,11 +283,15 @@ pub(super) fn columns_of_type(limit: i64) -> Result<Vec<String>, Error> {
          WHERE e.extname OPERATOR(pg_catalog.=) 'tinyquant' AND t.typname OPERATOR(pg_catalog.=) 'tqvec' \
            AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'm', 'p']::pg_catalog.\"char\"[]) \
            AND NOT a.attisdropped \
-         ORDER BY 1 LIMIT $1";
+         ORDER BY 1";
     Spi::connect(|client| {
         let mut columns = Vec::new();
-        for row in client.select(query, None, &[DatumWithOid::from(limit)])? {
-            columns.extend(row.get::<String>(1)?);
+        for row in client.select(query, None, &[])? {
+            let typmod = Typmod::from_raw(row.get::<i32>(2)?.unwrap_or(-1));
+            let hash = codec.config_hash.as_bytes();
+            if typmod.check_shape(codec.dimension, codec.bit_width, codec.residual, hash).is_ok() {
+                columns.extend(row.get::<String>(1)?);
+            }
         }
         Ok(columns)
     })

@@ -10,7 +10,7 @@ mod typmod;
 
 pub(crate) use array::FloatArray;
 pub(crate) use casts::compress_floats;
-pub(crate) use datum::{Header, Record, RecordOut, Varlena};
+pub(crate) use datum::{AnyDatum, Header, Record, RecordOut, Varlena};
 pub(crate) use typmod::Typmod;
 
 pgrx::extension_sql_file!("vector.sql", name = "vector", bootstrap);

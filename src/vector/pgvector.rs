@@ -80,8 +80,9 @@ fn create(new: Cast<'_>) -> Result<(), Error> {
     run(&format!(
         "CREATE FUNCTION {function} RETURNS {returns} LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 10000 RETURN {body}"
     ))?;
-    run(&format!("COMMENT ON FUNCTION {function} IS {}", pgrx::spi::quote_literal(comment)))?;
+    run(&format!("COMMENT ON FUNCTION {function} IS {}", pgrx::spi::quote_literal(&comment)))?;
     run(&format!("CREATE CAST {cast} WITH FUNCTION {function} {context}"))?;
+    run(&format!("COMMENT ON CAST {cast} IS {}", pgrx::spi::quote_literal(&comment)))?;
     // SAFETY: a plain variable of the backend's, which is true while an extension's script runs.
     if unsafe { pg_sys::creating_extension } {
         run(&format!("ALTER EXTENSION tinyquant DROP CAST {cast}"))?;
@@ -123,11 +124,15 @@ fn schema_of(extension: &str) -> Result<Option<String>, Error> {
     )
 }
 
-/// A type in the schema of an extension, by its name.
+/// A type of an extension's, by its name.
 fn type_oid(extension: &str, name: &str) -> Result<Option<pg_sys::Oid>, Error> {
     first(
         "SELECT t.oid FROM pg_catalog.pg_extension e \
          JOIN pg_catalog.pg_type t ON t.typnamespace OPERATOR(pg_catalog.=) e.extnamespace \
+         JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass \
+           AND d.objid OPERATOR(pg_catalog.=) t.oid AND d.refobjid OPERATOR(pg_catalog.=) e.oid \
+           AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass \
+           AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog.\"char\" \
          WHERE e.extname OPERATOR(pg_catalog.=) $1::pg_catalog.name \
            AND t.typname OPERATOR(pg_catalog.=) $2::pg_catalog.name",
         &[DatumWithOid::from(extension), DatumWithOid::from(name)],

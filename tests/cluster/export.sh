@@ -53,6 +53,7 @@ for ids in '' 'id,'; do
     wait
     like "$(cat "$RUN/terminated.out")" 'terminating connection' "its session can be terminated$what"
     unchanged "terminated$what"
+    is "$(litter)" 0 "terminated$what: nothing else is left"
 
     session killed "$(slow "$ids")"
     wait_for "$underway" || true

@@ -84,6 +84,32 @@ for encoding in latin1 euc_jp sql_ascii; do
     database "$encoding" TEMPLATE template0 ENCODING "$encoding"
     is "$(run_as postgres "$encoding" 'CREATE EXTENSION tinyquant' "SELECT tq_dimension('[1, 0]'::tqvec)")" 2 "a database in $encoding"
 done
+# Rust has UTF-8 alone. What isn't ASCII must not come into such a database as other text, nor be a panic.
+encoded() { # DATABASE STATEMENT: the first line of what comes of it
+    PGCLIENTENCODING=utf8 "$PG_BIN/psql" -X -q -At -h "$cluster" -U postgres -d "$1" -c "LOAD 'tinyquant'" -c "$2" 2>&1 | sed -n 1p
+}
+is "$(encoded latin1 'CREATE TABLE "té" ("é" tqvec); CREATE TABLE plain (e tqvec)')" '' "tables in LATIN1"
+for statement in "SELECT tq_create_codec('naïve', 8)" "SELECT tq_compress('{1, 0}'::real[], 'naïve')" "SELECT tq_drop_codec('naïve')" \
+    "SELECT tq_corpus_info('$files/é.tqcv')" "COPY plain TO '$files/m.tqcv' (FORMAT tqcv, METADATA '{\"model\": \"café\"}')" \
+    "SELECT tq_export('SELECT e FROM plain', '$files/m.tqcv', '{\"metadata\": {\"model\": \"café\"}}')" 'SELECT tq_evaluate($q$SELECT $e$é$e$$q$)'; do
+    is "$(encoded latin1 "$statement")" "ERROR:  text that is not ASCII can't be used in a database of encoding LATIN1" "in LATIN1: ${statement//"$files"/…}"
+done
+like "$(encoded latin1 "COPY \"té\" FROM '$files/none.tqcv' (FORMAT tqcv)")" "^ERROR:  text that is not ASCII can't be used" "in LATIN1: a column's name"
+for encoding in latin1 euc_jp; do
+    is "$(encoded $encoding "SELECT '[x]'::tqvec")" 'ERROR:  invalid input syntax for type tqvec: "[x]"' "$encoding: our own messages can be read"
+done
+is "$(encoded euc_jp "SELECT tq_config_hash(set_byte(set_byte('[1, 0]'::tqvec::bytea, 1, 195), 2, 169)::tqvec)")" \
+    "ERROR:  text that is not ASCII can't be used in a database of encoding EUC_JP" "a foreign hash is no text there"
+
+# What is named when a codec goes.
+database holders
+run holders <<'SQL'
+CREATE EXTENSION tinyquant;
+CREATE TABLE t (any_width tqvec, dimension_alone tqvec(16), fits tqvec(16, 4), other_dimension tqvec(17, 4), other_width tqvec(16, 2), with_residual tqvec(16, 4, residual));
+SELECT tq_create_codec('mine', 16);
+SQL
+like "$("$PG_BIN/psql" -X -h "$cluster" -U postgres -d holders -c "SELECT tq_drop_codec('mine')" 2>&1)" \
+    'may hold such records: public\.t\.any_width, public\.t\.dimension_alone, public\.t\.fits\.' "tq_drop_codec names the columns whose type admits its records"
 
 # ---- another schema, while sessions go on ---------------------------------------------------------------------------
 

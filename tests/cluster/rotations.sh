@@ -73,6 +73,12 @@ is "$(grep -c 'terminated by signal' "$c/server.log" || true)" 0 "no backend die
 eval "exec ${OTHER[1]}>&-"
 wait "$OTHER_PID" 2>/dev/null || true
 
+# ---- many codecs in one session: their files don't take all the mappings that files to be read need
+is "$(cluster_psql "$c" -At -c "SELECT count(tq_compress(tq_normalize(array_fill(1::real, ARRAY[d])), 8, true)) FROM generate_series(129, 400) d" \
+    -c "COPY (SELECT '[0.6, 0.8]'::tqvec) TO '$c/few.tqcv' (FORMAT tqcv)" -c "SELECT records FROM tq_corpus_info('$c/few.tqcv')" \
+    -c "SELECT count(*) < 100 FROM regexp_matches(pg_read_file('/proc/' || pg_backend_pid() || '/maps'), 'pg_tinyquant', 'g')" 2>&1)" \
+    $'272\n1\nt' "272 rotations in a session, and a file"
+
 # ---- a folder that can't be written. Root may write anywhere, so a file stands where the folder should be.
 cluster_value "$c" 'SELECT tq_clear_rotation_cache()' >/dev/null
 rmdir "$folder"

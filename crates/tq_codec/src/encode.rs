@@ -11,9 +11,20 @@ use crate::product::F32_NORMS;
 use crate::{Codec, CodecError, check_vector};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use tq_format::BitWidth;
 
 /// How far the norm of a vector may be from 1 under the built-in codec without residual.
 pub(crate) const NORM_TOLERANCE: f64 = 0.1;
+
+/// The least norm under the built-in codec with residual. What half precision rounds off the distance to the entry nearest to zero,
+/// 0.45, 0.13 or 0.01 / √*d* at 2, 4 or 8 bits, is then a tenth of the vector.
+const fn least_norm(width: BitWidth) -> f64 {
+    match width {
+        BitWidth::Two => 1e-3,
+        BitWidth::Four => 3e-4,
+        BitWidth::Eight => 3e-5,
+    }
+}
 
 /// Buffers of *d* elements for encoding one vector after the other.
 pub(crate) struct Scratch {
@@ -30,7 +41,8 @@ impl Codec {
     /// # Errors
     /// [`CodecError::DimensionMismatch`]; [`CodecError::NotFinite`]; under a built-in codec
     /// [`CodecError::ZeroVector`] and, without residual, [`CodecError::NormOutOfRange`] when the norm is not
-    /// within 10 % of 1; with residual [`CodecError::ResidualOverflow`] when a rotated element is further
+    /// within 10 % of 1; with residual [`CodecError::NormTooSmall`] where half precision would leave little of the vector, and
+    /// [`CodecError::ResidualOverflow`] when a rotated element is further
     /// from its codebook entry than half precision reaches (65504).
     pub fn encode(&self, vector: &[f32], out: &mut Vec<u8>) -> Result<(), CodecError> {
         if vector.len() != self.dimension() {
@@ -70,6 +82,9 @@ impl Codec {
             }
             if !self.config().residual() && (norm - 1.0).abs() > NORM_TOLERANCE {
                 return Err(CodecError::NormOutOfRange { norm });
+            }
+            if self.config().residual() && norm < least_norm(self.config().bit_width()) {
+                return Err(CodecError::NormTooSmall { norm });
             }
         }
         Ok(norm)

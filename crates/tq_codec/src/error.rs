@@ -46,6 +46,12 @@ pub enum CodecError {
         /// The vector's Euclidean norm.
         norm: f64,
     },
+    /// The built-in codec with residual is for vectors that are not vanishingly short.
+    #[error("the vector's norm {norm:e} is too small for the codec")]
+    NormTooSmall {
+        /// The vector's Euclidean norm.
+        norm: f64,
+    },
     /// What quantisation leaves is beyond the largest finite FP16 number.
     #[error("the residual of rotated element {index} does not fit into half precision")]
     ResidualOverflow {

@@ -39,6 +39,26 @@ fn what_it_refuses() {
 }
 
 #[test]
+fn vanishing_vectors_with_residual() {
+    let dimension = 96;
+    let direction: Vec<f32> = (0..dimension).map(|i| (i as f32 * 0.7).sin()).collect();
+    let length = tq_codec::check_vector(&direction).unwrap() as f32;
+    for (width, least) in [(BitWidth::Two, 1e-3), (BitWidth::Four, 3e-4), (BitWidth::Eight, 3e-5)] {
+        let codec = builtin(dimension, width, true);
+        let mut record = Vec::new();
+        let scaled = |norm: f32| direction.iter().map(|x| x / length * norm).collect::<Vec<f32>>();
+        let refused = codec.encode(&scaled(0.99 * least), &mut record);
+        assert!(matches!(refused, Err(CodecError::NormTooSmall { .. })), "{width:?}");
+        assert_eq!(record, b"");
+        let vector = scaled(1.01 * least);
+        codec.encode(&vector, &mut record).unwrap();
+        let decoded = codec.decode(&RecordView::parse(&record).unwrap()).unwrap();
+        let error: f32 = decoded.iter().zip(&vector).map(|(a, b)| (a - b).powi(2)).sum();
+        assert!(error.sqrt() < 0.15 * least, "{width:?}: {}", error.sqrt() / least);
+    }
+}
+
+#[test]
 fn registered_codecs_accept_any_finite_vector() {
     let config = CodecConfig::new(BitWidth::Four, 42, 4, false, RotationKind::Haar).unwrap();
     let rotation = Arc::new(Rotation::haar(42, 4));

@@ -14,6 +14,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
+use std::sync::{Mutex, PoisonError};
+
 use self::temporary::{create_temporary, folder_of, remove_leftovers};
 use self::writeback::Writeback;
 use crate::FileError;
@@ -22,6 +24,20 @@ use crate::FileError;
 const BUFFER_BYTES: usize = 256 * 1024;
 /// Symbolic links followed one after the other, as Linux does.
 const MOST_LINKS: usize = 40;
+
+/// The files that are being written, for [`remove_unfinished`].
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn unfinished<R>(action: impl FnOnce(&mut Vec<PathBuf>) -> R) -> R {
+    action(&mut UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Removes the files that this process is writing. For the end of a process that drops nothing; they can't be finished after it.
+pub fn remove_unfinished() {
+    for path in unfinished(std::mem::take) {
+        let _: io::Result<()> = fs::remove_file(path);
+    }
+}
 
 /// A file being written, which takes its target's place with [`finish`](Self::finish) and is removed otherwise.
 ///
@@ -87,6 +103,7 @@ impl AtomicFile {
         };
         remove_leftovers(folder_of(&destination));
         let (temporary, file) = create_temporary(&destination).map_err(failed("create"))?;
+        unfinished(|paths| paths.push(temporary.clone()));
         Ok(AtomicFile {
             target: target.to_owned(),
             destination,
@@ -241,6 +258,7 @@ impl Write for AtomicFile {
 
 impl Drop for AtomicFile {
     fn drop(&mut self) {
+        unfinished(|paths| paths.retain(|path| *path != self.temporary));
         if !self.finished {
             // The lock is still held: fields go after this. If it fails, the next writer removes the file.
             let _: io::Result<()> = fs::remove_file(&self.temporary);

@@ -27,7 +27,7 @@ mod tqcv_rows;
 mod verify;
 mod ztensor;
 
-pub use atomic::AtomicFile;
+pub use atomic::{AtomicFile, remove_unfinished};
 pub use burnpack::{BurnpackFile, BurnpackOptions, BurnpackWriter, merge_burnpacks};
 pub use container::{Container, ContainerError, OpenError, Tensor};
 pub use detect::{FileFormat, ZtensorGeneration, detect};

@@ -1,8 +1,9 @@
 //! Every fault of a corpus file, not only the first.
 //!
 //! Where header and size agree, each record is where it must be and is checked there. Where they don't, the records are
-//! followed from one length to the next as far as these lead; then the same checks apply, and the end says what is
-//! missing or too much. A header that can't be understood is the only fault found: nothing else means anything. Metadata is a
+//! followed from one to the next: a length that isn't the header's is believed if another record follows it or the file ends
+//! there, and else the next record is looked for where it should be. The same checks apply, and the end says what is missing or too
+//! much. A header that can't be understood is the only fault found: nothing else means anything. Metadata is a
 //! fault if it is ours and broken, or describes another codec than the header states: loading the file would be refused.
 
 use std::path::Path;
@@ -227,14 +228,21 @@ impl Walk {
         let length = u32::from_le_bytes(*prefix);
         // At most 49 227: the header's dimension is within bounds.
         let expected = self.header.record_len() as u32;
-        let foreign = CorpusError::RecordLength { number, offset, expected, got: length };
-        match rest.get(PREFIX..).and_then(|rest| rest.get(..length as usize)) {
+        let record = |length: u32| rest.get(PREFIX..).and_then(|rest| rest.get(..length as usize));
+        if length != expected {
+            let believed = !leads_on(rest, expected, expected) && leads_on(rest, length, expected);
+            let fault = self.best(CorpusError::RecordLength { number, offset, expected, got: length });
+            let stride = if believed { length } else { expected };
+            return match record(stride) {
+                Some(_) => Ok((Some(fault), PREFIX + stride as usize)),
+                None => Err(Some(fault)),
+            };
+        }
+        match record(expected) {
             Some(record) => {
-                let fault = if length == expected { self.check(record).err() } else { Some(foreign) };
-                Ok((fault.map(|fault| self.best(fault)), PREFIX + length as usize))
+                Ok((self.check(record).err().map(|fault| self.best(fault)), PREFIX + record.len()))
             }
-            None if length == expected => Err(Some(truncated(u64::from(length) + PREFIX as u64))),
-            None => Err(Some(self.best(foreign))),
+            None => Err(Some(truncated(u64::from(length) + PREFIX as u64))),
         }
     }
 
@@ -252,6 +260,15 @@ impl Walk {
 
     fn fault(&self, number: Option<u64>, error: CorpusError) -> Fault {
         Fault { number, offset: error.offset().unwrap_or(self.position as u64), error: error.into() }
+    }
+}
+
+/// Whether a record of that length is followed by one of the same or of the expected length, or by the file's end.
+fn leads_on(rest: &[u8], length: u32, expected: u32) -> bool {
+    let Some(behind) = rest.get(PREFIX..).and_then(|rest| rest.get(length as usize..)) else { return false };
+    match behind.first_chunk::<PREFIX>() {
+        Some(next) => [length, expected].contains(&u32::from_le_bytes(*next)),
+        None => behind.is_empty(),
     }
 }
 

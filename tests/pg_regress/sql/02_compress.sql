@@ -54,3 +54,8 @@ SELECT * FROM test.failure($$SELECT tq_compress('{1}', 3)$$);
 SELECT * FROM test.failure($$SELECT tq_compress('{1}', 4, false, 'none')$$);
 SELECT * FROM test.failure($$SELECT tq_compress(array_fill(1::real, '{16385}'))$$);
 SELECT * FROM test.failure($$SELECT tq_normalize('{0}')$$);
+
+-- With a residual any length will do, but not one of which half precision leaves nothing.
+SELECT f.* FROM unnest(ARRAY['SELECT tq_compress(''{3e-6, 4e-6}'', 8, true)', 'SELECT ''[1e-20, 0]''::tqvec', 'SELECT tq_compress(''{1e30, 0}'', 8, true)']) s,
+    test.failure(s) f;
+SELECT round(tq_norm(tq_compress('{3e-3, 4e-3}', 8, true))::numeric, 5) AS short, round(tq_norm(tq_compress('{3e3, 4e3}', 8, true))::numeric, -1) AS long;

@@ -39,7 +39,7 @@ SELECT code, message FROM test.failure($$SELECT * FROM tq_evaluate('SELECT v FRO
 RESET ROLE;
 SELECT code, message FROM test.failure($$SELECT * FROM tq_evaluate('DELETE FROM evaluate_rows RETURNING v')$$);
 SELECT code, message FROM test.failure($$SELECT * FROM tq_evaluate('WITH d AS (DELETE FROM evaluate_rows RETURNING v) SELECT v FROM d')$$);
-SELECT code, message FROM test.failure($$SELECT * FROM tq_evaluate('SELECT v FROM evaluate_rows) AS q(v); DROP TABLE evaluate_rows; SELECT v FROM (SELECT v FROM evaluate_rows')$$);
+SELECT code, message FROM test.failure($$SELECT * FROM tq_evaluate('SELECT v FROM evaluate_rows) AS q("tq_evaluate: vector"); DROP TABLE evaluate_rows; SELECT "tq_evaluate: vector" FROM (SELECT v FROM evaluate_rows')$$);
 SELECT count(*) FROM evaluate_rows;
 
 -- What it refuses.
