@@ -447,7 +447,7 @@ fn codec_code(error: &CodecError) -> Code {
             Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED
         }
         CodecError::RotationUnavailable { .. } => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
-        CodecError::OutOfMemory { .. } => Code::ERRCODE_OUT_OF_MEMORY,
+        CodecError::OutOfMemory { .. } | CodecError::TrainingMemory { .. } => Code::ERRCODE_OUT_OF_MEMORY,
         CodecError::ResidualOverflow { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
         CodecError::NeighboursOutOfRange { .. }
         | CodecError::QueriesOutOfRange { .. }

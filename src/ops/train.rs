@@ -10,8 +10,10 @@
 
 #![allow(unsafe_code)]
 
+use pgrx::callconv::{BoxRet, FcInfo};
+use pgrx::datum::Datum;
 use pgrx::prelude::*;
-use pgrx::{AnyNumeric, Internal, PgMemoryContexts, pg_sys};
+use pgrx::{AnyNumeric, Internal, PgMemoryContexts, impl_sql_translatable, pg_sys};
 use tq_codec::{BUILTIN_SEED, RotationKind, VectorSample, Workers, train};
 use tq_format::{BitWidth, MAX_DIMENSION};
 
@@ -22,8 +24,13 @@ use crate::{guc, registry};
 
 /// The values of a sample unless its size is given: more make no better codebook, and cost memory and time.
 const DEFAULT_VALUES: usize = 4 << 20;
-/// Most memory of a sample, in bytes.
-const MOST_BYTES: usize = 1 << 30;
+/// Most memory of a sample's vectors, in bytes, and of what is noted of them: a little less than what the server
+/// allocates at once (`MaxAllocSize`), since a state travels between workers as one value of a row.
+///
+/// Training needs a copy of the vectors beside the sample, and an eighth more.
+const MOST_BYTES: usize = (1 << 30) - (1 << 16);
+/// Bytes that are copied between two looks at interrupts.
+const ROUND_BYTES: usize = 4 << 20;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Method {
@@ -41,7 +48,7 @@ struct Settings {
 }
 
 /// What an aggregate has seen.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct State {
     settings: Settings,
     capacity: usize,
@@ -49,19 +56,52 @@ struct State {
 }
 
 impl State {
-    fn to_bytes(&self) -> Vec<u8> {
+    /// What stands before the vectors in a state's bytes.
+    fn header(&self) -> Vec<u8> {
         let Settings { width, seed, method, rotation } = self.settings;
         let mut bytes = seed.to_ne_bytes().to_vec();
         bytes.extend_from_slice(&(self.capacity as u64).to_ne_bytes());
         bytes.extend_from_slice(&self.sample.seen().to_ne_bytes());
         bytes.extend_from_slice(&(self.sample.dimension() as u32).to_ne_bytes());
         bytes.extend_from_slice(&[width.bits(), method as u8, rotation as u8, 0]);
-        bytes.extend_from_slice(bytemuck::cast_slice(self.sample.values()));
         bytes
     }
 
-    /// What [`State::to_bytes`] made; anything else gives nothing.
-    fn from_bytes(bytes: &[u8]) -> Option<State> {
+    /// The state's bytes as a `bytea` in the current memory context, written there without a copy in between. The server
+    /// refuses what it has no memory for.
+    fn to_varlena(&self) -> pg_sys::Datum {
+        let header = self.header();
+        let vectors: &[u8] = bytemuck::cast_slice(self.sample.values());
+        let size = pg_sys::VARHDRSZ + header.len() + vectors.len();
+        // SAFETY: the varlena is `size` bytes long, as its header says and as its parts are together.
+        unsafe {
+            let varlena = pg_sys::palloc(size).cast::<pg_sys::varlena>();
+            pgrx::set_varsize_4b(varlena, size as i32);
+            let mut end = pgrx::vardata_4b(varlena).cast_mut().cast::<u8>();
+            for part in std::iter::once(header.as_slice()).chain(vectors.chunks(ROUND_BYTES)) {
+                poll();
+                end.copy_from_nonoverlapping(part.as_ptr(), part.len());
+                end = end.add(part.len());
+            }
+            pg_sys::Datum::from(varlena)
+        }
+    }
+
+    /// The state whose bytes [`State::to_varlena`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::NotAggregate`] for other bytes, [`Error::SampleMemory`].
+    fn from_bytes(bytes: &[u8]) -> Result<State, Error> {
+        let (mut state, seen, values) = State::empty_from(bytes).ok_or(Error::NotAggregate)?;
+        let (seed, dimension) = (state.settings.seed, state.sample.dimension());
+        let floats = values.iter().map(|bytes| f32::from_ne_bytes(*bytes));
+        state.sample = VectorSample::restore(seed, state.capacity, dimension, seen, floats, &mut poll)
+            .map_err(|_| Error::SampleMemory((values.len() / dimension.max(1)) as u64))?;
+        Ok(state)
+    }
+
+    /// What the header says: a state that has seen nothing, how much it should have, and the floats behind the header.
+    fn empty_from(bytes: &[u8]) -> Option<(State, u64, &[[u8; 4]])> {
         let (seed, rest) = bytes.split_first_chunk::<8>()?;
         let (capacity, rest) = rest.split_first_chunk::<8>()?;
         let (seen, rest) = rest.split_first_chunk::<8>()?;
@@ -77,29 +117,45 @@ impl State {
                 .find(|known| *known as u8 == *rotation)?,
         };
         let capacity = usize::try_from(u64::from_ne_bytes(*capacity)).ok()?;
-        let values: Vec<f32> =
-            values.as_chunks::<4>().0.iter().map(|bytes| f32::from_ne_bytes(*bytes)).collect();
         let dimension = u32::from_ne_bytes(*dimension) as usize;
-        let sample = VectorSample::restore(seed, capacity, dimension, u64::from_ne_bytes(*seen), &values);
-        Some(State { settings, capacity, sample })
+        let sample = VectorSample::new(seed, capacity, dimension);
+        Some((State { settings, capacity, sample }, u64::from_ne_bytes(*seen), values.as_chunks().0))
+    }
+
+    /// Offers a vector to the sample.
+    fn offer(&mut self, vector: &[f32]) -> Result<(), Error> {
+        self.sample.offer(vector).map_err(|_| self.out_of_memory())
+    }
+
+    /// Adds what another state has seen, which is freed.
+    fn merge(&mut self, other: VectorSample) -> Result<(), Error> {
+        self.sample.merge(other, &mut poll).map_err(|_| self.out_of_memory())
+    }
+
+    fn out_of_memory(&self) -> Error {
+        Error::SampleMemory(self.sample.kept() as u64 + 1)
+    }
+
+    /// The sample, whose place is taken by an empty one of no capacity.
+    fn take_sample(&mut self) -> VectorSample {
+        let empty = VectorSample::new(self.settings.seed, 0, self.sample.dimension());
+        std::mem::replace(&mut self.sample, empty)
     }
 
     /// The codebook of what has been seen.
     fn train(&self) -> Result<Vec<f32>, Error> {
         let Settings { width, seed, method, rotation } = self.settings;
-        let values = self.sample.values();
+        // The state stays as it is: the server may add to it and ask again, as for a window that grows.
+        let mut values = train::copy(self.sample.values(), &mut poll)?;
         let codebook = match method {
             // As TinyQuant has it: of the vectors as they are.
-            Method::Quantile => train::quantile(values, width)?,
+            Method::Quantile => train::quantile(&mut values, width, &mut poll)?,
             Method::Lloyd => {
-                let mut values = values.to_vec();
                 let workers = Workers::new(guc::threads())?;
                 registry::rotate_rows(rotation, seed, self.sample.dimension() as u32, &workers, &mut values)?;
-                poll();
-                train::lloyd(&values, width)?
+                train::lloyd(&mut values, width, &mut poll)?
             }
         };
-        poll();
         Ok(codebook.entries().to_vec())
     }
 }
@@ -140,13 +196,13 @@ impl Arguments {
             Some(name) if name == "quantile" => Method::Quantile,
             Some(name) => return Err(Error::TrainingMethod(name)),
         };
-        let vector_bytes = dimension.max(1) * size_of::<f32>();
+        let most = VectorSample::most_vectors(dimension, MOST_BYTES);
         let capacity = match self.get::<i32>(5, "sample")? {
             None => (DEFAULT_VALUES / dimension.max(1)).max(1),
             Some(vectors) => usize::try_from(vectors)
                 .ok()
-                .filter(|vectors| (1..=MOST_BYTES / vector_bytes).contains(vectors))
-                .ok_or(Error::SampleSize { vectors, most: MOST_BYTES / vector_bytes })?,
+                .filter(|vectors| (1..=most).contains(vectors))
+                .ok_or(Error::SampleSize { vectors, most })?,
         };
         let rotation = match self.get::<String>(6, "rotation")? {
             None => RotationKind::Haar,
@@ -211,7 +267,7 @@ fn tq_train_accumulate(fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<Internal> 
                 if floats.len() != dimension {
                     Err(Error::DimensionsDiffer(dimension as u32, floats.len() as u32))?;
                 }
-                state.sample.offer(&floats);
+                state.offer(&floats)?;
                 Ok(same(state))
             }
             None => {
@@ -220,14 +276,14 @@ fn tq_train_accumulate(fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<Internal> 
                     Err(Error::Codec(tq_codec::CodecError::DimensionOutOfRange { dimension }))?;
                 }
                 let mut first = arguments.state(floats.len())?;
-                first.sample.offer(&floats);
+                first.offer(&floats)?;
                 Ok(new_state(fcinfo, first)?)
             }
         }
     }
 }
 
-/// COMBINEFUNC: adds what another worker has seen.
+/// COMBINEFUNC: adds what another worker has seen. That has been deserialized for this call alone, so it is taken.
 #[pg_extern(sql = false)]
 fn tq_train_combine(
     left: Internal,
@@ -242,21 +298,37 @@ fn tq_train_combine(
                 if ours != theirs {
                     Err(Error::DimensionsDiffer(ours as u32, theirs as u32))?;
                 }
-                left.sample.merge(&right.sample);
+                left.merge(right.take_sample())?;
                 Ok(same(left))
             }
             (Some(left), None) => Ok(same(left)),
-            (None, Some(right)) => Ok(new_state(fcinfo, right.clone())?),
+            (None, Some(right)) => {
+                let (settings, capacity) = (right.settings, right.capacity);
+                Ok(new_state(fcinfo, State { settings, capacity, sample: right.take_sample() })?)
+            }
             (None, None) => Ok(Internal::default()),
         }
     }
 }
 
+/// A state's bytes, a `bytea`.
+struct Serialized(pg_sys::Datum);
+
+impl_sql_translatable!(Serialized, "bytea");
+
+// SAFETY: the datum is a fresh varlena in the current memory context.
+unsafe impl BoxRet for Serialized {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        // SAFETY: a `bytea` is such a varlena.
+        unsafe { fcinfo.return_raw_datum(self.0) }
+    }
+}
+
 /// SERIALFUNC.
 #[pg_extern(sql = false)]
-fn tq_train_serialize(sample: Internal) -> Vec<u8> {
+fn tq_train_serialize(sample: Internal) -> Option<Serialized> {
     // SAFETY: PostgreSQL passes the state of the transition function.
-    unsafe { state(sample) }.map(|state| state.to_bytes()).unwrap_or_default()
+    unsafe { state(sample) }.map(|state| Serialized(state.to_varlena()))
 }
 
 /// DESERIALFUNC.
@@ -266,7 +338,7 @@ fn tq_train_deserialize(
     _unused: Internal,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> SqlResult<Internal> {
-    let state = State::from_bytes(bytes).ok_or(Error::NotAggregate)?;
+    let state = State::from_bytes(bytes)?;
     // SAFETY: fcinfo is the running call's.
     Ok(unsafe { new_state(fcinfo, state)? })
 }

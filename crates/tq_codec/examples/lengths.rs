@@ -55,7 +55,7 @@ fn main() {
         let builtin = Arc::new(Rotation::haar(tq_codec::BUILTIN_SEED, d as u32));
         for width in BitWidth::ALL {
             let config = CodecConfig::new(width, SEED, d as u32, false, RotationKind::Haar);
-            let codebook = train::lloyd(&sample, width).expect("many different values");
+            let codebook = train::lloyd(&mut sample, width, &mut || ()).expect("many different values");
             let trained = Codec::new(config.expect("in range"), codebook, Arc::clone(&rotation));
             let builtin = Codec::builtin(d as u32, width, false, Arc::clone(&builtin));
             let codecs = [("built-in", builtin), ("trained", trained)];

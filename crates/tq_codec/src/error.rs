@@ -179,6 +179,12 @@ pub enum CodecError {
         /// The size of the allocation that failed.
         bytes: usize,
     },
+    /// What a codebook is trained on does not fit into memory.
+    #[error("cannot allocate {bytes} bytes to train a codebook")]
+    TrainingMemory {
+        /// The size of the allocation that failed.
+        bytes: usize,
+    },
     /// A buffer for the result has the wrong length.
     #[error("the output buffer holds {got} values, not {expected}")]
     OutputLength {

@@ -156,7 +156,7 @@ impl Evaluator {
     /// Evaluates two codecs that differ by their residual alone: first without, then with it.
     ///
     /// # Errors
-    /// [`CodecError::WorkerPanicked`]. What a codec refuses shows as measures that are `None`.
+    /// [`CodecError::WorkerPanicked`], [`CodecError::TrainingMemory`]. What a codec refuses shows as measures that are `None`.
     pub fn evaluate(
         &self,
         bit_width: BitWidth,
@@ -165,7 +165,7 @@ impl Evaluator {
         poll: &mut dyn FnMut(),
     ) -> Result<[Evaluation; 2], CodecError> {
         poll();
-        let codebook = match self.train(bit_width, training) {
+        let codebook = match self.train(bit_width, training, poll) {
             Err(CodecError::TooFewDistinct { .. }) => None,
             codebook => Some(codebook?),
         };
@@ -191,11 +191,16 @@ impl Evaluator {
         Ok([evaluate(false)?, evaluate(true)?])
     }
 
-    fn train(&self, bit_width: BitWidth, training: Training) -> Result<Codebook, CodecError> {
+    fn train(
+        &self,
+        bit_width: BitWidth,
+        training: Training,
+        poll: &mut dyn FnMut(),
+    ) -> Result<Codebook, CodecError> {
         match training {
             Training::Builtin => Ok(Codebook::lloyd_max(bit_width, self.dimension as u32)),
-            Training::Lloyd => train::lloyd(&evenly_spaced(&self.rows, self.dimension), bit_width),
-            Training::Quantile => train::quantile(&self.raw, bit_width),
+            Training::Lloyd => train::lloyd(&mut evenly_spaced(&self.rows, self.dimension), bit_width, poll),
+            Training::Quantile => train::quantile(&mut train::copy(&self.raw, poll)?, bit_width, poll),
         }
     }
 

@@ -4,9 +4,19 @@
 //! [`lloyd`], which finds the codebook of least squared error on the sample, or [`quantile`], TinyQuant's recipe,
 //! for codecs that have to be the same there. Both take plain values. For a good codebook they are the
 //! coordinates of vectors *after* the rotation, since those are what is quantised.
+//!
+//! Both sort the values in their place, which a caller that needs them later gives a [`copy`] of. Both call `poll` many
+//! times a second, for whatever else the caller has to attend to; it may unwind, which leaves the values in some other order.
 
+use self::centred::Centred;
 use crate::{Codebook, CodecError, lloyd_max};
 use tq_format::BitWidth;
+
+mod centred;
+mod sort;
+
+/// Values that are looked at, copied or sorted between two polls: some ten milliseconds' work at most.
+const ROUND: usize = 1 << 20;
 
 /// Rounds of Lloyd's iteration at most; few samples need a tenth of them.
 const ROUNDS: usize = 3000;
@@ -15,12 +25,12 @@ const ROUNDS: usize = 3000;
 const TOLERANCE: f64 = 1e-6;
 
 /// TinyQuant's codebook: entry *k* of *n* is the quantile `k/(n-1)` of the values, interpolated linearly in f64
-/// between neighbours and rounded to f32. Equal to the bit to what TinyQuant trains.
+/// between neighbours and rounded to f32. Equal to the bit to what TinyQuant trains. Needs no memory beside the values.
 ///
 /// # Errors
 /// [`CodecError::NotFinite`], and [`CodecError::TooFewDistinct`] unless all entries differ.
-pub fn quantile(values: &[f32], width: BitWidth) -> Result<Codebook, CodecError> {
-    let sorted = sorted(values)?;
+pub fn quantile(values: &mut [f32], width: BitWidth, poll: &mut dyn FnMut()) -> Result<Codebook, CodecError> {
+    let sorted = sorted(values, poll)?;
     let levels = width.levels();
     let Some(last) = sorted.len().checked_sub(1) else {
         return Err(CodecError::TooFewDistinct { needed: levels, got: 0 });
@@ -47,20 +57,21 @@ pub fn quantile(values: &[f32], width: BitWidth) -> Result<Codebook, CodecError>
 /// Values may be of any scale and distribution. It starts once from the quantiser of the normal distribution and once
 /// from a companding by the cube root of the density (which is optimal for many levels: P. Panter and W. Dite,
 /// *Quantization distortion in pulse-count modulation*, 1951), and keeps the better result. Deterministic, and
-/// independent of the order of the values. Holds 20 bytes a value.
+/// independent of the order of the values. Needs half a byte a value beside them.
 ///
 /// # Errors
-/// [`CodecError::NotFinite`], and [`CodecError::TooFewDistinct`] with fewer different values than entries.
-pub fn lloyd(values: &[f32], width: BitWidth) -> Result<Codebook, CodecError> {
-    let sorted = sorted(values)?;
+/// [`CodecError::NotFinite`], [`CodecError::TooFewDistinct`] with fewer different values than entries, and
+/// [`CodecError::TrainingMemory`].
+pub fn lloyd(values: &mut [f32], width: BitWidth, poll: &mut dyn FnMut()) -> Result<Codebook, CodecError> {
+    let sorted = sorted(values, poll)?;
     let levels = width.levels();
-    let got = usize::from(!sorted.is_empty()) + sorted.windows(2).filter(|pair| pair[0] < pair[1]).count();
+    let got = distinct(sorted, poll);
     if got < levels {
         return Err(CodecError::TooFewDistinct { needed: levels, got });
     }
-    let sample = Sample::new(&sorted);
+    let sample = Centred::new(sorted, poll)?;
     let starts = [sample.normal_start(width), sample.companded_start(levels)];
-    let [first, second] = starts.map(|start| sample.iterate(start));
+    let [first, second] = starts.map(|start| sample.iterate(start, poll));
     let (entries, _) = if first.1 <= second.1 { first } else { second };
     let mut rounded: Vec<f32> = entries.iter().map(|entry| (entry + sample.mean) as f32).collect();
     // Entries that f32 can't tell apart, among values that lie next to each other.
@@ -72,23 +83,43 @@ pub fn lloyd(values: &[f32], width: BitWidth) -> Result<Codebook, CodecError> {
     Codebook::new(width, rounded)
 }
 
-/// The values in ascending order.
-fn sorted(values: &[f32]) -> Result<Vec<f32>, CodecError> {
-    if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-        return Err(CodecError::NotFinite { index, value: values[index] });
+/// The values again, to be trained on where the caller has to keep its own.
+///
+/// # Errors
+/// [`CodecError::TrainingMemory`].
+pub fn copy(values: &[f32], poll: &mut dyn FnMut()) -> Result<Vec<f32>, CodecError> {
+    let mut copy = Vec::new();
+    let out_of_memory = |_| CodecError::TrainingMemory { bytes: size_of_val(values) };
+    copy.try_reserve_exact(values.len()).map_err(out_of_memory)?;
+    for values in values.chunks(ROUND) {
+        poll();
+        copy.extend_from_slice(values);
     }
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f32::total_cmp);
-    Ok(sorted)
+    Ok(copy)
 }
 
-/// Sorted values less their mean, and running sums, so that a cell costs two look-ups whatever it holds.
-struct Sample {
-    mean: f64,
-    deviation: f64,
-    values: Vec<f64>,
-    /// `sums[i]` is the sum of the first `i` values.
-    sums: Vec<f64>,
+/// The values in ascending order.
+fn sorted<'a>(values: &'a mut [f32], poll: &mut dyn FnMut()) -> Result<&'a [f32], CodecError> {
+    for (round, part) in values.chunks(ROUND).enumerate() {
+        poll();
+        if let Some(index) = part.iter().position(|value| !value.is_finite()) {
+            return Err(CodecError::NotFinite { index: round * ROUND + index, value: part[index] });
+        }
+    }
+    sort::sort(values, poll);
+    Ok(values)
+}
+
+/// How many different values there are; zeros of both signs are one.
+fn distinct(sorted: &[f32], poll: &mut dyn FnMut()) -> usize {
+    let mut distinct = usize::from(!sorted.is_empty());
+    for start in (0..sorted.len()).step_by(ROUND) {
+        poll();
+        // With the first value of the next round, for the pair that the rounds share.
+        let round = &sorted[start..sorted.len().min(start + ROUND + 1)];
+        distinct += round.windows(2).filter(|pair| pair[0] < pair[1]).count();
+    }
+    distinct
 }
 
 /// What is nearest to one entry: `from..to` of the sorted values.
@@ -98,23 +129,7 @@ struct Cell {
     to: usize,
 }
 
-impl Sample {
-    /// `sorted` is not empty.
-    fn new(sorted: &[f32]) -> Self {
-        let count = sorted.len() as f64;
-        let mean = sorted.iter().map(|&value| f64::from(value)).sum::<f64>() / count;
-        let values: Vec<f64> = sorted.iter().map(|&value| f64::from(value) - mean).collect();
-        let deviation = (values.iter().map(|value| value * value).sum::<f64>() / count).sqrt();
-        let mut sums = Vec::with_capacity(values.len() + 1);
-        let mut sum = 0.0;
-        sums.push(sum);
-        for value in &values {
-            sum += value;
-            sums.push(sum);
-        }
-        Self { mean, deviation, values, sums }
-    }
-
+impl Centred<'_> {
     fn normal_start(&self, width: BitWidth) -> Vec<f64> {
         let half = lloyd_max::positive_half(width);
         let negative = half.iter().rev().map(|entry| -entry * self.deviation);
@@ -124,9 +139,9 @@ impl Sample {
     /// Between quantiles that are δ apart the density is in inverse proportion to δ, and its cube root, integrated over δ,
     /// in proportion to δ^⅔: entries are put at equal steps of the sum of that.
     fn companded_start(&self, levels: usize) -> Vec<f64> {
-        let last = self.values.len() - 1;
-        let steps = (self.values.len() / 16).clamp(levels, 64 * levels);
-        let point = |step: usize| self.values[(step as f64 / steps as f64 * last as f64) as usize];
+        let last = self.len() - 1;
+        let steps = (self.len() / 16).clamp(levels, 64 * levels);
+        let point = |step: usize| self.value((step as f64 / steps as f64 * last as f64) as usize);
         let weight = |step: usize| libm::cbrt(libm::pow(point(step + 1) - point(step), 2.0));
         let total: f64 = (0..steps).map(weight).sum();
         let mut entries = Vec::with_capacity(levels);
@@ -142,13 +157,15 @@ impl Sample {
             }
             reached += here;
         }
-        entries.resize(levels, self.values[last]);
+        entries.resize(levels, self.value(last));
         entries
     }
 
     /// Lloyd's iteration from ascending entries; returns what it ends with and the squared error that entries save.
-    fn iterate(&self, mut entries: Vec<f64>) -> (Vec<f64>, f64) {
+    /// A round is a few searches for each entry, however many values there are, so that one poll a round is enough.
+    fn iterate(&self, mut entries: Vec<f64>, poll: &mut dyn FnMut()) -> (Vec<f64>, f64) {
         for _ in 0..ROUNDS {
+            poll();
             let mut cells = self.cells(&entries);
             let full = cells.len() == entries.len();
             self.refill(&mut cells, entries.len());
@@ -161,7 +178,7 @@ impl Sample {
                 break;
             }
         }
-        let error = self.values.iter().map(|value| value * value).sum::<f64>() - self.saved(&entries);
+        let error = self.squares - self.saved(&entries);
         (entries, error)
     }
 
@@ -173,9 +190,9 @@ impl Sample {
             let to = match entries.get(k + 1) {
                 Some(next) => {
                     let boundary = 0.5 * (entries[k] + next);
-                    from + self.values[from..].partition_point(|value| *value < boundary)
+                    self.first_from(from, self.len(), boundary)
                 }
-                None => self.values.len(),
+                None => self.len(),
             };
             if from < to {
                 cells.push(Cell { entry: self.mean_of(from, to), from, to });
@@ -189,7 +206,7 @@ impl Sample {
     fn refill(&self, cells: &mut Vec<Cell>, levels: usize) {
         while cells.len() < levels {
             let spread = |cell: &Cell| {
-                let width = self.values[cell.to - 1] - self.values[cell.from];
+                let width = self.value(cell.to - 1) - self.value(cell.from);
                 (cell.to - cell.from) as f64 * width * width
             };
             let mut widest = 0;
@@ -200,19 +217,13 @@ impl Sample {
             }
             let Cell { entry, from, to } = cells[widest];
             // The mean of different values lies between them, unless rounding has put it on one.
-            let inside = self.values[from..to].partition_point(|value| *value < entry);
-            let first = self.values[from..to].partition_point(|value| *value <= self.values[from]);
-            let cut = from + inside.max(first);
+            let cut = self.first_from(from, to, entry).max(self.first_above(from, to));
             if cut >= to {
                 return;
             }
             cells[widest] = Cell { entry: self.mean_of(from, cut), from, to: cut };
             cells.insert(widest + 1, Cell { entry: self.mean_of(cut, to), from: cut, to });
         }
-    }
-
-    fn mean_of(&self, from: usize, to: usize) -> f64 {
-        (self.sums[to] - self.sums[from]) / (to - from) as f64
     }
 
     /// By how much the squared error is less than that of the mean alone: `Σ n·mean²` over cells, corrected for entries that
@@ -222,12 +233,10 @@ impl Sample {
         let mut from = 0;
         for (k, entry) in entries.iter().enumerate() {
             let to = match entries.get(k + 1) {
-                Some(next) => {
-                    from + self.values[from..].partition_point(|value| *value < 0.5 * (entry + next))
-                }
-                None => self.values.len(),
+                Some(next) => self.first_from(from, self.len(), 0.5 * (entry + next)),
+                None => self.len(),
             };
-            let (count, sum) = ((to - from) as f64, self.sums[to] - self.sums[from]);
+            let (count, sum) = ((to - from) as f64, self.sum(to) - self.sum(from));
             saved += 2.0 * entry * sum - count * entry * entry;
             from = to;
         }

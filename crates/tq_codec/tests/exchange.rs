@@ -129,7 +129,7 @@ fn codebook_trained_here_serves_there() {
     for (dimension, width, residual, seed) in CASES {
         let vectors = vectors(dimension, 60);
         let rotation = Arc::new(Rotation::haar(seed, dimension));
-        let codebook = train::lloyd(&rotated(&vectors, &rotation), width).unwrap();
+        let codebook = train::lloyd(&mut rotated(&vectors, &rotation), width, &mut || ()).unwrap();
         let config = CodecConfig::new(width, seed, dimension, residual, RotationKind::Haar).unwrap();
         let files = (tqcb::encode(width, codebook.entries()), sidecar::write(&config).unwrap());
         let here = Codec::new(config, codebook, rotation).unwrap();

@@ -8,13 +8,22 @@ use tinyquant_core::codec as reference;
 use tq_codec::{BUILTIN_SEED, Codebook, CodecError, Rotation, train};
 use tq_format::BitWidth;
 
+/// Trained on a copy, since training sorts.
+fn lloyd(values: &[f32], width: BitWidth) -> Result<Codebook, CodecError> {
+    train::lloyd(&mut values.to_vec(), width, &mut || ())
+}
+
+fn quantile(values: &[f32], width: BitWidth) -> Result<Codebook, CodecError> {
+    train::quantile(&mut values.to_vec(), width, &mut || ())
+}
+
 fn reference_quantile(values: &[f32], width: BitWidth) -> Option<Vec<f32>> {
     let config = reference::CodecConfig::new(width.bits(), 0, 1, false).unwrap();
     reference::Codebook::train(values, &config).ok().map(|codebook| codebook.entries().to_vec())
 }
 
 fn assert_equal_quantiles(values: &[f32], width: BitWidth) {
-    match (train::quantile(values, width), reference_quantile(values, width)) {
+    match (quantile(values, width), reference_quantile(values, width)) {
         (Ok(ours), Some(theirs)) => {
             let bits = |entries: &[f32]| entries.iter().map(|entry| entry.to_bits()).collect::<Vec<_>>();
             assert_eq!(bits(ours.entries()), bits(&theirs), "{} values", values.len());
@@ -37,6 +46,10 @@ fn quantiles_equal_the_references() {
             }
         }
     }
+    // More than are sorted at once, and among them many that are equal.
+    let values: Vec<f32> =
+        random.vector((1 << 20) + 1).iter().map(|x| (x * 4096.0).round() / 4096.0).collect();
+    assert_equal_quantiles(&values, BitWidth::Eight);
     if let Some(path) = common::shared("data/openai335/embeddings.npy") {
         for width in BitWidth::ALL {
             assert_equal_quantiles(&common::read_npy_f32(&path).values, width);
@@ -70,7 +83,7 @@ proptest! {
             let distinct = distinct(&values);
             for width in BitWidth::ALL {
                 let enough = distinct.len() >= width.levels();
-                match train::lloyd(&values, width) {
+                match lloyd(&values, width) {
                     Ok(codebook) => prop_assert!(enough && codebook.bit_width() == width),
                     Err(error) => {
                         let (needed, got) = (width.levels(), distinct.len());
@@ -93,7 +106,7 @@ proptest! {
             let expected = &pool[..width.levels()];
             let mut values = expected.to_vec();
             values.extend(picks.iter().map(|pick| *pick.get(expected)));
-            let codebook = train::lloyd(&values, width).unwrap();
+            let codebook = lloyd(&values, width).unwrap();
             for (entry, value) in codebook.entries().iter().zip(expected) {
                 prop_assert!((entry - value).abs() <= 1e-3, "{} instead of {}", entry, value);
             }
@@ -132,7 +145,7 @@ fn as_good_as_builtin(name: &str, rows: &[&[f32]]) {
         let builtin = relative_error(&Codebook::lloyd_max(width, d as u32), &rest);
         for scale in [1.0, 1e-3, 7.3, 1e4] {
             let scaled = |values: &[f32]| values.iter().map(|x| x * scale).collect::<Vec<f32>>();
-            let codebook = train::lloyd(&scaled(&sample), width).unwrap();
+            let codebook = lloyd(&scaled(&sample), width).unwrap();
             let trained = relative_error(&codebook, &scaled(&rest));
             let percent = 100.0 * (trained / builtin - 1.0);
             eprintln!("{name} times {scale}, {} bit: {trained:.4e}, {percent:+.2} %", width.bits());
@@ -163,14 +176,14 @@ fn lloyd_is_as_good_as_builtin_on_real_vectors() {
 #[test]
 fn lloyd_finds_known_optima() {
     let uniform: Vec<f32> = (0..160_000).map(|i| (i as f32 + 0.5) / 160_000.0).collect();
-    let codebook = train::lloyd(&uniform, BitWidth::Four).unwrap();
+    let codebook = lloyd(&uniform, BitWidth::Four).unwrap();
     for (k, entry) in codebook.entries().iter().enumerate() {
         let optimum = (k as f32 + 0.5) / 16.0;
         assert!((entry - optimum).abs() < 1e-3, "entry {k} is {entry}, not {optimum}");
     }
 
     let few = [5.0, -1.0, 2.0, 2.0, 2.0, 100.0, 5.0];
-    assert_eq!(train::lloyd(&few, BitWidth::Two).unwrap().entries(), [-1.0, 2.0, 5.0, 100.0]);
+    assert_eq!(lloyd(&few, BitWidth::Two).unwrap().entries(), [-1.0, 2.0, 5.0, 100.0]);
 }
 
 /// Lengths from 0.5 to 12: worse than unit vectors, far better than the built-in codebook scaled to their mean.
@@ -187,25 +200,77 @@ fn lloyd_fits_mixed_lengths() {
     for width in BitWidth::ALL {
         let normal = Codebook::lloyd_max(width, 1).entries().iter().map(|entry| entry * deviation).collect();
         let normal = relative_error(&Codebook::new(width, normal).unwrap(), &values);
-        let trained = relative_error(&train::lloyd(&values, width).unwrap(), &values);
-        let quantile = relative_error(&train::quantile(&values, width).unwrap(), &values);
+        let trained = relative_error(&lloyd(&values, width).unwrap(), &values);
+        let quantiles = relative_error(&quantile(&values, width).unwrap(), &values);
         let bits = width.bits();
         eprintln!(
-            "mixed lengths, {bits} bit: normal {normal:.3e}, lloyd {trained:.3e}, quantile {quantile:.3e}"
+            "mixed lengths, {bits} bit: normal {normal:.3e}, lloyd {trained:.3e}, quantile {quantiles:.3e}"
         );
-        assert!(trained < 0.95 * normal && trained < 0.8 * quantile);
+        assert!(trained < 0.95 * normal && trained < 0.8 * quantiles);
     }
 }
 
 #[test]
 fn refusals() {
-    for train in [train::lloyd, train::quantile] {
+    for train in [lloyd, quantile] {
         let error = |values: &[f32]| train(values, BitWidth::Two).unwrap_err();
         assert_eq!(error(&[]), CodecError::TooFewDistinct { needed: 4, got: 0 });
         assert_eq!(error(&[1.0; 50]), CodecError::TooFewDistinct { needed: 4, got: 1 });
         assert!(matches!(error(&[1.0, f32::NAN]), CodecError::NotFinite { index: 1, .. }));
         assert!(matches!(error(&[f32::INFINITY]), CodecError::NotFinite { index: 0, .. }));
     }
-    let text = train::lloyd(&[1.0; 50], BitWidth::Two).unwrap_err().to_string();
+    let text = lloyd(&[1.0; 50], BitWidth::Two).unwrap_err().to_string();
     assert_eq!(text, "a codebook of 4 entries needs as many distinct values, not 1");
+}
+
+type Train = fn(&mut [f32], BitWidth, &mut dyn FnMut()) -> Result<Codebook, CodecError>;
+
+/// Order doesn't matter, wherever the limits of a round come to lie; and whoever trains looks up often.
+#[test]
+fn training_polls_and_does_not_depend_on_the_order() {
+    let round = 1 << 20;
+    for count in [round - 1, round, round + 1, 3 * round + 17] {
+        let values: Vec<f32> = Random(34).vector(count).iter().map(|x| x * 0.1).collect();
+        for train in [train::lloyd as Train, train::quantile] {
+            let mut polls = 0;
+            let forwards = train(&mut values.clone(), BitWidth::Four, &mut || polls += 1).unwrap();
+            // Values are checked, and each is sorted or moved.
+            assert!(polls >= 2 * count / round, "{polls} polls for {count} values");
+            let mut backwards: Vec<f32> = values.iter().rev().copied().collect();
+            assert_eq!(forwards, train(&mut backwards, BitWidth::Four, &mut || ()).unwrap());
+            assert!(backwards.is_sorted());
+        }
+    }
+}
+
+/// Wherever an interruption passes through, the values are all there, and training them again gives what it would have.
+#[test]
+fn interrupted_training_loses_no_value() {
+    let values = Random(35).vector((1 << 20) + 5);
+    for train in [train::lloyd as Train, train::quantile] {
+        let mut polls = 0;
+        let expected = train(&mut values.clone(), BitWidth::Two, &mut || polls += 1).unwrap();
+        for stop in [0, 1, 2, 3, 5, polls / 2, polls - 1] {
+            let mut copy = train::copy(&values, &mut || ()).unwrap();
+            let mut left = stop;
+            let mut poll = || {
+                assert!(left > 0, "interrupted");
+                left -= 1;
+            };
+            let interrupted = || train(&mut copy, BitWidth::Two, &mut poll);
+            assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(interrupted)).is_err());
+            assert_eq!(train(&mut copy, BitWidth::Two, &mut || ()).unwrap(), expected, "after {stop} polls");
+        }
+    }
+}
+
+#[test]
+fn a_copy_is_made_in_rounds() {
+    let values = Random(36).vector((2 << 20) + 5);
+    let mut polls = 0;
+    assert!(train::copy(&values, &mut || polls += 1).unwrap() == values);
+    assert_eq!(polls, 3);
+    assert_eq!(train::copy(&[], &mut || ()), Ok(vec![]));
+    let text = CodecError::TrainingMemory { bytes: 4096 }.to_string();
+    assert_eq!(text, "cannot allocate 4096 bytes to train a codebook");
 }
