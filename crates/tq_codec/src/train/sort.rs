@@ -45,8 +45,7 @@ fn split(values: &mut [f32], is_meant: impl Fn(u32) -> bool, part: usize, poll: 
         poll();
         for place in start..values.len().min(start + part) {
             let value = values[place];
-            values[place] = values[meant];
-            values[meant] = value;
+            values.swap(place, meant);
             meant += usize::from(is_meant(key(value)));
         }
     }
