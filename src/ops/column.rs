@@ -5,6 +5,10 @@
 //! commits after each batch. What is left to do is what the table says (source there, target NULL), so calling again goes
 //! on where an earlier call stopped. Rows are read under a row lock, so that nobody changes a vector between its
 //! reading and its record's writing.
+//!
+//! The first time over a table, rows that others have locked are left out: most of them are being compressed by another
+//! call, or will be there again later. Then what is left is counted, and gone over again, waiting for locks, until none is
+//! left or those that are can't be filled.
 
 #![allow(unsafe_code)]
 
@@ -12,9 +16,11 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 use tq_codec::{Codec, Workers};
 
-use super::relation::{Batch, Part, Piece, Target};
+use super::relation::{Part, Target};
+use super::rows::{Batch, Locked, Piece};
+use super::survey::{Open, end_of, position};
 use crate::encoding::Text;
-use crate::error::{Error, SqlResult, notice};
+use crate::error::{Error, SqlResult, notice, warning};
 use crate::interrupts::poll;
 use crate::recovery::refuse_if_read_only;
 use crate::{guc, registry};
@@ -23,6 +29,10 @@ use crate::{guc, registry};
 const PIECE_BYTES: usize = 16 << 20;
 /// Rows of a piece before the dimension is known.
 const FIRST_PIECE: usize = 64;
+/// How many times what is left may not lessen though rows were filled: what undoes them is there to stay.
+const STALLS: u32 = 3;
+/// How many times on end others may move all rows out of the way before they can be locked.
+const LOST: u32 = 20;
 
 /// Fills the column `target` from the column `source`.
 #[pg_extern(sql = false)]
@@ -54,19 +64,26 @@ fn tq_compress_column(
         named_codec(&target, name)?;
     }
     let workers = Workers::new(guc::threads()).map_err(Error::from)?;
-    let mut run = Run { target, codec, batch, workers, total: 0, uncommitted: 0 };
+    let mut run = Run { target, codec, batch, workers, total: 0, told: 0, held: 0 };
     // SAFETY: all statements run on this connection. An error closes it with the transaction.
     let connected = unsafe { pg_sys::SPI_connect_ext(pg_sys::SPI_OPT_NONATOMIC as i32) };
     if connected != pg_sys::SPI_OK_CONNECT as i32 {
         Err(Error::Spi(pgrx::spi::SpiError::SpiError(pgrx::spi::SpiErrorCodes::Connect)))?;
     }
+    let mut left = 0;
     for part in run.target.parts.clone() {
-        run.fill(&part)?;
+        left += run.fill(&part)?;
     }
     run.commit();
     // SAFETY: closes what was opened above.
     unsafe { pg_sys::SPI_finish() };
     let Run { target, total, .. } = run;
+    if left > 0 {
+        warning(
+            format!("{left} rows of \"{}\" have a vector and still no record", target.shown),
+            "A trigger or a row-level security policy kept them as they were, or others added or changed them meanwhile.",
+        );
+    }
     notice(
         format!("column \"{}\" of \"{}\": {total} rows compressed", target.column, target.shown),
         None,
@@ -120,53 +137,85 @@ struct Run {
     codec: Option<String>,
     batch: usize,
     workers: Workers,
+    /// How many rows were filled, and at what number the last NOTICE was.
     total: u64,
-    uncommitted: usize,
+    told: u64,
+    /// The rows that are locked until the next commit.
+    held: usize,
+}
+
+/// What going over a table once came to.
+#[derive(Default)]
+struct Pass {
+    found: u64,
+    filled: u64,
+    /// Rows that were written, and have no record all the same.
+    refused: u64,
 }
 
 impl Run {
-    /// Goes over a table, and again as long as it finds fewer and fewer rows: others may have moved some meanwhile, and a
-    /// trigger may take back what is written.
-    fn fill(&mut self, part: &Part) -> Result<(), Error> {
-        let mut before = u64::MAX;
-        loop {
-            let found = self.pass(part)?;
-            if found == 0 || found >= before {
-                return Ok(());
-            }
-            before = found;
+    /// Fills a table; returns how many rows can't be filled.
+    fn fill(&mut self, part: &Part) -> Result<u64, Error> {
+        // SAFETY: the connection is open, in a transaction.
+        let end = unsafe { end_of(part) }?;
+        if self.pass(part, end, Locked::Skip)?.found == 0 {
+            return Ok(0);
         }
+        // SAFETY: as above.
+        let mut open = unsafe { Open::count(&self.target, part) }?;
+        let (mut least, mut stalls, mut lost) = (open.rows, 0, 0);
+        while open.rows > 0 && stalls < STALLS && lost < LOST {
+            // Two calls that wait for each other's rows must not hold any.
+            self.commit();
+            let pass = self.pass(part, open.last(), Locked::Wait)?;
+            // SAFETY: as above.
+            let now = unsafe { Open::count(&self.target, part) }?;
+            // All were written in vain, as a trigger wants it, or none could be locked or moved, as a policy does.
+            if pass.filled == 0 && (pass.refused >= now.rows || now == open) {
+                return Ok(now.rows);
+            }
+            stalls += u32::from(pass.filled > 0 && now.rows >= least);
+            lost = if pass.filled == 0 { lost + 1 } else { 0 };
+            least = least.min(now.rows);
+            open = now;
+        }
+        Ok(open.rows)
     }
 
-    /// Goes over a table once, from its first page to its last; returns how many rows it compressed.
-    fn pass(&mut self, part: &Part) -> Result<u64, Error> {
+    /// Goes over a table once, from its first row up to a position. If it finds none, there was none anywhere.
+    fn pass(&mut self, part: &Part, end: pg_sys::ItemPointerData, locked: Locked) -> Result<Pass, Error> {
         let mut after = pg_sys::ItemPointerData::default();
         let mut rows =
             self.target.typmod.dimension().map_or(FIRST_PIECE, |dimension| piece_rows(dimension as usize));
-        let mut found = 0;
+        let mut pass = Pass::default();
+        // Only the first statement sees the table whole. What is written goes behind the end, and isn't to be met again.
+        let mut limit = position((u32::MAX, u16::MAX));
         loop {
             poll();
-            let wanted = rows.min(self.batch - self.uncommitted);
+            let wanted = rows.min(self.batch - self.held);
             // SAFETY: the connection is open, in a transaction, and nothing of the batch before is.
             let batch = unsafe { Batch::begin() };
-            let (pieces, last) = batch.read(&self.target, part, after, wanted)?;
-            for piece in &pieces {
+            let found = batch.find(&self.target, part, (after, limit), wanted)?;
+            let read = batch.read(&self.target, part, &found, locked)?;
+            for piece in &read.pieces {
                 let records = self.compress(part, piece)?;
-                batch.write(&self.target, part, piece, &records)?;
+                let filled = batch.write(&self.target, part, piece, &records)?;
+                pass.filled += filled as u64;
+                pass.refused += piece.positions.len().saturating_sub(filled) as u64;
+                self.total += filled as u64;
             }
             batch.end();
-            let read: usize = pieces.iter().map(|piece| piece.positions.len()).sum();
-            found += read as u64;
-            self.total += read as u64;
-            self.uncommitted += read;
-            if self.uncommitted >= self.batch {
+            pass.found += found.len() as u64;
+            limit = end;
+            self.held += read.locked;
+            if self.held >= self.batch {
                 self.commit();
             }
-            match last {
-                Some(last) if read == wanted => after = last,
-                _ => return Ok(found),
+            match found.last() {
+                Some(last) if found.len() == wanted => after = *last,
+                _ => return Ok(pass),
             }
-            if let Some(piece) = pieces.last() {
+            if let Some(piece) = read.pieces.last() {
                 rows = piece_rows(piece.dimension);
             }
         }
@@ -199,12 +248,16 @@ impl Run {
 
     /// Commits, and says how far it got.
     fn commit(&mut self) {
-        if self.uncommitted == 0 {
+        if self.held == 0 {
             return;
         }
-        self.uncommitted = 0;
+        self.held = 0;
         // SAFETY: the connection may commit (is_atomic), and no batch is open.
         unsafe { pg_sys::SPI_commit() };
+        if self.told == self.total {
+            return;
+        }
+        self.told = self.total;
         notice(
             format!("{} rows of \"{}\" compressed and committed", self.total, self.target.shown),
             None,

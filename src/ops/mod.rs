@@ -7,6 +7,9 @@ mod compress;
 mod distance;
 mod evaluate;
 mod relation;
+mod rows;
+mod statement;
+mod survey;
 mod train;
 mod version;
 

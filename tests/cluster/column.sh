@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tq_compress_column and large rotations among other sessions: cancelled, killed, run twice at once, and rows that
-# change meanwhile.
+# tq_compress_column and large rotations among other sessions: cancelled, killed, run twice at once, rows that change
+# meanwhile, and rows that can't be filled.
 # shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
 . "${HELPERS:?}"
 use_server "${PG_BIN:?}"
@@ -78,6 +78,92 @@ wait
 cluster_psql "$cluster" -c "CALL tq_compress_column('t', 'v', 'e')" >/dev/null 2>&1
 is "$(value "SELECT count(*) - count(e) FROM t")" 0 "with rows changing meanwhile, a second call leaves none out"
 is "$(value "SELECT count(*) FROM t WHERE e IS DISTINCT FROM tq_compress(v, 4)")" 0 "no record belongs to another vector"
+
+# ---- none is left out ---------------------------------------------------------------------------------------------
+
+# until_waiting NAME [OR]: a statement that ends when the session of that name waits for a lock, or when OR holds, or after a
+# quarter of a minute.
+until_waiting() {
+    cat <<SQL
+DO \$\$ BEGIN
+    FOR i IN 1 .. 300 LOOP
+        PERFORM pg_stat_clear_snapshot();
+        EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE application_name = '$1' AND wait_event_type = 'Lock') OR ${2:-false};
+        PERFORM pg_sleep(0.05);
+    END LOOP;
+END \$\$;
+SQL
+}
+# left TABLE: how many of its rows are still to be filled
+left() { value "SELECT count(*) FROM $1 WHERE v IS NOT NULL AND e IS NULL"; }
+# small TABLE: a thousand rows on several pages
+small() {
+    value "CREATE TABLE $1 (id int, v real[], e tqvec(8, 4), x text);
+           INSERT INTO $1 SELECT i, tq_normalize(array[i, 1, 2, 3, 4, 5, 6, 7]::real[]) FROM generate_series(1, 1000) i" >/dev/null
+}
+
+small moving
+# Two sessions hold rows, so that the call meets one after the other; then one moves a row that the other held. What they
+# write doesn't fit where the rows are, and each row is the last one of its batch.
+gone="NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'mover')"
+session holder "BEGIN; UPDATE moving SET x = repeat('x', 500) WHERE id IN (10, 500); $(until_waiting mover)
+                COMMIT; BEGIN; UPDATE moving SET x = repeat('y', 500) WHERE id = 30; $(until_waiting mover "$gone") COMMIT"
+session keeper "BEGIN; UPDATE moving SET x = repeat('x', 500) WHERE id = 30; $(until_waiting mover) SELECT pg_sleep(0.2); COMMIT"
+wait_for "SELECT count(backend_xid) = 2 FROM pg_stat_activity WHERE application_name IN ('holder', 'keeper')" || true
+session mover "CALL tq_compress_column('moving', 'v', 'e', 1)"
+wait
+is "$(left moving)" 0 "rows that move to the table's end while the call waits for them don't take its position along"
+like "$(tail -n 1 "$RUN/mover.out")" ': 1000 rows compressed' "and each is done once"
+is "$(grep -c WARNING "$RUN/mover.out" || true)" 0 "without a warning"
+
+value "CREATE TYPE embedding AS (v real[], good bool);
+       CREATE FUNCTION floats(embedding) RETURNS real[] LANGUAGE sql IMMUTABLE AS 'SELECT CASE WHEN (\$1).good THEN (\$1).v END';
+       CREATE CAST (embedding AS real[]) WITH FUNCTION floats(embedding);
+       CREATE TABLE nulls (id int, s embedding, e tqvec(2, 4));
+       INSERT INTO nulls SELECT i, row('{0.6, 0.8}'::real[], i <> 5)::embedding FROM generate_series(1, 1000) i" >/dev/null
+cluster_psql "$cluster" -c "CALL tq_compress_column('nulls', 's', 'e', 10)" >"$RUN/nulls.out" 2>&1
+is "$(value 'SELECT count(e) FROM nulls')" 999 "a cast that gives NULL for one row doesn't end the call"
+is "$(grep -c WARNING "$RUN/nulls.out" || true)" 0 "and that row is not a fault"
+
+# An index of what is to be done has an order of its own.
+small indexed
+value "UPDATE indexed SET e = tq_compress(v, 4) WHERE id % 100 <> 0;
+       CREATE INDEX ON indexed ((-id)) WHERE e IS NULL; ANALYZE indexed" >/dev/null
+cluster_psql "$cluster" -c "CALL tq_compress_column('indexed', 'v', 'e', 1)" >"$RUN/indexed.out" 2>&1
+is "$(left indexed)" 0 "an index of rows without a record, in another order than theirs, leaves none out"
+
+# kept NAME: the output of a call of that name says that 10 rows are left, and that 990 are done
+kept() {
+    like "$(cat "$RUN/$1.out")" 'WARNING:  10 rows of "public.kept" have a vector and still no record' "$2: how many is said"
+    like "$(tail -n 1 "$RUN/$1.out")" ': 990 rows compressed' "$2: the others are done"
+    is "$(left kept)" 10 "$2: they are left"
+}
+small kept
+value "CREATE FUNCTION keep_back() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+           IF OLD.id % 100 <> 0 THEN RETURN NEW; END IF;
+           IF TG_ARGV[0] = 'skip' THEN RETURN NULL; END IF;
+           NEW.e := NULL; RETURN NEW; END \$\$;
+       CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+           UPDATE kept SET e = NULL WHERE id = NEW.id; RETURN NULL; END \$\$;
+       CREATE TRIGGER skipping BEFORE UPDATE ON kept FOR EACH ROW EXECUTE FUNCTION keep_back('skip')" >/dev/null
+limited() { cluster_psql "$cluster" -c 'SET statement_timeout = 20000' -c "$1" >"$RUN/$2.out" 2>&1 || true; }
+limited "CALL tq_compress_column('kept', 'v', 'e', 64)" skipping
+kept skipping "rows that a trigger doesn't let be written"
+value "DROP TRIGGER skipping ON kept; UPDATE kept SET e = NULL;
+       CREATE TRIGGER nulling BEFORE UPDATE ON kept FOR EACH ROW EXECUTE FUNCTION keep_back('null')" >/dev/null
+limited "CALL tq_compress_column('kept', 'v', 'e', 64)" nulling
+kept nulling "rows whose record a trigger takes back"
+value "DROP TRIGGER nulling ON kept; UPDATE kept SET e = NULL;
+       CREATE TRIGGER undoing AFTER UPDATE ON kept FOR EACH ROW WHEN (NEW.id % 100 = 0 AND NEW.e IS NOT NULL) EXECUTE FUNCTION undo()" >/dev/null
+limited "CALL tq_compress_column('kept', 'v', 'e', 64)" undoing
+like "$(cat "$RUN/undoing.out")" 'WARNING:  10 rows of "public.kept"' "rows whose record a trigger undoes afterwards: the call ends, and says how many"
+is "$(left kept)" 10 "rows whose record a trigger undoes afterwards: the others are done"
+value "DROP TRIGGER undoing ON kept; UPDATE kept SET e = NULL; CREATE ROLE clerk; GRANT SELECT, UPDATE ON kept TO clerk;
+       ALTER TABLE kept ENABLE ROW LEVEL SECURITY; CREATE POLICY see ON kept FOR SELECT USING (true);
+       CREATE POLICY change ON kept FOR UPDATE USING (id % 100 <> 0)" >/dev/null
+cluster_psql "$cluster" -c 'SET statement_timeout = 20000' -c 'SET ROLE clerk' -c "CALL tq_compress_column('kept', 'v', 'e', 64)" \
+    >"$RUN/policy.out" 2>&1 || true
+kept policy "rows that a policy shows and doesn't let be changed"
 
 # ---- one thread or several, nothing is left over -----------------------------------------------------------------
 
