@@ -162,12 +162,11 @@ is "$(value "SELECT string_agg(name, ' ') FROM tq_codec WHERE name NOT IN ('last
 is "$(value 'SELECT count(*) FROM passing')" 0 "nor a record of one"
 is "$(value "SELECT count(*), count(fault) FROM pg_ls_dir('$files') file LEFT JOIN LATERAL tq_corpus_verify('$files/' || file) ON true")" \
     "$((clients + 3))|0" "all files are whole"
-# Sessions that register a codec at once must not find each other by its name, which is an index of its own; a codec that
-# has the name already is another matter.
+# A codec that a file describes is registered under its hash, which no other codec may take as its name.
 value "SELECT drop_if_there('$hash'), drop_if_there('imported')" >/dev/null 2>&1
-value "SELECT tq_create_codec('$hash', 8)" >/dev/null
-like "$(value "COPY foreign_records (e, client) FROM '$files/imported.tqcv' (FORMAT tqcv, IDS 'ordinal')" 2>&1)" \
-    "codec \"$hash\" already exists" "a file's codec doesn't take the name of another"
+like "$(value "SELECT tq_create_codec('$hash', 8)" 2>&1)" "can't be the name of this codec: it names another" "a file's codec can't lose its name to another"
+is "$(value "COPY foreign_records (e, client) FROM '$files/imported.tqcv' (FORMAT tqcv, IDS 'ordinal'); SELECT name FROM tq_codec WHERE config_hash = '$hash'" 2>&1)" \
+    "$hash" "and has it after the next import"
 is "$(find "$files" -name '*.tqtmp')" "" "no unfinished file is left"
 cluster_stop "$c"
 done_testing
