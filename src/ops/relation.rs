@@ -11,8 +11,9 @@ use std::ffi::{CStr, CString};
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
 use pgrx::prelude::Spi;
-use pgrx::spi::{quote_identifier, quote_qualified_identifier};
+use pgrx::spi::quote_identifier;
 
+use crate::encoding;
 use crate::error::Error;
 use crate::vector::Typmod;
 
@@ -81,16 +82,7 @@ impl Target {
 
 /// The relation's name with its schema, quoted.
 fn relation_name(relation: pg_sys::Oid) -> Result<String, Error> {
-    // SAFETY: look-ups by OID, whose results are null for what doesn't exist, else NUL-terminated copies.
-    unsafe {
-        let name = pg_sys::get_rel_name(relation);
-        let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation));
-        if name.is_null() || schema.is_null() {
-            return Err(Error::NoSuchRelation(relation.to_u32()));
-        }
-        let text = |pointer| CStr::from_ptr(pointer).to_string_lossy().into_owned();
-        Ok(quote_qualified_identifier(text(schema), text(name)))
-    }
+    encoding::qualified_name(relation)?.ok_or(Error::NoSuchRelation(relation.to_u32()))
 }
 
 /// A type's name, with its schema unless that is `pg_catalog`, quoted.
