@@ -165,7 +165,8 @@ server_copy() {
 
 # The same values in every script: bindings are generated anew whenever one of them changes.
 build_env() {
-    export PGRX_HOME=$BUILD/pgrx
+    # One folder may serve several checkouts, whose builds then share what is generated from the headers.
+    export PGRX_HOME=${TINYQUANT_PGRX_HOME:-$BUILD/pgrx}
     export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
     export CARGO_TERM_COLOR=never
     LIBCLANG_PATH=$(libclang_dir || libclang_dir any) || die "libclang is missing; run scripts/setup"
