@@ -10,6 +10,7 @@
 use crate::product::{F32_NORMS, Single};
 use crate::{BatchError, Codec, CodecError, Workers, check_vector};
 use tq_format::RecordView;
+use tq_memory::{Grow, OutOfMemory};
 
 /// Rows of a block: enough for a product at full speed, few enough to stay in the cache.
 const ROWS: usize = 128;
@@ -30,8 +31,8 @@ impl Codec {
         let d = self.dimension();
         let (count, rest) = (rows.len() / d, rows.len() % d);
         let start = out.len();
-        out.reserve(count.saturating_mul(self.builder().record_len()));
-        let mut encoder = BlockEncoder::new(self);
+        out.try_room_exact(count.saturating_mul(self.builder().record_len()))?;
+        let mut encoder = BlockEncoder::new(self)?;
         let mut encode = || {
             for (number, block) in rows[..count * d].chunks(ROWS * d).enumerate() {
                 encoder.encode(block, out).map_err(|error| at(number * ROWS, error))?;
@@ -66,14 +67,14 @@ impl Codec {
     ) -> Result<(), BatchError> {
         let d = self.dimension();
         let start = out.len();
-        out.reserve((rows.len() / d).saturating_mul(self.builder().record_len()));
+        out.try_room_exact((rows.len() / d).saturating_mul(self.builder().record_len()))?;
         // Made once, before several threads would wait for it.
         self.rotation().single();
         let of_a_thread = ROWS_OF_A_THREAD.min(Workers::round_rows(d));
         let round = Workers::round_rows(d) * workers.threads();
         for (number, rows) in rows.chunks(round * d).enumerate() {
             poll();
-            let blocks: Vec<_> = rows.chunks(of_a_thread * d).enumerate().collect();
+            let blocks = tq_memory::collected(rows.chunks(of_a_thread * d).enumerate())?;
             let encode = |(block, rows)| {
                 let mut records = Vec::new();
                 self.encode_batch(rows, &mut records).map_err(|error| at(block * of_a_thread, error))?;
@@ -82,6 +83,7 @@ impl Codec {
             let encoded = workers.map(blocks, encode).map_err(|source| BatchError { row: 0, source });
             let encoded = encoded.and_then(|blocks| blocks.into_iter().collect::<Result<Vec<_>, _>>());
             match encoded {
+                // There is room for all of them.
                 Ok(blocks) => blocks.iter().for_each(|records| out.extend_from_slice(records)),
                 Err(error) => {
                     out.truncate(start);
@@ -105,8 +107,8 @@ impl Codec {
         }
         let d = self.dimension();
         let start = out.len();
-        out.resize(start + records.len() * d, 0.0);
-        let mut rotated = vec![0.0; ROWS.min(records.len()) * d];
+        let mut rotated = tq_memory::filled(ROWS.min(records.len()) * d, 0.0)?;
+        out.try_resize(start + records.len() * d, 0.0)?;
         let mut part = Vec::new();
         for (records, vectors) in records.chunks(ROWS).zip(out[start..].chunks_mut(ROWS * d)) {
             let rotated = &mut rotated[..records.len() * d];
@@ -114,8 +116,11 @@ impl Codec {
                 self.dequantize(record, row);
             }
             let single = self.rotation().single();
-            if let Some(single) = single {
-                single.apply_inverse_rows(rotated, vectors, &mut part);
+            if let Some(single) = single
+                && let Err(error) = single.apply_inverse_rows(rotated, vectors, &mut part)
+            {
+                out.truncate(start);
+                return Err(error.into());
             }
             for (row, vector) in rotated.chunks_exact(d).zip(vectors.chunks_exact_mut(d)) {
                 let norm = check_vector(row).unwrap_or(f64::INFINITY);
@@ -144,12 +149,13 @@ impl Codec {
         let decode = |(block, records): (usize, &[RecordView<'_>])| {
             let mut vectors = Vec::new();
             self.decode_batch(records, &mut vectors).map_err(|error| at(block * size, error))?;
-            Ok(vectors)
+            Ok::<_, BatchError>(vectors)
         };
         let decoded = workers
-            .map(records.chunks(size).enumerate().collect(), decode)
+            .map(tq_memory::collected(records.chunks(size).enumerate())?, decode)
             .map_err(|source| BatchError { row: 0, source })?;
         let decoded = decoded.into_iter().collect::<Result<Vec<_>, _>>()?;
+        out.try_room_exact(records.len() * self.dimension())?;
         decoded.iter().for_each(|vectors| out.extend_from_slice(vectors));
         Ok(())
     }
@@ -175,21 +181,22 @@ struct BlockEncoder<'a> {
 }
 
 impl<'a> BlockEncoder<'a> {
-    fn new(codec: &'a Codec) -> Self {
-        Self {
+    fn new(codec: &'a Codec) -> Result<Self, OutOfMemory> {
+        Ok(Self {
             codec,
-            scratch: codec.scratch(),
+            scratch: codec.scratch()?,
             norms: Vec::new(),
             rotated: Vec::new(),
             part: Vec::new(),
             wide: [Vec::new(), Vec::new()],
-        }
+        })
     }
 
     /// Encodes at most [`ROWS`] whole rows.
     fn encode(&mut self, rows: &[f32], out: &mut Vec<u8>) -> Result<(), BatchError> {
         let d = self.codec.dimension();
         self.norms.clear();
+        self.norms.try_room_exact(rows.len() / d)?;
         let mut refusal = None;
         for (row, vector) in rows.chunks_exact(d).enumerate() {
             match self.codec.check_encodable(vector) {
@@ -203,7 +210,7 @@ impl<'a> BlockEncoder<'a> {
         // Rows before the refused one may fail as well, in ways that show later.
         let rows = &rows[..self.norms.len() * d];
         if !rows.is_empty() {
-            self.rotated.resize(rows.len(), 0.0);
+            self.rotated.try_resize(rows.len(), 0.0)?;
             let single = if self.codec.config().residual() { None } else { self.codec.rotation().single() };
             match single {
                 Some(single) => self.encode_near(single, rows, out)?,
@@ -215,7 +222,7 @@ impl<'a> BlockEncoder<'a> {
 
     fn encode_near(&mut self, single: &Single, rows: &[f32], out: &mut Vec<u8>) -> Result<(), BatchError> {
         let d = self.codec.dimension();
-        let margin = single.apply_rows(rows, &mut self.rotated, &mut self.part);
+        let margin = single.apply_rows(rows, &mut self.rotated, &mut self.part)?;
         let vectors = rows.chunks_exact(d).zip(self.rotated.chunks_exact_mut(d));
         for (row, ((vector, rotated), norm)) in vectors.zip(&self.norms).enumerate() {
             let scratch = &mut self.scratch;
@@ -233,7 +240,7 @@ impl<'a> BlockEncoder<'a> {
     fn encode_exact(&mut self, rows: &[f32], out: &mut Vec<u8>) -> Result<(), BatchError> {
         let (codec, d) = (self.codec, self.codec.dimension());
         if codec.rotation().matrix().is_some() {
-            self.rotate_exactly(rows);
+            self.rotate_exactly(rows)?;
         } else {
             for (vector, rotated) in rows.chunks_exact(d).zip(self.rotated.chunks_exact_mut(d)) {
                 codec.rotation().apply(vector, rotated);
@@ -247,13 +254,14 @@ impl<'a> BlockEncoder<'a> {
     }
 
     /// Fills `rotated` with the values of [`Rotation::apply`](crate::Rotation::apply), to the bit.
-    fn rotate_exactly(&mut self, rows: &[f32]) {
+    fn rotate_exactly(&mut self, rows: &[f32]) -> Result<(), OutOfMemory> {
         let (rotation, d) = (self.codec.rotation(), self.codec.dimension());
         let [from, to] = &mut self.wide;
         from.clear();
+        from.try_room_exact(rows.len())?;
         from.extend(rows.iter().map(|&x| f64::from(x)));
-        to.resize(rows.len(), 0.0);
-        let Some(margin) = rotation.apply_rows_f64(from, to) else { return };
+        to.try_resize(rows.len(), 0.0)?;
+        let Some(margin) = rotation.apply_rows_f64(from, to)? else { return Ok(()) };
         let vectors = rows.chunks_exact(d).zip(to.chunks_exact(d)).zip(self.rotated.chunks_exact_mut(d));
         for (((vector, sums), rotated), norm) in vectors.zip(&self.norms) {
             let margin = margin * norm;
@@ -275,5 +283,6 @@ impl<'a> BlockEncoder<'a> {
                 }
             }
         }
+        Ok(())
     }
 }

@@ -102,11 +102,11 @@ impl Codec {
     /// and rounded once.
     ///
     /// # Errors
-    /// As [`Codec::decode_rotated`], but for the buffer's length.
+    /// As [`Codec::decode_rotated`], but for the buffer's length; [`CodecError::Memory`].
     pub fn decode(&self, record: &RecordView<'_>) -> Result<Vec<f32>, CodecError> {
-        let mut rotated = vec![0.0; self.dimension()];
+        let mut rotated = tq_memory::filled(self.dimension(), 0.0)?;
         self.decode_rotated(record, &mut rotated)?;
-        let mut vector = vec![0.0; self.dimension()];
+        let mut vector = tq_memory::filled(self.dimension(), 0.0)?;
         self.rotation.apply_inverse(&rotated, &mut vector);
         Ok(vector)
     }

@@ -12,6 +12,7 @@ use crate::{Codec, CodecError, check_vector};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use tq_format::BitWidth;
+use tq_memory::{Grow, OutOfMemory};
 
 /// How far the norm of a vector may be from 1 under the built-in codec without residual.
 pub(crate) const NORM_TOLERANCE: f64 = 0.1;
@@ -43,14 +44,14 @@ impl Codec {
     /// [`CodecError::ZeroVector`] and, without residual, [`CodecError::NormOutOfRange`] when the norm is not
     /// within 10 % of 1; with residual [`CodecError::NormTooSmall`] where half precision would leave little of the vector, and
     /// [`CodecError::ResidualOverflow`] when a rotated element is further
-    /// from its codebook entry than half precision reaches (65504).
+    /// from its codebook entry than half precision reaches (65504); [`CodecError::Memory`].
     pub fn encode(&self, vector: &[f32], out: &mut Vec<u8>) -> Result<(), CodecError> {
         if vector.len() != self.dimension() {
             return Err(CodecError::DimensionMismatch { expected: self.dimension(), got: vector.len() });
         }
         let norm = self.check_encodable(vector)?;
-        let mut scratch = self.scratch();
-        let mut rotated = vec![0.0; self.dimension()];
+        let mut scratch = self.scratch()?;
+        let mut rotated = tq_memory::filled(self.dimension(), 0.0)?;
         if !self.config().residual()
             && F32_NORMS.contains(&norm)
             && let Some(single) = self.rotation().single()
@@ -62,15 +63,15 @@ impl Codec {
         self.encode_rotated(&rotated, &mut scratch, out)
     }
 
-    pub(crate) fn scratch(&self) -> Scratch {
+    pub(crate) fn scratch(&self) -> Result<Scratch, OutOfMemory> {
         let residual = if self.config().residual() { self.dimension() } else { 0 };
-        Scratch {
-            codes: vec![0; self.dimension()],
-            others: vec![0; self.dimension()],
-            rest: vec![0.0; residual],
-            halves: vec![f16::ZERO; residual],
-            bytes: vec![0; 2 * residual],
-        }
+        Ok(Scratch {
+            codes: tq_memory::filled(self.dimension(), 0)?,
+            others: tq_memory::filled(self.dimension(), 0)?,
+            rest: tq_memory::filled(residual, 0.0)?,
+            halves: tq_memory::filled(residual, f16::ZERO)?,
+            bytes: tq_memory::filled(2 * residual, 0)?,
+        })
     }
 
     /// Refuses what the codec can't or won't encode; returns the norm.
@@ -114,6 +115,7 @@ impl Codec {
                 }
             }
         }
+        out.try_room(self.builder().record_len())?;
         Ok(self.builder().write(codes, None, out)?)
     }
 
@@ -125,6 +127,7 @@ impl Codec {
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
         tq_simd::quantize(self.level(), self.codebook().thresholds(), rotated, &mut scratch.codes);
+        out.try_room(self.builder().record_len())?;
         if !self.config().residual() {
             return Ok(self.builder().write(&scratch.codes, None, out)?);
         }

@@ -4,6 +4,7 @@
 //! message to a user needs, and none carries prose.
 
 use tq_format::BitWidth;
+use tq_memory::OutOfMemory;
 
 /// An error of configuring a codec, of encoding, of decoding or of preparing a query.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -179,6 +180,9 @@ pub enum CodecError {
         /// The size of the allocation that failed.
         bytes: usize,
     },
+    /// There is no memory for vectors, records or what is made of them meanwhile.
+    #[error("{0}")]
+    Memory(#[from] OutOfMemory),
     /// What a codebook is trained on does not fit into memory.
     #[error("cannot allocate {bytes} bytes to train a codebook")]
     TrainingMemory {
@@ -226,4 +230,10 @@ pub struct BatchError {
     pub row: usize,
     /// What is wrong with it.
     pub source: CodecError,
+}
+
+impl From<OutOfMemory> for BatchError {
+    fn from(error: OutOfMemory) -> Self {
+        Self { row: 0, source: error.into() }
+    }
 }

@@ -18,7 +18,7 @@ mod tally;
 use crate::encode::NORM_TOLERANCE;
 use crate::{Codebook, Codec, CodecConfig, CodecError, Metric, PreparedQuery, Rotation, Workers, train};
 use exact::{Block, Exact};
-use prepare::{check_rows, check_shape, evenly_spaced, in_rounds, query_rows, rotate};
+use prepare::{check_rows, check_shape, evenly_spaced, in_rounds, query_count, query_rows, rotate};
 use std::sync::Arc;
 use tally::Tally;
 use tq_format::{BitWidth, RecordView};
@@ -47,7 +47,7 @@ impl Sample {
     /// How many of the rows will be queries.
     pub fn query_count(&self) -> usize {
         let dimension = self.dimension.max(1);
-        query_rows(self.rows.len() / dimension, dimension, self.queries).len()
+        query_count(self.rows.len() / dimension, dimension, self.queries)
     }
 }
 
@@ -131,7 +131,7 @@ impl Evaluator {
     /// # Errors
     /// [`CodecError::QueriesOutOfRange`], [`CodecError::NeighboursOutOfRange`], [`CodecError::SampleTooSmall`];
     /// [`CodecError::DimensionMismatch`] for a last row that is too short or a rotation of another dimension;
-    /// [`CodecError::Row`] with [`CodecError::NotFinite`] or [`CodecError::ZeroVector`]; [`CodecError::WorkerPanicked`].
+    /// [`CodecError::Row`] with [`CodecError::NotFinite`] or [`CodecError::ZeroVector`]; [`CodecError::WorkerPanicked`], [`CodecError::Memory`].
     pub fn new(
         sample: Sample,
         rotation: Arc<Rotation>,
@@ -140,7 +140,7 @@ impl Evaluator {
     ) -> Result<Self, CodecError> {
         let Sample { mut rows, dimension, queries, k } = sample;
         let n = check_shape(&rows, dimension, queries, k, &rotation)?;
-        let queries = query_rows(n, dimension, queries);
+        let queries = query_rows(n, dimension, queries)?;
         let squares = check_rows(&rows, dimension, workers, poll)?;
         let norms = squares.iter().fold((f64::INFINITY, 0.0f64), |(least, greatest), square| {
             (least.min(square.sqrt()), greatest.max(square.sqrt()))
@@ -148,7 +148,7 @@ impl Evaluator {
         let level = Level::detect();
         let exact = Exact { rows: &rows, dimension, squares: &squares, queries: &queries, k, level };
         let (blocks, nearest) = exact.blocks(workers, poll)?;
-        let raw = evenly_spaced(&rows, dimension);
+        let raw = evenly_spaced(&rows, dimension)?;
         rotate(&rotation, &mut rows, &squares, workers, poll)?;
         Ok(Self { rows, raw, rotation, dimension, k, queries, norms, blocks, nearest, level })
     }
@@ -156,7 +156,7 @@ impl Evaluator {
     /// Evaluates two codecs that differ by their residual alone: first without, then with it.
     ///
     /// # Errors
-    /// [`CodecError::WorkerPanicked`], [`CodecError::TrainingMemory`]. What a codec refuses shows as measures that are `None`.
+    /// [`CodecError::WorkerPanicked`], [`CodecError::TrainingMemory`], [`CodecError::Memory`]. What a codec refuses shows as measures that are `None`.
     pub fn evaluate(
         &self,
         bit_width: BitWidth,
@@ -199,7 +199,7 @@ impl Evaluator {
     ) -> Result<Codebook, CodecError> {
         match training {
             Training::Builtin => Ok(Codebook::lloyd_max(bit_width, self.dimension as u32)),
-            Training::Lloyd => train::lloyd(&mut evenly_spaced(&self.rows, self.dimension), bit_width, poll),
+            Training::Lloyd => train::lloyd(&mut evenly_spaced(&self.rows, self.dimension)?, bit_width, poll),
             Training::Quantile => train::quantile(&mut train::copy(&self.raw, poll)?, bit_width, poll),
         }
     }
@@ -231,13 +231,13 @@ impl Evaluator {
         workers: &Workers,
         poll: &mut dyn FnMut(),
     ) -> Result<Option<Tally>, CodecError> {
-        let mut queries = Vec::with_capacity(self.queries.len());
+        let mut queries = tq_memory::with_capacity(self.queries.len())?;
         let prepare = |row| PreparedQuery::from_rotated(Arc::clone(&codec), self.row(row), self.level);
         in_rounds(workers, self.queries.iter().copied(), 64, prepare, poll, |query| {
             queries.push(query?);
             Ok(())
         })?;
-        let mut all = Tally::new(queries.len());
+        let mut all = Tally::new(queries.len())?;
         let outcome = in_rounds(
             workers,
             self.blocks.iter(),
@@ -245,7 +245,7 @@ impl Evaluator {
             |block| self.measure_block(&codec, &queries, block),
             poll,
             |tally| {
-                all.merge(tally?, self.k);
+                all.merge(tally?, self.k)?;
                 Ok(())
             },
         );
@@ -265,15 +265,18 @@ impl Evaluator {
         let config = codec.config();
         let rows = block.first..block.first + block.rows;
         let mut bytes = Vec::new();
-        let mut scratch = codec.scratch();
+        let mut scratch = codec.scratch()?;
         for row in rows.clone() {
             codec.encode_rotated(self.row(row), &mut scratch, &mut bytes)?;
         }
         let length = tq_format::record_len(config.bit_width(), config.dimension(), config.residual());
-        let records = bytes.chunks_exact(length).map(RecordView::parse).collect::<Result<Vec<_>, _>>()?;
+        let mut records = tq_memory::with_capacity(block.rows)?;
+        for record in bytes.chunks_exact(length) {
+            records.push(RecordView::parse(record)?);
+        }
 
-        let mut tally = Tally::new(queries.len());
-        let mut decoded = vec![0.0; self.dimension];
+        let mut tally = Tally::new(queries.len())?;
+        let mut decoded = tq_memory::filled(self.dimension, 0.0)?;
         for (record, row) in records.iter().zip(rows.clone()) {
             codec.dequantize(record, &mut decoded);
             let row = self.row(row);
@@ -283,6 +286,7 @@ impl Evaluator {
             );
         }
         for (number, (query, exact)) in queries.iter().zip(block.exact.chunks_exact(block.rows)).enumerate() {
+            tally.nearest[number].room(block.rows)?;
             for ((record, exact), row) in records.iter().zip(exact).zip(rows.clone()) {
                 if row != self.queries[number] {
                     tally.add_pair(number, row, f64::from(*exact), query.distance(Metric::Cosine, record));

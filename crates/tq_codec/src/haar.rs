@@ -8,13 +8,15 @@
 //! rounding, whoever computes it. The stream is not forgiving: the generator, the order of the draws and the
 //! functions of `libm` (the platform's differ in the last bit) are part of the definition.
 
-use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::{householder, qr::no_pivoting::factor};
-use faer::{Conj, Mat, MatMut, MatRef, Par};
+use faer::{Conj, MatMut, MatRef, Par};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use std::collections::TryReserveError;
 use std::f64::consts::PI;
+use tq_memory::OutOfMemory;
+
+use crate::room;
 
 /// Columns of a panel.
 const PANEL: usize = 256;
@@ -57,7 +59,7 @@ impl Normals {
 }
 
 /// The `d` × `d` Haar matrix of `seed`, row-major; see [`orthogonal`].
-pub(crate) fn matrix(seed: u64, d: usize, poll: &mut dyn FnMut()) -> Result<Vec<f64>, TryReserveError> {
+pub(crate) fn matrix(seed: u64, d: usize, poll: &mut dyn FnMut()) -> Result<Vec<f64>, OutOfMemory> {
     let mut normals = Normals::new(seed);
     orthogonal(d, &mut || normals.next(), poll)
 }
@@ -70,10 +72,11 @@ pub(crate) fn orthogonal(
     d: usize,
     normal: &mut dyn FnMut() -> f64,
     poll: &mut dyn FnMut(),
-) -> Result<Vec<f64>, TryReserveError> {
+) -> Result<Vec<f64>, OutOfMemory> {
     if d == 0 {
         return Ok(Vec::new());
     }
+    let _room = room::for_products(d, d, d)?;
     // The factorisation wants columns together; the stream fills rows.
     let mut factors = zeros(d)?;
     for i in 0..d {
@@ -88,25 +91,26 @@ pub(crate) fn orthogonal(
 
     // Afterwards the upper triangle is R, and what is below defines the reflections whose product is Q. They are made
     // a panel of columns at a time, and each panel's are applied to the columns on its right.
-    let panels: Vec<usize> = (0..d).step_by(PANEL).collect();
-    let mut reflections = Vec::with_capacity(panels.len());
-    for &start in &panels {
+    let panels = || (0..d).step_by(PANEL);
+    let mut reflections = tq_memory::with_capacity(panels().len())?;
+    for start in panels() {
         let width = PANEL.min(d - start);
         let below = a.as_mut().submatrix_mut(start, start, d - start, d - start);
         let (mut panel, mut right) = below.split_at_col_mut(width);
         let block = factor::recommended_block_size::<f64>(d - start, width);
-        let mut coefficients = Mat::<f64>::zeros(block, width);
+        let mut coefficients = tq_memory::filled(block * width, 0.0)?;
         let scratch =
             factor::qr_in_place_scratch::<f64>(d - start, width, block, Par::Seq, Default::default());
         factor::qr_in_place(
             panel.as_mut(),
-            coefficients.as_mut(),
+            MatMut::from_column_major_slice_mut(&mut coefficients, block, width),
             Par::Seq,
-            MemStack::new(&mut MemBuffer::new(scratch)),
+            MemStack::new(&mut buffer(scratch)?),
             Default::default(),
         );
         poll();
-        reflect(panel.as_ref(), coefficients.as_ref(), right.as_mut(), poll);
+        let of_panel = MatRef::from_column_major_slice(&coefficients, block, width);
+        reflect(panel.as_ref(), of_panel, right.as_mut(), poll)?;
         reflections.push(coefficients);
     }
 
@@ -116,13 +120,15 @@ pub(crate) fn orthogonal(
     for i in 0..d {
         q[i * d + i] = 1.0;
     }
-    for (&start, coefficients) in panels.iter().zip(&reflections) {
-        let panel = a.as_ref().submatrix(start, start, d - start, coefficients.ncols());
+    for (start, coefficients) in panels().zip(&reflections) {
+        let width = PANEL.min(d - start);
+        let panel = a.as_ref().submatrix(start, start, d - start, width);
         let rows = MatMut::from_column_major_slice_mut(&mut q, d, d).subrows_mut(start, d - start);
-        reflect(panel, coefficients.as_ref(), rows, poll);
+        let coefficients = MatRef::from_column_major_slice(coefficients, coefficients.len() / width, width);
+        reflect(panel, coefficients, rows, poll)?;
     }
 
-    let signs: Vec<f64> = (0..d).map(|j| if a[(j, j)] >= 0.0 { 1.0 } else { -1.0 }).collect();
+    let signs = tq_memory::collected((0..d).map(|j| if a[(j, j)] >= 0.0 { 1.0 } else { -1.0 }))?;
     drop(factors);
     for row in q.chunks_exact_mut(d) {
         for (value, sign) in row.iter_mut().zip(&signs) {
@@ -138,7 +144,7 @@ fn reflect(
     coefficients: MatRef<'_, f64>,
     mut to: MatMut<'_, f64>,
     poll: &mut dyn FnMut(),
-) {
+) -> Result<(), OutOfMemory> {
     let (rows, reflections, block) = (panel.nrows(), panel.ncols(), coefficients.nrows());
     let columns = (STEP / (4 * rows * reflections)).max(32);
     for start in (0..to.ncols()).step_by(columns) {
@@ -152,17 +158,20 @@ fn reflect(
             Conj::No,
             to.as_mut().subcols_mut(start, width),
             Par::Seq,
-            MemStack::new(&mut MemBuffer::new(scratch)),
+            MemStack::new(&mut buffer(scratch)?),
         );
         poll();
     }
+    Ok(())
 }
 
-fn zeros(d: usize) -> Result<Vec<f64>, TryReserveError> {
-    let mut values = Vec::new();
-    values.try_reserve_exact(d.saturating_mul(d))?;
-    values.resize(d * d, 0.0);
-    Ok(values)
+fn zeros(d: usize) -> Result<Vec<f64>, OutOfMemory> {
+    tq_memory::filled(d.saturating_mul(d), 0.0)
+}
+
+/// What the library works in.
+fn buffer(size: StackReq) -> Result<MemBuffer, OutOfMemory> {
+    MemBuffer::try_new(size).map_err(|_| OutOfMemory { bytes: size.size_bytes() })
 }
 
 #[cfg(test)]

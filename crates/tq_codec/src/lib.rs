@@ -32,6 +32,7 @@ pub mod lloyd_max;
 mod product;
 mod quantvec;
 mod query;
+mod room;
 mod rotation;
 mod sample;
 pub mod sidecar;

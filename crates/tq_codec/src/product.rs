@@ -13,7 +13,10 @@
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
+use tq_memory::{Grow, OutOfMemory};
 use tq_simd::Level;
+
+use crate::room;
 
 /// How many terms are left to the library to sum as it likes; the sums of such chunks are added here. Short enough for a
 /// tight bound, long enough for full speed.
@@ -44,12 +47,10 @@ pub(crate) struct Single {
 }
 
 impl Single {
-    /// `None` without memory for it. `norm` is the matrix's [`greatest_row_norm`].
-    pub(crate) fn new(matrix: &[f64], dimension: usize, norm: f64) -> Option<Self> {
-        let mut values = Vec::new();
-        values.try_reserve_exact(matrix.len()).ok()?;
-        values.extend(matrix.iter().map(|&q| q as f32));
-        Some(Self { values, dimension, norm })
+    /// `norm` is the matrix's [`greatest_row_norm`].
+    pub(crate) fn new(matrix: &[f64], dimension: usize, norm: f64) -> Result<Self, OutOfMemory> {
+        let values = tq_memory::collected(matrix.iter().map(|&q| q as f32))?;
+        Ok(Self { values, dimension, norm })
     }
 
     /// A matrix that is in `f32` from the first.
@@ -72,16 +73,26 @@ impl Single {
     }
 
     /// Rotates `n` rows of `x` into `y`, both `n × d` row-major; returns a margin as [`Single::apply`] does. `part` is scratch.
-    pub(crate) fn apply_rows(&self, x: &[f32], y: &mut [f32], part: &mut Vec<f32>) -> f64 {
+    pub(crate) fn apply_rows(
+        &self,
+        x: &[f32],
+        y: &mut [f32],
+        part: &mut Vec<f32>,
+    ) -> Result<f64, OutOfMemory> {
         let d = self.dimension;
-        chunked_product(MatRef::from_row_major_slice(&self.values, d, d), x, y, part);
-        self.margin(CHUNK + d.div_ceil(CHUNK))
+        chunked_product(MatRef::from_row_major_slice(&self.values, d, d), x, y, part)?;
+        Ok(self.margin(CHUNK + d.div_ceil(CHUNK)))
     }
 
     /// Rotates back, otherwise as [`Single::apply_rows`].
-    pub(crate) fn apply_inverse_rows(&self, y: &[f32], x: &mut [f32], part: &mut Vec<f32>) {
+    pub(crate) fn apply_inverse_rows(
+        &self,
+        y: &[f32],
+        x: &mut [f32],
+        part: &mut Vec<f32>,
+    ) -> Result<(), OutOfMemory> {
         let d = self.dimension;
-        chunked_product(MatRef::from_column_major_slice(&self.values, d, d), y, x, part);
+        chunked_product(MatRef::from_column_major_slice(&self.values, d, d), y, x, part)
     }
 
     /// The bound for a vector of norm 1. Beside the `roundings` of product and sums: one of the matrix element, one of the
@@ -98,14 +109,20 @@ impl Single {
 
 /// `to = from · matrixᵀ` for rows: in the library's columns, `toᵀ = matrix · fromᵀ`, a chunk of the inner dimension at a
 /// time, and of the outer one so much that sums stay in a core's own cache.
-fn chunked_product(matrix: MatRef<'_, f32>, from: &[f32], to: &mut [f32], part: &mut Vec<f32>) {
+fn chunked_product(
+    matrix: MatRef<'_, f32>,
+    from: &[f32],
+    to: &mut [f32],
+    part: &mut Vec<f32>,
+) -> Result<(), OutOfMemory> {
     let d = matrix.nrows();
     let n = from.len() / d;
+    let _room = room::for_products(OUTPUTS, n, CHUNK)?;
     let from = MatRef::from_column_major_slice(from, d, n);
     for first in (0..d).step_by(OUTPUTS) {
         let outputs = OUTPUTS.min(d - first);
         let matrix = matrix.subrows(first, outputs);
-        part.resize(outputs * n, 0.0);
+        part.try_resize(outputs * n, 0.0)?;
         for start in (0..d).step_by(CHUNK) {
             let width = CHUNK.min(d - start);
             let (columns, rows) = (matrix.subcols(start, width), from.subrows(start, width));
@@ -123,14 +140,22 @@ fn chunked_product(matrix: MatRef<'_, f32>, from: &[f32], to: &mut [f32], part: 
             }
         }
     }
+    Ok(())
 }
 
 /// Rotates `n` rows of `x` into `y`, both `n × d` row-major, in `f64`; returns how far the results may be from other sums
 /// of the same terms in `f64`, for a row of norm 1. `norm` is the matrix's [`greatest_row_norm`].
-pub(crate) fn apply_rows_f64(matrix: &[f64], d: usize, norm: f64, x: &[f64], y: &mut [f64]) -> f64 {
+pub(crate) fn apply_rows_f64(
+    matrix: &[f64],
+    d: usize,
+    norm: f64,
+    x: &[f64],
+    y: &mut [f64],
+) -> Result<f64, OutOfMemory> {
     let n = x.len() / d;
+    let _room = room::for_products(d, n, d)?;
     let matrix = MatRef::from_row_major_slice(matrix, d, d);
     let x = MatRef::from_column_major_slice(x, d, n);
     matmul(MatMut::from_column_major_slice_mut(y, d, n), Accum::Replace, matrix, x, 1.0, Par::Seq);
-    2.02 * (d + 8) as f64 * U64 * norm
+    Ok(2.02 * (d + 8) as f64 * U64 * norm)
 }

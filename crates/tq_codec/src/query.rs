@@ -7,8 +7,9 @@
 use crate::distance::cosine_distance;
 use crate::{Codec, CodecError, Metric, check_vector, kernel_width};
 use std::cell::RefCell;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tq_format::RecordView;
+use tq_memory::Grow;
 use tq_simd::{Level, ScanQuery};
 
 thread_local! {
@@ -25,6 +26,8 @@ pub struct PreparedQuery {
     query: OnceLock<Vec<f32>>,
     /// Only if it was given so.
     rotated: Vec<f32>,
+    /// Where it is rotated back to.
+    room: Mutex<Vec<f32>>,
     square: f64,
     scan: ScanQuery,
     level: Level,
@@ -36,19 +39,20 @@ impl PreparedQuery {
     /// The query may be zero and of any length; the built-in codec's rules are for what is stored.
     ///
     /// # Errors
-    /// [`CodecError::DimensionMismatch`] and [`CodecError::NotFinite`].
+    /// [`CodecError::DimensionMismatch`], [`CodecError::NotFinite`] and [`CodecError::Memory`].
     pub fn new(codec: Arc<Codec>, query: &[f32], level: Level) -> Result<Self, CodecError> {
         let expected = codec.config().dimension() as usize;
         if query.len() != expected {
             return Err(CodecError::DimensionMismatch { expected, got: query.len() });
         }
         let norm = check_vector(query)?;
-        let mut rotated = vec![0.0; expected];
+        let mut rotated = tq_memory::filled(expected, 0.0)?;
         codec.rotation().apply_at(level, query, &mut rotated);
         let width = kernel_width(codec.config().bit_width());
-        let scan = ScanQuery::new(level, width, &rotated, codec.codebook().entries());
-        let query = OnceLock::from(query.to_vec());
-        Ok(Self { query, rotated: Vec::new(), square: norm * norm, scan, level, codec })
+        let scan = ScanQuery::new(level, width, &rotated, codec.codebook().entries())?;
+        let query = OnceLock::from(tq_memory::copied(query)?);
+        let (rotated, room) = Default::default();
+        Ok(Self { query, rotated, room, square: norm * norm, scan, level, codec })
     }
 
     /// As [`PreparedQuery::new`], for a query that `codec`'s rotation has been applied to already, like one that was
@@ -63,9 +67,10 @@ impl PreparedQuery {
         }
         let norm = check_vector(rotated)?;
         let width = kernel_width(codec.config().bit_width());
-        let scan = ScanQuery::new(level, width, rotated, codec.codebook().entries());
+        let scan = ScanQuery::new(level, width, rotated, codec.codebook().entries())?;
+        let (rotated, room) = (tq_memory::copied(rotated)?, Mutex::new(tq_memory::filled(expected, 0.0)?));
         let query = OnceLock::new();
-        Ok(Self { query, rotated: rotated.to_vec(), square: norm * norm, scan, level, codec })
+        Ok(Self { query, rotated, room, square: norm * norm, scan, level, codec })
     }
 
     /// The codec whose records the query is for.
@@ -76,7 +81,7 @@ impl PreparedQuery {
     /// The query as it was given, not rotated.
     pub fn query(&self) -> &[f32] {
         self.query.get_or_init(|| {
-            let mut query = vec![0.0; self.rotated.len()];
+            let mut query = std::mem::take(&mut *self.room.lock().unwrap_or_else(PoisonError::into_inner));
             self.codec.rotation().apply_inverse(&self.rotated, &mut query);
             query
         })
@@ -91,7 +96,7 @@ impl PreparedQuery {
     /// The distance between the query and a record for which [`PreparedQuery::matches`] holds. For
     /// [`Metric::InnerProduct`] the inner product.
     ///
-    /// Allocates nothing, except that the first L1 distance on a thread, and of a query, makes room for vectors. A record of
+    /// Allocates nothing, except that the first L1 distance on a thread makes room for vectors, if there is memory for them. A record of
     /// another shape gives NaN.
     #[inline]
     pub fn distance(&self, metric: Metric, record: &RecordView<'_>) -> f64 {
@@ -114,11 +119,26 @@ impl PreparedQuery {
         let query = self.query();
         let dimension = query.len();
         SCRATCH.with_borrow_mut(|(rotated, vector)| {
-            rotated.resize(dimension, 0.0);
-            vector.resize(dimension, 0.0);
-            self.codec.dequantize(record, rotated);
-            self.codec.rotation().apply_inverse(rotated, vector);
-            tq_simd::l1_f32(self.level, query, vector)
+            let room = rotated.try_resize(dimension, 0.0).and_then(|()| vector.try_resize(dimension, 0.0));
+            match room {
+                Ok(()) => self.l1_in(rotated, vector, query, record),
+                Err(_) => self.l1_on_the_stack(query, record),
+            }
         })
+    }
+
+    /// Without memory for the buffers.
+    #[cold]
+    #[inline(never)]
+    fn l1_on_the_stack(&self, query: &[f32], record: &RecordView<'_>) -> f64 {
+        const MOST: usize = tq_format::MAX_DIMENSION as usize;
+        let (mut rotated, mut vector) = ([0.0; MOST], [0.0; MOST]);
+        self.l1_in(&mut rotated[..query.len()], &mut vector[..query.len()], query, record)
+    }
+
+    fn l1_in(&self, rotated: &mut [f32], vector: &mut [f32], query: &[f32], record: &RecordView<'_>) -> f64 {
+        self.codec.dequantize(record, rotated);
+        self.codec.rotation().apply_inverse(rotated, vector);
+        tq_simd::l1_f32(self.level, query, vector)
     }
 }

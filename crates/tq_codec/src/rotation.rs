@@ -9,9 +9,9 @@
 use crate::config::check_dimension;
 use crate::product::{Single, apply_rows_f64, greatest_row_norm};
 use crate::{CodecError, RotationKind, Workers, haar, hadamard};
-use std::collections::TryReserveError;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use tq_memory::OutOfMemory;
 use tq_simd::Level;
 
 /// A matrix that someone else keeps: a mapped file, say.
@@ -35,8 +35,8 @@ enum Map {
 struct Haar {
     matrix: Matrix,
     norm: OnceLock<f64>,
-    /// `None` inside if there was no memory for it.
-    single: OnceLock<Option<Single>>,
+    /// Not there yet, or without memory for it.
+    single: OnceLock<Single>,
 }
 
 impl Haar {
@@ -88,7 +88,7 @@ impl Rotation {
         })
     }
 
-    fn try_haar(seed: u64, dimension: u32, poll: &mut dyn FnMut()) -> Result<Self, TryReserveError> {
+    fn try_haar(seed: u64, dimension: u32, poll: &mut dyn FnMut()) -> Result<Self, OutOfMemory> {
         let matrix = haar::matrix(seed, dimension as usize, poll)?;
         Ok(Self::new(seed, dimension, Map::Haar(Haar::new(Matrix::Owned(matrix)))))
     }
@@ -111,10 +111,17 @@ impl Rotation {
     /// The Hadamard rotation of `seed` in `dimension` dimensions: three rounds of random signs and
     /// Walsh-Hadamard transforms, as `docs/hadamard.md` defines them.
     ///
-    /// Holds at most `24·d` bytes and takes `O(d·log d)` to apply, with equal bits on every machine.
+    /// Holds at most `24·d` bytes and takes `O(d·log d)` to apply, with equal bits on every machine. Aborts when there is no
+    /// memory for it, as [`Rotation::haar`] does.
     /// [`build_rotation`] checks the range of the dimension.
     pub fn hadamard(seed: u64, dimension: u32) -> Self {
-        Self::new(seed, dimension, Map::Hadamard(hadamard::signs(seed, dimension as usize)))
+        Self::try_hadamard(seed, dimension).unwrap_or_else(|_| {
+            std::alloc::handle_alloc_error(std::alloc::Layout::new::<[u32; tq_format::MAX_DIMENSION as usize]>())
+        })
+    }
+
+    fn try_hadamard(seed: u64, dimension: u32) -> Result<Self, OutOfMemory> {
+        Ok(Self::new(seed, dimension, Map::Hadamard(hadamard::signs(seed, dimension as usize)?)))
     }
 
     fn new(seed: u64, dimension: u32, map: Map) -> Self {
@@ -171,7 +178,7 @@ impl Rotation {
     /// calling thread between rounds of some ten milliseconds, and may unwind.
     ///
     /// # Errors
-    /// [`CodecError::WorkerPanicked`].
+    /// [`CodecError::WorkerPanicked`], [`CodecError::Memory`].
     pub fn apply_rows(
         &self,
         workers: &Workers,
@@ -183,13 +190,17 @@ impl Rotation {
         let rows = Workers::round_rows(d) / 8;
         for round in x.chunks_mut(rows * workers.threads() * d) {
             poll();
-            workers.map(round.chunks_mut(rows * d).collect(), |rows: &mut [f32]| {
-                let mut rotated = vec![0.0; d];
+            let rotate = |rows: &mut [f32]| {
+                let mut rotated = tq_memory::filled(d, 0.0)?;
                 for row in rows.chunks_exact_mut(d) {
                     self.apply(row, &mut rotated);
                     row.copy_from_slice(&rotated);
                 }
-            })?;
+                Ok::<_, OutOfMemory>(())
+            };
+            for result in workers.map(tq_memory::collected(round.chunks_mut(rows * d))?, rotate)? {
+                result?;
+            }
         }
         Ok(())
     }
@@ -221,15 +232,19 @@ impl Rotation {
     pub(crate) fn single(&self) -> Option<&Single> {
         let Map::Haar(haar) = &self.map else { return None };
         let dimension = self.dimension as usize;
-        let make = || Single::new(haar.matrix.values(), dimension, haar.norm(dimension));
-        haar.single.get_or_init(make).as_ref()
+        if haar.single.get().is_none() {
+            // What another thread has made meanwhile stays.
+            let single = Single::new(haar.matrix.values(), dimension, haar.norm(dimension)).ok()?;
+            let _ = haar.single.set(single);
+        }
+        haar.single.get()
     }
 
     /// Rotates rows in f64, all of them at once: [`apply_rows_f64`]. `None` if there is no matrix.
-    pub(crate) fn apply_rows_f64(&self, x: &[f64], y: &mut [f64]) -> Option<f64> {
-        let Map::Haar(haar) = &self.map else { return None };
+    pub(crate) fn apply_rows_f64(&self, x: &[f64], y: &mut [f64]) -> Result<Option<f64>, OutOfMemory> {
+        let Map::Haar(haar) = &self.map else { return Ok(None) };
         let dimension = self.dimension as usize;
-        Some(apply_rows_f64(haar.matrix.values(), dimension, haar.norm(dimension), x, y))
+        apply_rows_f64(haar.matrix.values(), dimension, haar.norm(dimension), x, y).map(Some)
     }
 
     fn check_lengths(&self, from: &[f32], to: &[f32]) {
@@ -242,7 +257,7 @@ impl Rotation {
     pub fn memory_bytes(&self) -> usize {
         let held = match &self.map {
             Map::Haar(haar) => {
-                let single = haar.single.get().and_then(Option::as_ref);
+                let single = haar.single.get();
                 haar.matrix.memory_bytes() + single.map_or(0, Single::memory_bytes)
             }
             Map::Hadamard(signs) => signs.capacity() * size_of::<u32>(),
@@ -287,7 +302,7 @@ pub fn build_rotation_polling(
             let size = dimension as usize;
             CodecError::OutOfMemory { bytes: size.saturating_mul(size).saturating_mul(size_of::<f64>()) }
         }),
-        RotationKind::Hadamard => Ok(Rotation::hadamard(seed, dimension)),
+        RotationKind::Hadamard => Ok(Rotation::try_hadamard(seed, dimension)?),
     }
 }
 

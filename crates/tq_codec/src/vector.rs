@@ -21,13 +21,14 @@ pub fn check_vector(vector: &[f32]) -> Result<f64, CodecError> {
 /// The vector scaled to unit length; each element is divided in f64 and rounded once.
 ///
 /// # Errors
-/// [`CodecError::NotFinite`], and [`CodecError::ZeroVector`] for a vector of zeros (or of no elements).
+/// [`CodecError::NotFinite`], and [`CodecError::ZeroVector`] for a vector of zeros (or of no elements);
+/// [`CodecError::Memory`].
 pub fn normalize(vector: &[f32]) -> Result<Vec<f32>, CodecError> {
     let norm = check_vector(vector)?;
     if norm == 0.0 {
         return Err(CodecError::ZeroVector);
     }
-    Ok(vector.iter().map(|&x| (f64::from(x) / norm) as f32).collect())
+    Ok(tq_memory::collected(vector.iter().map(|&x| (f64::from(x) / norm) as f32))?)
 }
 
 #[cfg(test)]

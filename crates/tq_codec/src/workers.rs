@@ -15,6 +15,12 @@ use std::thread::JoinHandle;
 /// The floating-point operations of a round, for each thread: well below 100 ms on a slow CPU.
 const ROUND: u64 = 2_000_000_000;
 
+/// Bytes of a list that the reserve can do without.
+const SMALL: usize = 8 << 10;
+
+/// What the system allocates for a thread before it does anything, and what starting it takes, generously.
+const THREAD_BYTES: usize = 8 << 10;
+
 /// Threads for bulk work, or none of them: then the caller's does it.
 ///
 /// Dropping waits for the threads to end, which are idle by then.
@@ -30,13 +36,14 @@ struct Pool {
 }
 
 impl Workers {
-    /// Starts so many threads; 1, or 0, starts none.
+    /// Starts so many threads; 1, or 0, starts none, and so does a system that has no memory for them: then the caller's
+    /// thread does the work.
     ///
     /// # Errors
-    /// [`CodecError::Threads`] if the system refuses.
+    /// [`CodecError::Threads`] if the signals can't be kept from them.
     pub fn new(threads: usize) -> Result<Self, CodecError> {
-        let pool = if threads > 1 { Some(Pool::start(threads)?) } else { None };
-        Ok(Self { threads: threads.max(1), pool })
+        let pool = if threads > 1 { Pool::start(threads)? } else { None };
+        Ok(Self { threads: if pool.is_some() { threads } else { 1 }, pool })
     }
 
     /// How many threads can run at once on this machine, as far as it says.
@@ -60,6 +67,9 @@ impl Workers {
         items: Vec<I>,
         job: impl Fn(I) -> R + Sync + Send,
     ) -> Result<Vec<R>, CodecError> {
+        // The library's lists of items and results.
+        let lists = items.len().saturating_mul(size_of::<I>() + 2 * size_of::<R>());
+        let _lists = if lists > SMALL { Some(tq_memory::hold(lists)?) } else { None };
         let work = || match self.pool.as_ref().and_then(|pool| pool.rayon.as_ref()) {
             Some(pool) => pool.install(|| items.into_par_iter().with_max_len(1).map(&job).collect()),
             None => items.into_iter().map(&job).collect(),
@@ -78,7 +88,11 @@ impl Workers {
 }
 
 impl Pool {
-    fn start(threads: usize) -> Result<Self, CodecError> {
+    /// `None` if they can't be had.
+    fn start(threads: usize) -> Result<Option<Self>, CodecError> {
+        if make_room(threads).is_err() {
+            return Ok(None);
+        }
         let handles = Arc::new(Mutex::new(Vec::new()));
         let started = handles.clone();
         let blocked = BlockedSignals::block()?;
@@ -94,9 +108,21 @@ impl Pool {
             })
             .build();
         drop(blocked);
-        let rayon = rayon.map_err(|error| CodecError::Threads { threads, reason: error.to_string() })?;
-        Ok(Self { rayon: Some(rayon), handles })
+        // Dropped without a pool, it waits for the threads that have been started, which have been told to end.
+        let pool = Self { rayon: rayon.ok(), handles };
+        Ok(Some(pool).filter(|pool| pool.rayon.is_some()))
     }
+}
+
+/// Leaves memory with the allocator of C that a thread takes from it in its first moments, when to be refused is the end of the
+/// process: for the variables that each thread has of its own, of this library and of others. It is asked for and given back,
+/// in pieces small enough to be kept.
+fn make_room(threads: usize) -> Result<(), tq_memory::OutOfMemory> {
+    let mut pieces = tq_memory::with_capacity(threads)?;
+    for _ in 0..threads {
+        pieces.push(tq_memory::with_capacity::<u8>(THREAD_BYTES)?);
+    }
+    Ok(())
 }
 
 impl Drop for Pool {

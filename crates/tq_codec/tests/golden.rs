@@ -30,7 +30,7 @@ fn corpora_are_reproduced_to_the_byte() {
         let codec = codec(stem);
         let golden = std::fs::read(format!("{stem}.tqcv")).unwrap();
         let view = CorpusView::parse(&golden).unwrap();
-        let mut header = view.to_header();
+        let mut header = view.to_header().unwrap();
         header.config_hash = codec.hash().to_string();
         header.dimension = codec.config().dimension();
         header.bit_width = codec.config().bit_width();

@@ -58,7 +58,7 @@ impl RecordBuilder {
         record_len(self.width, self.dimension, self.residual)
     }
 
-    /// Appends one record to `out`: `indices` has one code a dimension, `residual` two bytes a dimension
+    /// Appends one record to `out`, which allocates nothing where there is room for [`record_len`](Self::record_len) bytes: `indices` has one code a dimension, `residual` two bytes a dimension
     /// (little-endian binary16) exactly when the builder is one with residual.
     ///
     /// # Errors

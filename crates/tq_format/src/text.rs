@@ -3,6 +3,11 @@
 //!
 //! The second form is pgvector's. White space is allowed around either, and around each number.
 
+use tq_memory::{Grow, OutOfMemory};
+
+/// How much of a number that is out of range is kept for the message.
+const SHOWN: usize = 200;
+
 /// What a text says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum VectorText {
@@ -25,6 +30,9 @@ pub enum TextError {
     /// A finite number that `f32` can't hold.
     #[error("\"{0}\" is out of range")]
     Range(String),
+    /// There is no memory for what it says.
+    #[error("{0}")]
+    Memory(#[from] OutOfMemory),
     /// Half a byte is left over.
     #[error("odd number of digits")]
     OddDigits,
@@ -52,16 +60,20 @@ impl VectorText {
     }
 }
 
-/// The text of a record: `\x` and lower-case digits.
-pub fn record_text(record: &[u8]) -> String {
+/// The text of a record: `\x` and lower-case digits. There is room for one byte more, which C wants at its end.
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn record_text(record: &[u8]) -> Result<String, OutOfMemory> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(2 + 2 * record.len());
+    // Gathered as a text, in memory that was made room for as bytes.
+    let mut text = String::from_utf8(tq_memory::with_capacity(3 + 2 * record.len())?).unwrap_or_default();
     text.push_str("\\x");
     for byte in record {
         text.push(char::from(DIGITS[usize::from(byte >> 4)]));
         text.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
-    text
+    Ok(text)
 }
 
 fn parse_digits(digits: &[u8]) -> Result<Vec<u8>, TextError> {
@@ -73,7 +85,11 @@ fn parse_digits(digits: &[u8]) -> Result<Vec<u8>, TextError> {
         let value = char::from(byte).to_digit(16).map(|value| value as u8);
         value.ok_or(TextError::NotDigit { byte, position: place + 1 })
     };
-    (0..digits.len() / 2).map(|i| Ok(nibble(2 * i)? << 4 | nibble(2 * i + 1)?)).collect()
+    let mut bytes = tq_memory::with_capacity(digits.len() / 2)?;
+    for i in 0..digits.len() / 2 {
+        bytes.push(nibble(2 * i)? << 4 | nibble(2 * i + 1)?);
+    }
+    Ok(bytes)
 }
 
 fn parse_floats(text: &str) -> Result<Vec<f32>, TextError> {
@@ -81,18 +97,16 @@ fn parse_floats(text: &str) -> Result<Vec<f32>, TextError> {
     if inner.trim().is_empty() {
         return Err(TextError::Empty);
     }
-    inner
-        .split(',')
-        .map(|piece| {
-            let piece = piece.trim();
-            let value: f32 = piece.parse().map_err(|_| TextError::Syntax)?;
-            // "1e39" parses to infinity without a word; "inf" means what it says.
-            if value.is_infinite() && piece.bytes().any(|byte| byte.is_ascii_digit()) {
-                return Err(TextError::Range(piece.to_string()));
-            }
-            Ok(value)
-        })
-        .collect()
+    let mut floats = Vec::new();
+    for piece in inner.split(',').map(str::trim) {
+        let value: f32 = piece.parse().map_err(|_| TextError::Syntax)?;
+        // "1e39" parses to infinity without a word; "inf" means what it says.
+        if value.is_infinite() && piece.bytes().any(|byte| byte.is_ascii_digit()) {
+            return Err(TextError::Range(piece.chars().take(SHOWN).collect()));
+        }
+        floats.try_push(value)?;
+    }
+    Ok(floats)
 }
 
 #[cfg(test)]
@@ -104,7 +118,7 @@ mod tests {
         assert_eq!(VectorText::parse(" \\x01aF "), Ok(VectorText::Record(vec![1, 0xaf])));
         assert_eq!(VectorText::parse("\\x"), Ok(VectorText::Record(vec![])));
         assert_eq!(VectorText::parse("\t[ 1, -2.5e-1 ,+3]\n"), Ok(VectorText::Floats(vec![1.0, -0.25, 3.0])));
-        assert_eq!(record_text(&[0, 0x1f, 0xa0]), "\\x001fa0");
+        assert_eq!(record_text(&[0, 0x1f, 0xa0]).unwrap(), "\\x001fa0");
     }
 
     #[test]

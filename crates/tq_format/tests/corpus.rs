@@ -47,7 +47,7 @@ fn limits_of_the_header() {
         ..header()
     };
     let file = CorpusBuilder::new(widest.clone()).unwrap().finish();
-    assert_eq!(CorpusView::parse(&file).unwrap().to_header(), widest);
+    assert_eq!(CorpusView::parse(&file).unwrap().to_header().unwrap(), widest);
 }
 
 #[test]

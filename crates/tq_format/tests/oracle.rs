@@ -107,7 +107,7 @@ fn we_read_their_writers_corpora() {
             assert!(view.records().zip(&records).all(|(ours, theirs)| ours.unwrap().as_bytes() == theirs));
             assert!(rebuilt(&file) == file);
             // What their writer leaves when it is interrupted is the header we would write.
-            let mut header = view.to_header();
+            let mut header = view.to_header().unwrap();
             header.vector_count = 0;
             assert_eq!(header.encode(tq_format::Magic::Unfinished).unwrap(), unfinished);
         }

@@ -47,7 +47,7 @@ fn kernels(criterion: &mut Criterion) {
                 if level == Level::Scalar && place == "memory" {
                     continue;
                 }
-                let scan = ScanQuery::new(level, width, &query, &codebook);
+                let scan = ScanQuery::new(level, width, &query, &codebook).unwrap();
                 for (name, measure) in MEASURES {
                     let name = format!("{} bit/{}/{name}", width.bits(), level.name());
                     group.bench_function(name, |bencher| {

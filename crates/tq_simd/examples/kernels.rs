@@ -34,7 +34,7 @@ fn main() {
             let levels = width.levels() as f32;
             let codebook: Vec<f32> =
                 (0..width.levels()).map(|k| (k as f32 - levels / 2.0 + 0.5) / levels).collect();
-            let scan = ScanQuery::new(level, width, &query, &codebook);
+            let scan = ScanQuery::new(level, width, &query, &codebook).unwrap();
             let bytes = width.packed_len(dimension);
             print!("{:8} {:>4} {bytes:>5}", level.name(), width.bits());
             for (array, repeats) in [(&memory[..CACHE_BYTES], 7), (&memory[..], 3)] {
@@ -61,7 +61,7 @@ fn main() {
     for level in Level::available().into_iter().rev() {
         for width in Width::ALL {
             let codebook: Vec<f32> = (0..width.levels()).map(|k| k as f32).collect();
-            let scan = ScanQuery::new(level, width, &query, &codebook);
+            let scan = ScanQuery::new(level, width, &query, &codebook).unwrap();
             let codes = width.packed_len(dimension);
             // Residuals without the exponents of infinities.
             let array: Vec<u8> = memory[..CACHE_BYTES].iter().map(|byte| byte & 0x3b).collect();

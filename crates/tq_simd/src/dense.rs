@@ -27,10 +27,32 @@ pub fn rotate_transposed(level: Level, matrix: &[f64], y: &[f32], out: &mut [f32
     if out.is_empty() {
         return;
     }
-    let mut sums = vec![0.0; out.len()];
-    dispatch::add_rows(level.or_scalar(), matrix, y, &mut sums);
-    for (out, sum) in out.iter_mut().zip(sums) {
-        *out = sum as f32;
+    // The sums are on the stack, so that there is nothing that can fail.
+    match out.len() {
+        ..=2048 => rotate_transposed_in::<2048>(level, matrix, y, out),
+        _ => rotate_transposed_in::<16384>(level, matrix, y, out),
+    }
+}
+
+/// With room for so many sums.
+#[inline(never)]
+fn rotate_transposed_in<const ROOM: usize>(level: Level, matrix: &[f64], y: &[f32], out: &mut [f32]) {
+    let (level, columns) = (level.or_scalar(), out.len());
+    let mut room = [0.0; ROOM];
+    for (number, out) in out.chunks_mut(ROOM).enumerate() {
+        let sums = &mut room[..out.len()];
+        sums.fill(0.0);
+        if sums.len() == columns {
+            dispatch::add_rows(level, matrix, y, sums);
+        } else {
+            // Longer than any vector of ours: a part of one row after the other.
+            for (row, y) in matrix.chunks_exact(columns).zip(y.chunks_exact(1)) {
+                dispatch::add_rows(level, &row[number * ROOM..][..sums.len()], y, sums);
+            }
+        }
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = *sum as f32;
+        }
     }
 }
 

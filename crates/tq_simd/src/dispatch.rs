@@ -292,7 +292,7 @@ mod tests {
                 let query: Vec<f32> = (0..d).map(|i| (i as f32 * 0.7).sin()).collect();
                 let codes: Vec<u8> = (0..width.packed_len(d)).map(|i| (i * i + 7 * i) as u8).collect();
                 let residual: Vec<u8> = (0..2 * d).map(|i| if i % 2 == 0 { i as u8 } else { 0x2c }).collect();
-                let layout = Layout::new(kernels.order, width, &query, &codebook);
+                let layout = Layout::new(kernels.order, width, &query, &codebook).unwrap();
                 for residual in [None, Some(&residual[..])] {
                     let (dot, norm) = kernels.dot_and_norm(&layout, &codes, residual);
                     let expected = scalar::rows::dot_and_norm(width, &query, &codebook, &codes, residual);

@@ -12,6 +12,7 @@
 //! repeated over a register, sixteen entries as they are, and 16 or 256 also as four planes of bytes, one for each byte of the `f32`.
 
 use crate::width::Width;
+use tq_memory::OutOfMemory;
 
 /// One cache line of floats; the alignment keeps register loads from straddling lines.
 #[repr(C, align(64))]
@@ -54,35 +55,40 @@ const PADDING: usize = 64;
 
 impl Layout {
     /// The plain form alone.
-    pub(crate) fn plain(query: &[f32], codebook: &[f32]) -> Layout {
-        Layout {
-            query: query.to_vec(),
-            codebook: codebook.to_vec(),
+    pub(crate) fn plain(query: &[f32], codebook: &[f32]) -> Result<Layout, OutOfMemory> {
+        Ok(Layout {
+            query: tq_memory::copied(query)?,
+            codebook: tq_memory::copied(codebook)?,
             natural: Vec::new(),
             strided: Vec::new(),
             table: Vec::new(),
             planes: Vec::new(),
-        }
+        })
     }
 
     /// All forms of `order`.
-    pub(crate) fn new(order: Order, width: Width, query: &[f32], codebook: &[f32]) -> Layout {
-        let mut layout = Layout::plain(query, codebook);
-        layout.natural = lines(query.len().next_multiple_of(PADDING), |i| value_or_zero(query, i));
+    pub(crate) fn new(
+        order: Order,
+        width: Width,
+        query: &[f32],
+        codebook: &[f32],
+    ) -> Result<Layout, OutOfMemory> {
+        let mut layout = Layout::plain(query, codebook)?;
+        layout.natural = lines(query.len().next_multiple_of(PADDING), |i| value_or_zero(query, i))?;
         if let Some(lanes) = order.strided_lanes {
-            layout.strided = strided(width, lanes, query);
+            layout.strided = strided(width, lanes, query)?;
         }
-        layout.table = table(codebook);
+        layout.table = table(codebook)?;
         if order.byte_planes {
-            layout.planes = planes(&layout.table);
+            layout.planes = planes(&layout.table)?;
         }
-        layout
+        Ok(layout)
     }
 }
 
 /// The codebook over whole lines, repeated when shorter than one.
-fn table(codebook: &[f32]) -> Vec<Line> {
-    fill_table(&mut [Line([0.0; 16]); 16], codebook).to_vec()
+fn table(codebook: &[f32]) -> Result<Vec<Line>, OutOfMemory> {
+    tq_memory::copied(fill_table(&mut [Line([0.0; 16]); 16], codebook))
 }
 
 /// Writes the codebook of 4, 16 or 256 entries over whole lines, repeated when shorter than one, and returns those lines.
@@ -94,7 +100,7 @@ pub(crate) fn fill_table<'a>(lines: &'a mut [Line], codebook: &[f32]) -> &'a [Li
     &lines[..count]
 }
 
-fn strided(width: Width, lanes: usize, query: &[f32]) -> Vec<Line> {
+fn strided(width: Width, lanes: usize, query: &[f32]) -> Result<Vec<Line>, OutOfMemory> {
     let steps = 8 / width.bits() as usize;
     let block = lanes * steps;
     lines(query.len().next_multiple_of(PADDING), |slot| {
@@ -103,14 +109,12 @@ fn strided(width: Width, lanes: usize, query: &[f32]) -> Vec<Line> {
     })
 }
 
-fn planes(table: &[Line]) -> Vec<ByteLine> {
+fn planes(table: &[Line]) -> Result<Vec<ByteLine>, OutOfMemory> {
     let entries = 16 * table.len();
     let byte = |plane: usize, entry: usize| table[entry / 16].0[entry % 16].to_le_bytes()[plane];
-    (0..table.len())
-        .map(|line| {
-            ByteLine(std::array::from_fn(|k| byte((64 * line + k) / entries, (64 * line + k) % entries)))
-        })
-        .collect()
+    tq_memory::collected((0..table.len()).map(|line| {
+        ByteLine(std::array::from_fn(|k| byte((64 * line + k) / entries, (64 * line + k) % entries)))
+    }))
 }
 
 fn value_or_zero(values: &[f32], i: usize) -> f32 {
@@ -118,8 +122,8 @@ fn value_or_zero(values: &[f32], i: usize) -> f32 {
 }
 
 /// `count` floats, a multiple of 16, as lines.
-fn lines(count: usize, value: impl Fn(usize) -> f32) -> Vec<Line> {
-    (0..count / 16).map(|line| Line(std::array::from_fn(|k| value(16 * line + k)))).collect()
+fn lines(count: usize, value: impl Fn(usize) -> f32) -> Result<Vec<Line>, OutOfMemory> {
+    tq_memory::collected((0..count / 16).map(|line| Line(std::array::from_fn(|k| value(16 * line + k)))))
 }
 
 #[cfg(test)]
@@ -129,7 +133,7 @@ mod tests {
     #[test]
     fn strided_order_follows_the_bytes_of_a_block() {
         let query: Vec<f32> = (0..66).map(|i| i as f32 + 1.0).collect();
-        let strided = strided(Width::Two, 16, &query);
+        let strided = strided(Width::Two, 16, &query).unwrap();
         assert_eq!(strided.len(), 8);
         assert_eq!(strided[0].0[..3], [1.0, 5.0, 9.0]);
         assert_eq!(strided[3].0[15], 64.0);
@@ -141,7 +145,7 @@ mod tests {
     fn planes_hold_the_bytes_of_every_entry() {
         for entries in [16, 256] {
             let codebook: Vec<f32> = (0..entries).map(|i| (i as f32 - 100.5) * 0.37).collect();
-            let planes = planes(&table(&codebook));
+            let planes = planes(&table(&codebook).unwrap()).unwrap();
             for (entry, value) in codebook.iter().enumerate() {
                 let at = |plane| entries * plane + entry;
                 let bytes = std::array::from_fn(|plane| planes[at(plane) / 64].0[at(plane) % 64]);
@@ -152,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_table_of_four_repeats() {
-        let table = table(&[1.0, 2.0, 3.0, 4.0]);
+        let table = table(&[1.0, 2.0, 3.0, 4.0]).unwrap();
         assert_eq!(table.len(), 1);
         assert_eq!(table[0].0[4..8], [1.0, 2.0, 3.0, 4.0]);
     }

@@ -5,6 +5,7 @@ use crate::layout::Layout;
 use crate::level::Level;
 use crate::scalar;
 use crate::width::Width;
+use tq_memory::OutOfMemory;
 
 /// A query against rows of one codec, laid out once in the order in which the level's kernel eats codes.
 ///
@@ -36,19 +37,27 @@ impl ScanQuery {
     /// A level that isn't available falls back to [`Level::Scalar`], as do queries and codebooks whose values are not
     /// finite or so large or small that their squares leave `f32`.
     ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    ///
     /// # Panics
     /// When `query` is empty or `codebook.len() != width.levels()`.
-    pub fn new(level: Level, width: Width, query: &[f32], codebook: &[f32]) -> ScanQuery {
+    pub fn new(
+        level: Level,
+        width: Width,
+        query: &[f32],
+        codebook: &[f32],
+    ) -> Result<ScanQuery, OutOfMemory> {
         assert!(!query.is_empty(), "the query is empty");
         assert_eq!(codebook.len(), width.levels(), "the codebook does not match the code width");
         let level =
             if is_moderate(query) && is_moderate(codebook) { level.or_scalar() } else { Level::Scalar };
         let kernels = RowKernels::of(level, width);
         let layout = match &kernels {
-            Some(kernels) => Layout::new(kernels.order, width, query, codebook),
-            None => Layout::plain(query, codebook),
+            Some(kernels) => Layout::new(kernels.order, width, query, codebook)?,
+            None => Layout::plain(query, codebook)?,
         };
-        ScanQuery { level, width, layout, kernels }
+        Ok(ScanQuery { level, width, layout, kernels })
     }
 
     /// Length of the query, and the number of codes in a row.

@@ -15,7 +15,7 @@ fn distances(level: Level, width: Width) {
     for d in dimensions() {
         let query = rng.normals(d);
         for codebook in codebooks(width, d, &mut rng) {
-            let scan = ScanQuery::new(level, width, &query, &codebook);
+            let scan = ScanQuery::new(level, width, &query, &codebook).unwrap();
             assert_eq!((scan.dimension(), scan.width()), (d, width));
             for row in rows(width, d, &mut rng) {
                 for offset in [0, 1, 3] {
@@ -61,7 +61,7 @@ fn extremes(level: Level, width: Width) {
         [spread(1.0), spread(1e-30), spread(1e30), spread(f32::MIN_POSITIVE / 1024.0), mixed, vanishing];
     for query in &queries {
         for codebook in &codebooks {
-            let scan = ScanQuery::new(level, width, query, codebook);
+            let scan = ScanQuery::new(level, width, query, codebook).unwrap();
             for codes in [Codes::Random, Codes::Constant(1), Codes::Constant(0)] {
                 for with_residual in [false, true] {
                     let row = Row::new(width, d, codes, with_residual, &mut rng);
@@ -80,10 +80,10 @@ fn near_rows(level: Level, width: Width) {
         let row = Row::new(width, d, Codes::Random, false, &mut rng);
         let mut query: Vec<f32> =
             oracle::values(width, d, row.codes(), None, &codebook).iter().map(|x| *x as f32).collect();
-        let scan = ScanQuery::new(level, width, &query, &codebook);
+        let scan = ScanQuery::new(level, width, &query, &codebook).unwrap();
         assert_eq!(scan.squared_l2(row.codes(), None), 0.0);
         query[d / 2] += 0.0009765625;
-        let scan = ScanQuery::new(level, width, &query, &codebook);
+        let scan = ScanQuery::new(level, width, &query, &codebook).unwrap();
         assert_close(scan.squared_l2(row.codes(), None), 2f64.powi(-20), 1e-12, "nearby");
     }
 }
@@ -94,7 +94,7 @@ fn infinite_residuals(level: Level, width: Width) {
     for d in [1, 9, 100, 257] {
         let query: Vec<f32> = rng.normals(d).iter().map(|q| q.abs() + 0.1).collect();
         let codebook: Vec<f32> = (0..width.levels()).map(|k| k as f32 + 1.0).collect();
-        let scan = ScanQuery::new(level, width, &query, &codebook);
+        let scan = ScanQuery::new(level, width, &query, &codebook).unwrap();
         for (half, infinite) in [([0x00, 0x7c], true), ([0x01, 0x7e], false)] {
             let row = Row::new(width, d, Codes::Random, false, &mut rng);
             let mut residual = vec![0; 2 * d];
@@ -145,7 +145,7 @@ fn page_ends(level: Level, width: Width) {
     for d in (1..=300).chain([1000, 1536]) {
         let query = rng.normals(d);
         let codebook = codebooks(width, d, &mut rng).remove(0);
-        let scan = ScanQuery::new(level, width, &query, &codebook);
+        let scan = ScanQuery::new(level, width, &query, &codebook).unwrap();
         let mut out = vec![0.0; d];
         for with_residual in [false, true] {
             let row = Row::new(width, d, Codes::Random, with_residual, &mut rng);
@@ -200,9 +200,9 @@ fn the_asked_level_is_the_one_used() {
     let query = Rng::new(1).normals(64);
     for level in Level::ALL {
         let expected = if level.is_available() { level } else { Level::Scalar };
-        assert_eq!(ScanQuery::new(level, Width::Two, &query, &[-1.0, -0.2, 0.2, 1.0]).level(), expected);
+        assert_eq!(ScanQuery::new(level, Width::Two, &query, &[-1.0, -0.2, 0.2, 1.0]).unwrap().level(), expected);
         assert_eq!(
-            ScanQuery::new(level, Width::Two, &query, &[-1e30, -0.2, 0.2, 1.0]).level(),
+            ScanQuery::new(level, Width::Two, &query, &[-1e30, -0.2, 0.2, 1.0]).unwrap().level(),
             Level::Scalar
         );
     }

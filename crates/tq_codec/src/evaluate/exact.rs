@@ -4,6 +4,7 @@ use super::prepare::in_rounds;
 use super::tally::Nearest;
 use crate::distance::cosine_distance;
 use crate::{CodecError, Workers};
+use tq_memory::OutOfMemory;
 use tq_simd::Level;
 
 /// Coordinates of all pairs in a block of rows: some milliseconds.
@@ -35,24 +36,30 @@ impl Exact<'_> {
     ) -> Result<(Vec<Block>, Vec<Vec<usize>>), CodecError> {
         let n = self.squares.len();
         let size = (BLOCK_VALUES / (self.queries.len() * self.dimension)).clamp(1, 512);
-        let mut blocks = Vec::with_capacity(n.div_ceil(size));
-        let mut nearest = vec![Nearest::default(); self.queries.len()];
+        let mut blocks = tq_memory::with_capacity(n.div_ceil(size))?;
+        let mut nearest = Nearest::of(self.queries.len())?;
         let job = |first| self.block(first, size.min(n - first));
-        in_rounds(workers, (0..n).step_by(size), 2, job, poll, |(block, found)| {
+        in_rounds(workers, (0..n).step_by(size), 2, job, poll, |result| {
+            let (block, found) = result?;
             blocks.push(block);
             for (nearest, found) in nearest.iter_mut().zip(found) {
-                nearest.merge(found, self.k);
+                nearest.merge(&found, self.k)?;
             }
             Ok(())
         })?;
-        Ok((blocks, nearest.into_iter().map(Nearest::into_rows).collect()))
+        let mut rows = tq_memory::with_capacity(nearest.len())?;
+        for nearest in &nearest {
+            rows.push(nearest.rows()?);
+        }
+        Ok((blocks, rows))
     }
 
-    fn block(&self, first: usize, rows: usize) -> (Block, Vec<Nearest>) {
+    fn block(&self, first: usize, rows: usize) -> Result<(Block, Vec<Nearest>), OutOfMemory> {
         let vector = |row: usize| &self.rows[row * self.dimension..][..self.dimension];
-        let mut exact = Vec::with_capacity(self.queries.len() * rows);
-        let search = |&query: &usize| {
-            let mut nearest = Nearest::default();
+        let mut exact = tq_memory::with_capacity(self.queries.len() * rows)?;
+        let mut all = Nearest::of(self.queries.len())?;
+        for (&query, nearest) in self.queries.iter().zip(&mut all) {
+            nearest.room(rows)?;
             for row in first..first + rows {
                 let dot = tq_simd::dot_f32(self.level, vector(query), vector(row));
                 let distance = cosine_distance(dot, self.squares[query], self.squares[row]);
@@ -62,9 +69,7 @@ impl Exact<'_> {
                 }
             }
             nearest.keep(self.k);
-            nearest
-        };
-        let nearest = self.queries.iter().map(search).collect();
-        (Block { first, rows, exact }, nearest)
+        }
+        Ok((Block { first, rows, exact }, all))
     }
 }

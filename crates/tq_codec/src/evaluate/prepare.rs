@@ -3,6 +3,7 @@
 use super::{MOST_NEIGHBOURS, MOST_QUERIES};
 use crate::product::F32_NORMS;
 use crate::{CodecError, Rotation, Workers, check_vector};
+use tq_memory::OutOfMemory;
 
 /// Values that a codebook is trained on: thousands for each entry, and sorted in some ten milliseconds.
 const TRAINING_VALUES: usize = 1 << 20;
@@ -43,11 +44,16 @@ pub(super) fn check_shape(
     Ok(n)
 }
 
-/// Evenly spaced rows for queries, as many as are asked for and memory allows.
-pub(super) fn query_rows(n: usize, dimension: usize, queries: usize) -> Vec<usize> {
+/// How many queries there are, of those that are asked for: as many as memory allows.
+pub(super) fn query_count(n: usize, dimension: usize, queries: usize) -> usize {
     let limit = (QUERY_VALUES / dimension).min(PAIRS / n.max(1)).max(1).min(n);
-    let count = queries.min(limit);
-    (0..count).map(|i| i * n / count).collect()
+    queries.min(limit)
+}
+
+/// So many evenly spaced rows for queries.
+pub(super) fn query_rows(n: usize, dimension: usize, queries: usize) -> Result<Vec<usize>, OutOfMemory> {
+    let count = query_count(n, dimension, queries);
+    tq_memory::collected((0..count).map(|i| i * n / count))
 }
 
 /// The squared norm of each row.
@@ -64,9 +70,13 @@ pub(super) fn check_rows(
             Ok(norm) => Ok(norm * norm),
             Err(error) => Err(CodecError::Row { row: first + row, source: Box::new(error) }),
         };
-        rows.chunks_exact(dimension).enumerate().map(square).collect::<Result<Vec<f64>, _>>()
+        let mut squares = tq_memory::with_capacity(rows.len() / dimension)?;
+        for row in rows.chunks_exact(dimension).enumerate() {
+            squares.push(square(row)?);
+        }
+        Ok::<_, CodecError>(squares)
     };
-    let mut squares = Vec::with_capacity(rows.len() / dimension);
+    let mut squares = tq_memory::with_capacity(rows.len() / dimension)?;
     let blocks = rows.chunks(block * dimension).enumerate().map(|(i, rows)| (i * block, rows));
     in_rounds(workers, blocks, 1, check, poll, |block| {
         squares.extend(block?);
@@ -76,10 +86,12 @@ pub(super) fn check_rows(
 }
 
 /// As many whole rows as a codebook is trained on.
-pub(super) fn evenly_spaced(rows: &[f32], dimension: usize) -> Vec<f32> {
+pub(super) fn evenly_spaced(rows: &[f32], dimension: usize) -> Result<Vec<f32>, OutOfMemory> {
     let n = rows.len() / dimension;
     let step = n.div_ceil((TRAINING_VALUES / dimension).max(1)).max(1);
-    rows.chunks_exact(dimension).step_by(step).flatten().copied().collect()
+    let mut values = tq_memory::with_capacity(n.div_ceil(step) * dimension)?;
+    rows.chunks_exact(dimension).step_by(step).for_each(|row| values.extend_from_slice(row));
+    Ok(values)
 }
 
 /// Rotates rows in place: in `f32` where there is a matrix, which is as good as the vectors themselves.
@@ -94,17 +106,18 @@ pub(super) fn rotate(
     let d = rotation.dimension() as usize;
     let size = ROTATED_ROWS.min(Workers::round_rows(d));
     let rotate = |(rows, squares): (&mut [f32], &[f64])| {
-        let mut rotated = vec![0.0; rows.len()];
-        single.apply_rows(rows, &mut rotated, &mut Vec::new());
+        let mut rotated = tq_memory::filled(rows.len(), 0.0)?;
+        single.apply_rows(rows, &mut rotated, &mut Vec::new())?;
         for ((row, rotated), square) in rows.chunks_exact(d).zip(rotated.chunks_exact_mut(d)).zip(squares) {
             if !F32_NORMS.contains(&square.sqrt()) {
                 rotation.apply(row, rotated);
             }
         }
         rows.copy_from_slice(&rotated);
+        Ok::<_, OutOfMemory>(())
     };
     let blocks = rows.chunks_mut(size * d).zip(squares.chunks(size));
-    in_rounds(workers, blocks, Workers::round_rows(d) / size, rotate, poll, |()| Ok(()))
+    in_rounds(workers, blocks, Workers::round_rows(d) / size, rotate, poll, |done| Ok(done?))
 }
 
 /// Does the job for each item, so many for each thread in a round, and takes the results in the order of the items.
@@ -119,7 +132,7 @@ pub(super) fn in_rounds<I: Send, R: Send>(
     let mut items = items.peekable();
     while items.peek().is_some() {
         poll();
-        let round = items.by_ref().take(each.max(1) * workers.threads()).collect();
+        let round = tq_memory::collected(items.by_ref().take(each.max(1) * workers.threads()))?;
         for result in workers.map(round, &job)? {
             take(result)?;
         }

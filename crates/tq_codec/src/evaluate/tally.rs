@@ -1,6 +1,7 @@
 //! Sums and nearest rows of a block, and of all blocks.
 
 use std::cmp::Ordering;
+use tq_memory::{Grow, OutOfMemory};
 
 /// The rows nearest to a query among those offered.
 #[derive(Debug, Clone, Default)]
@@ -10,6 +11,16 @@ impl Nearest {
     /// NaN, which has no place, comes last.
     fn order(a: &(f64, usize), b: &(f64, usize)) -> Ordering {
         a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))
+    }
+
+    /// So many of them, without rows.
+    pub(super) fn of(queries: usize) -> Result<Vec<Self>, OutOfMemory> {
+        tq_memory::filled(queries, Nearest::default())
+    }
+
+    /// Room for so many rows more, which may then be offered.
+    pub(super) fn room(&mut self, rows: usize) -> Result<(), OutOfMemory> {
+        self.0.try_room_exact(rows)
     }
 
     pub(super) fn offer(&mut self, distance: f64, row: usize) {
@@ -26,16 +37,17 @@ impl Nearest {
         self.0.shrink_to_fit();
     }
 
-    pub(super) fn merge(&mut self, other: Self, k: usize) {
-        self.0.extend(other.0);
+    pub(super) fn merge(&mut self, other: &Self, k: usize) -> Result<(), OutOfMemory> {
+        self.0.try_extend(&other.0)?;
         self.keep(k);
+        Ok(())
     }
 
     /// The rows' numbers, ascending.
-    pub(super) fn into_rows(self) -> Vec<usize> {
-        let mut rows: Vec<usize> = self.0.into_iter().map(|(_, row)| row).collect();
+    pub(super) fn rows(&self) -> Result<Vec<usize>, OutOfMemory> {
+        let mut rows = tq_memory::collected(self.0.iter().map(|(_, row)| *row))?;
         rows.sort_unstable();
-        rows
+        Ok(rows)
     }
 }
 
@@ -61,8 +73,8 @@ struct Pairs {
 }
 
 impl Tally {
-    pub(super) fn new(queries: usize) -> Self {
-        Self { error: 0.0, square: 0.0, pairs: Pairs::default(), nearest: vec![Nearest::default(); queries] }
+    pub(super) fn new(queries: usize) -> Result<Self, OutOfMemory> {
+        Ok(Self { error: 0.0, square: 0.0, pairs: Pairs::default(), nearest: Nearest::of(queries)? })
     }
 
     /// Counts a row by the squared norms of its error and of itself.
@@ -84,7 +96,7 @@ impl Tally {
         self.nearest[query].offer(distance, row);
     }
 
-    pub(super) fn merge(&mut self, other: Self, k: usize) {
+    pub(super) fn merge(&mut self, other: Self, k: usize) -> Result<(), OutOfMemory> {
         self.error += other.error;
         self.square += other.square;
         let (to, from) = (&mut self.pairs, other.pairs);
@@ -94,9 +106,10 @@ impl Tally {
         to.xx += from.xx;
         to.xy += from.xy;
         to.yy += from.yy;
-        for (nearest, other) in self.nearest.iter_mut().zip(other.nearest) {
-            nearest.merge(other, k);
+        for (nearest, other) in self.nearest.iter_mut().zip(&other.nearest) {
+            nearest.merge(other, k)?;
         }
+        Ok(())
     }
 
     pub(super) fn relative_squared_error(&self) -> f64 {
@@ -135,13 +148,13 @@ mod tests {
         nearest.keep(4);
         let mut other = Nearest::default();
         other.offer(0.25, 9);
-        nearest.merge(other, 4);
-        assert_eq!(nearest.into_rows(), [0, 2, 5, 9]);
+        nearest.merge(&other, 4).unwrap();
+        assert_eq!(nearest.rows().unwrap(), [0, 2, 5, 9]);
     }
 
     #[test]
     fn correlation_and_recall_by_hand() {
-        let mut tally = Tally::new(1);
+        let mut tally = Tally::new(1).unwrap();
         for (row, (x, y)) in [(0.1, 0.2), (0.2, 0.1), (0.3, 0.4), (0.4, 0.3)].into_iter().enumerate() {
             tally.add_pair(0, row, x, 1.0 - y);
         }
@@ -153,7 +166,7 @@ mod tests {
         tally.add_error(1.0, 5.0);
         assert_eq!(tally.relative_squared_error(), 0.25);
 
-        let mut constant = Tally::new(1);
+        let mut constant = Tally::new(1).unwrap();
         (0..10).for_each(|row| constant.add_pair(0, row, 0.7, 0.1 * row as f64));
         assert_eq!(constant.correlation(), None);
     }

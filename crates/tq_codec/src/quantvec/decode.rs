@@ -1,8 +1,10 @@
 //! From codes back to floats. quantvec itself never does it.
 
+use super::rotation::Scratch;
 use super::{Quantvec, ROWS};
 use crate::{BatchError, CodecError, Workers};
 use tq_format::{QvecRow, unpack_qvec_codes};
+use tq_memory::Grow;
 
 /// How long a decoded vector is to be. Its direction is that of the centroids, rotated back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +38,11 @@ impl Quantvec {
             return Err(BatchError { row, source: CodecError::DimensionMismatch { expected: d, got } });
         }
         let start = out.len();
-        out.resize(start + rows.len() * d, 0.0);
-        let mut directions = vec![0.0; ROWS.min(rows.len()) * d];
-        let mut codes = vec![0; d];
-        let mut part = Vec::new();
-        let mut lengths = Vec::with_capacity(ROWS);
+        let mut directions = tq_memory::filled(ROWS.min(rows.len()) * d, 0.0)?;
+        let mut codes = tq_memory::filled(d, 0)?;
+        let mut scratch = Scratch::default();
+        let mut lengths = tq_memory::with_capacity(ROWS)?;
+        out.try_resize(start + rows.len() * d, 0.0)?;
         for (rows, vectors) in rows.chunks(ROWS).zip(out[start..].chunks_mut(ROWS * d)) {
             let directions = &mut directions[..rows.len() * d];
             lengths.clear();
@@ -53,7 +55,10 @@ impl Quantvec {
                     QuantvecDecoding::Scale => f64::from(row.scale) * length,
                 });
             }
-            self.rotation.apply_inverse_rows(directions, vectors, &mut part);
+            if let Err(error) = self.rotation.apply_inverse_rows(directions, vectors, &mut scratch) {
+                out.truncate(start);
+                return Err(error.into());
+            }
             for (vector, length) in vectors.chunks_exact_mut(d).zip(&lengths) {
                 vector.iter_mut().for_each(|x| *x = (f64::from(*x) * length) as f32);
             }
@@ -77,13 +82,14 @@ impl Quantvec {
         let start = out.len();
         let of_a_thread = (2 * ROWS).min(Workers::round_rows(self.dimension));
         let round = self.round_rows(workers);
+        out.try_room(rows.len() * self.dimension)?;
         for (number, rows) in rows.chunks(round).enumerate() {
             poll();
             let decode = |rows: &[QvecRow<'_>]| {
                 let mut vectors = Vec::new();
                 self.decode_batch(rows, decoding, &mut vectors).map(|()| vectors)
             };
-            let blocks = workers.map(rows.chunks(of_a_thread).collect(), decode);
+            let blocks = workers.map(tq_memory::collected(rows.chunks(of_a_thread))?, decode);
             let blocks = blocks.map_err(|source| BatchError { row: 0, source }).and_then(|blocks| {
                 let at = |(block, decoded): (usize, Result<Vec<f32>, BatchError>)| {
                     decoded.map_err(|error| BatchError { row: block * of_a_thread + error.row, ..error })

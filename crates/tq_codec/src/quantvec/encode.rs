@@ -9,6 +9,7 @@ use super::{Quantvec, ROWS};
 use crate::product::Single;
 use crate::{BatchError, CodecError, Workers, check_vector};
 use tq_format::pack_qvec_codes;
+use tq_memory::{Grow, OutOfMemory};
 
 /// The least dimension of a product of matrices. Below, too few errors would cancel in the scale, and the matrix is in the cache anyway.
 const LEAST_PRODUCT: usize = 256;
@@ -30,6 +31,13 @@ impl QuantvecRows {
         self.codes.clear();
         self.scales.clear();
         self.norms.clear();
+    }
+
+    /// Room for so many rows more, of that many bytes of codes.
+    fn room(&mut self, rows: usize, row_len: usize) -> Result<(), OutOfMemory> {
+        self.codes.try_room(rows.saturating_mul(row_len))?;
+        self.scales.try_room(rows)?;
+        self.norms.try_room(rows)
     }
 
     fn extend(&mut self, other: &Self) {
@@ -54,7 +62,8 @@ impl Quantvec {
     pub fn encode_batch(&self, rows: &[f32], out: &mut QuantvecRows) -> Result<(), BatchError> {
         let d = self.dimension;
         let before = out.scales.len();
-        let mut encoder = Encoder::new(self);
+        out.room(rows.len() / d, self.row_len())?;
+        let mut encoder = Encoder::new(self)?;
         let mut encode = || {
             for (block, rows) in rows.chunks(ROWS * d).enumerate() {
                 let at = |error: BatchError| BatchError { row: block * ROWS + error.row, ..error };
@@ -85,13 +94,14 @@ impl Quantvec {
         let before = out.scales.len();
         let of_a_thread = (2 * ROWS).min(Workers::round_rows(d));
         let round = self.round_rows(workers);
+        out.room(rows.len() / d, self.row_len())?;
         for (number, rows) in rows.chunks(round * d).enumerate() {
             poll();
             let encode = |rows: &[f32]| {
                 let mut encoded = QuantvecRows::default();
                 self.encode_batch(rows, &mut encoded).map(|()| encoded)
             };
-            let blocks = workers.map(rows.chunks(of_a_thread * d).collect(), encode);
+            let blocks = workers.map(tq_memory::collected(rows.chunks(of_a_thread * d))?, encode);
             let blocks = blocks.map_err(|source| BatchError { row: 0, source }).and_then(|blocks| {
                 let at = |(block, encoded): (usize, Result<QuantvecRows, BatchError>)| {
                     encoded.map_err(|error| BatchError { row: block * of_a_thread + error.row, ..error })
@@ -118,27 +128,30 @@ struct Encoder<'a> {
     part: Vec<f32>,
     codes: Vec<u8>,
     others: Vec<u8>,
+    wide: Vec<f64>,
 }
 
 impl<'a> Encoder<'a> {
-    fn new(codec: &'a Quantvec) -> Self {
-        let codes = || vec![0; codec.dimension];
-        Self {
+    fn new(codec: &'a Quantvec) -> Result<Self, OutOfMemory> {
+        let codes = || tq_memory::filled(codec.dimension, 0);
+        Ok(Self {
             codec,
             units: Vec::new(),
             rotated: Vec::new(),
             part: Vec::new(),
-            codes: codes(),
-            others: codes(),
-        }
+            codes: codes()?,
+            others: codes()?,
+            wide: Vec::new(),
+        })
     }
 
     /// Encodes at most [`ROWS`] rows.
     fn encode(&mut self, rows: &[f32], out: &mut QuantvecRows) -> Result<(), BatchError> {
         let d = self.codec.dimension;
-        let mut norms = Vec::with_capacity(ROWS);
+        let mut norms = tq_memory::with_capacity(ROWS)?;
         let mut refusal = None;
         self.units.clear();
+        self.units.try_room_exact(rows.len())?;
         for (row, vector) in rows.chunks(d).enumerate() {
             match self.codec.check_encodable(vector) {
                 Ok(norm) => norms.push(norm),
@@ -150,10 +163,10 @@ impl<'a> Encoder<'a> {
             let inverse = 1.0 / norms[row];
             self.units.extend(vector.iter().map(|&x| (f64::from(x) * inverse) as f32));
         }
-        self.rotated.resize(self.units.len(), 0.0);
+        self.rotated.try_resize(self.units.len(), 0.0)?;
         let near = match &self.codec.rotation {
             Rotation::Dense(single) if d >= LEAST_PRODUCT && self.codec.calibration.is_none() => {
-                let margin = single.apply_rows(&self.units, &mut self.rotated, &mut self.part);
+                let margin = single.apply_rows(&self.units, &mut self.rotated, &mut self.part)?;
                 // The units' norms are 1 up to their rounding.
                 Some((single, (margin * 1.000_01) as f32))
             }
@@ -162,7 +175,7 @@ impl<'a> Encoder<'a> {
         for (row, norm) in norms.into_iter().enumerate() {
             match near {
                 Some((single, margin)) => self.settle(row, single, margin.next_up()),
-                None => self.quantize_exactly(row),
+                None => self.quantize_exactly(row)?,
             }
             let scale = self.scale(row, norm).map_err(|source| BatchError { row, source })?;
             pack_qvec_codes(self.codec.bits, &self.codes, &mut out.codes);
@@ -188,18 +201,20 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    fn quantize_exactly(&mut self, row: usize) {
+    fn quantize_exactly(&mut self, row: usize) -> Result<(), OutOfMemory> {
         let codec = self.codec;
         let d = codec.dimension;
         let (unit, rotated) = (&self.units[row * d..][..d], &mut self.rotated[row * d..][..d]);
-        codec.rotation.apply(codec.level, unit, rotated);
+        codec.rotation.apply(codec.level, unit, rotated, &mut self.wide)?;
         let Some(calibration) = &codec.calibration else {
-            return tq_simd::quantize(codec.level, codec.codebook.boundaries(), rotated, &mut self.codes);
+            tq_simd::quantize(codec.level, codec.codebook.boundaries(), rotated, &mut self.codes);
+            return Ok(());
         };
         let numbers = calibration.shifts.iter().zip(&calibration.scales);
         for ((code, &y), (&shift, &scale)) in self.codes.iter_mut().zip(&*rotated).zip(numbers) {
             *code = codec.codebook.quantize((f64::from(y) + f64::from(shift)) * f64::from(scale));
         }
+        Ok(())
     }
 
     /// What makes the estimate of a row's product with itself right.

@@ -118,8 +118,8 @@ impl Quantvec {
     /// [`CodecError::DimensionMismatch`].
     pub fn rotate(&self, x: &[f32]) -> Result<Vec<f32>, CodecError> {
         self.check_dimension(x.len())?;
-        let mut y = vec![0.0; x.len()];
-        self.rotation.apply(self.level, x, &mut y);
+        let mut y = tq_memory::filled(x.len(), 0.0)?;
+        self.rotation.apply(self.level, x, &mut y, &mut Vec::new())?;
         Ok(y)
     }
 

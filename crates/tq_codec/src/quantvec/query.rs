@@ -25,7 +25,7 @@ impl Quantvec {
         if norm == 0.0 {
             return Err(CodecError::ZeroVector);
         }
-        let mut table = Vec::with_capacity(self.dimension * self.bits.levels());
+        let mut table = tq_memory::with_capacity(self.dimension * self.bits.levels())?;
         let mut bias = 0.0;
         for (i, &y) in rotated.iter().enumerate() {
             let factor = match &self.calibration {

@@ -6,6 +6,7 @@
 use super::random::Random;
 use crate::product::Single;
 use crate::{CodecError, haar};
+use tq_memory::{Grow, OutOfMemory};
 use tq_simd::Level;
 
 /// Transforms of the Hadamard rotation.
@@ -18,34 +19,47 @@ pub(super) enum Rotation {
     Dense(Single),
 }
 
+/// Buffers for many rows.
+#[derive(Default)]
+pub(super) struct Scratch {
+    part: Vec<f32>,
+    wide: Vec<f64>,
+}
+
 impl Rotation {
     /// The rotation of a seed in `d` dimensions; see [`Quantvec::new`](super::Quantvec::new).
     pub(super) fn new(d: usize, seed: f64, poll: &mut dyn FnMut()) -> Result<Self, CodecError> {
         let mut random = Random::new(seed);
         if d.is_power_of_two() {
             let signs = (0..ROUNDS * d).map(|_| if random.uniform() < 0.5 { -1.0 } else { 1.0 });
-            return Ok(Self::Hadamard(signs.collect()));
+            return Ok(Self::Hadamard(tq_memory::collected(signs)?));
         }
         let out_of_memory = |_| CodecError::OutOfMemory { bytes: d * d * size_of::<f64>() };
         let matrix = haar::orthogonal(d, &mut || random.normal(), poll).map_err(out_of_memory)?;
-        let mut rounded = Vec::new();
-        rounded.try_reserve_exact(matrix.len()).map_err(out_of_memory)?;
-        rounded.extend(matrix.iter().map(|&q| q as f32));
+        let rounded = tq_memory::collected(matrix.iter().map(|&q| q as f32)).map_err(out_of_memory)?;
         Ok(Self::Dense(Single::from_rounded(rounded, d)))
     }
 
-    /// Rotates `x` into `y`.
-    pub(super) fn apply(&self, level: Level, x: &[f32], y: &mut [f32]) {
+    /// Rotates `x` into `y`; `b` is scratch.
+    pub(super) fn apply(
+        &self,
+        level: Level,
+        x: &[f32],
+        y: &mut [f32],
+        b: &mut Vec<f64>,
+    ) -> Result<(), OutOfMemory> {
         match self {
             Self::Hadamard(signs) => {
-                let mut b: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
+                b.clear();
+                b.try_room_exact(x.len())?;
+                b.extend(x.iter().map(|&x| f64::from(x)));
                 let factor = 1.0 / (b.len() as f64).sqrt();
                 for signs in signs.chunks_exact(b.len()) {
                     b.iter_mut().zip(signs).for_each(|(b, sign)| *b *= sign);
-                    transform(&mut b);
+                    transform(b);
                     b.iter_mut().for_each(|b| *b *= factor);
                 }
-                y.iter_mut().zip(b).for_each(|(y, b)| *y = b as f32);
+                y.iter_mut().zip(b).for_each(|(y, b)| *y = *b as f32);
             }
             Self::Dense(single) => {
                 for (row, y) in single.rows().zip(y) {
@@ -53,26 +67,34 @@ impl Rotation {
                 }
             }
         }
+        Ok(())
     }
 
     /// Rotates `y` back into `x`. quantvec has no use for it, and so its rounding is ours.
-    pub(super) fn apply_inverse_rows(&self, y: &[f32], x: &mut [f32], part: &mut Vec<f32>) {
+    pub(super) fn apply_inverse_rows(
+        &self,
+        y: &[f32],
+        x: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> Result<(), OutOfMemory> {
         match self {
             Self::Hadamard(signs) => {
                 let d = signs.len() / ROUNDS;
                 let factor = 1.0 / (d as f64).sqrt();
-                let mut b = vec![0.0; d];
+                let b = &mut scratch.wide;
+                b.try_resize(d, 0.0)?;
                 for (y, x) in y.chunks_exact(d).zip(x.chunks_exact_mut(d)) {
                     b.iter_mut().zip(y).for_each(|(b, &y)| *b = f64::from(y));
                     for signs in signs.chunks_exact(d).rev() {
-                        transform(&mut b);
+                        transform(b);
                         b.iter_mut().zip(signs).for_each(|(b, sign)| *b = *b * factor * sign);
                     }
-                    x.iter_mut().zip(&b).for_each(|(x, &b)| *x = b as f32);
+                    x.iter_mut().zip(&*b).for_each(|(x, &b)| *x = b as f32);
                 }
             }
-            Self::Dense(single) => single.apply_inverse_rows(y, x, part),
+            Self::Dense(single) => single.apply_inverse_rows(y, x, &mut scratch.part)?,
         }
+        Ok(())
     }
 }
 

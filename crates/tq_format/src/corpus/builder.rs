@@ -2,6 +2,7 @@
 
 use super::{COUNT_OFFSET, CorpusError, CorpusHeader, LENGTH_PREFIX, Magic};
 use crate::RecordView;
+use tq_memory::Grow;
 
 /// Gathers records into a corpus. What [`finish`](Self::finish) gives, [`CorpusView`](crate::CorpusView) reads.
 #[derive(Clone, Debug)]
@@ -25,13 +26,14 @@ impl CorpusBuilder {
     ///
     /// # Errors
     /// [`CorpusError::Record`] for bytes that aren't a record, or those of [`CorpusHeader::check_record`] for one that
-    /// doesn't belong here, with the number and the offset it would have had. The corpus is then as before.
+    /// doesn't belong here, with the number and the offset it would have had; [`CorpusError::Memory`]. The corpus is then as
+    /// before.
     pub fn append(&mut self, record: &[u8]) -> Result<(), CorpusError> {
         let (number, offset) = (self.count + 1, self.bytes.len() as u64);
         let view =
             RecordView::parse(record).map_err(|source| CorpusError::Record { number, offset, source })?;
         self.header.check_record(view, number, offset)?;
-        self.bytes.reserve(LENGTH_PREFIX + record.len());
+        self.bytes.try_room(LENGTH_PREFIX + record.len())?;
         // A valid record has at most 49 227 bytes.
         self.bytes.extend_from_slice(&(record.len() as u32).to_le_bytes());
         self.bytes.extend_from_slice(record);

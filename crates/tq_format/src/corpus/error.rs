@@ -11,6 +11,9 @@ use crate::{MAX_DIMENSION, RecordError};
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the fields are the numbers of the message above each")]
 pub enum CorpusError {
+    /// There is no memory for the header, or for a corpus that is gathered there.
+    #[error("{0}")]
+    Memory(#[from] tq_memory::OutOfMemory),
     /// The file ends inside its header.
     #[error("corpus header is truncated: {needed} bytes needed, {got} present")]
     HeaderTruncated { needed: u64, got: u64 },

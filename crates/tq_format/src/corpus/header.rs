@@ -52,7 +52,8 @@ impl CorpusHeader {
     ///
     /// # Errors
     /// [`CorpusError::DimensionZero`], [`DimensionTooLarge`](CorpusError::DimensionTooLarge),
-    /// [`HashTooLong`](CorpusError::HashTooLong) or [`MetadataTooLong`](CorpusError::MetadataTooLong).
+    /// [`HashTooLong`](CorpusError::HashTooLong), [`MetadataTooLong`](CorpusError::MetadataTooLong) or
+    /// [`Memory`](CorpusError::Memory).
     pub fn encode(&self, magic: Magic) -> Result<Vec<u8>, CorpusError> {
         check_dimension(self.dimension)?;
         let hash = self.config_hash.as_bytes();
@@ -63,7 +64,7 @@ impl CorpusHeader {
         let metadata_len =
             metadata_len.ok_or(CorpusError::MetadataTooLong { got: self.metadata.len() as u64 })?;
 
-        let mut out = Vec::with_capacity(body_offset(hash.len(), self.metadata.len()));
+        let mut out = tq_memory::with_capacity(body_offset(hash.len(), self.metadata.len()))?;
         out.extend_from_slice(&magic.bytes());
         out.extend_from_slice(&[VERSION, 0, 0, 0]);
         out.extend_from_slice(&self.vector_count.to_le_bytes());
@@ -75,6 +76,15 @@ impl CorpusHeader {
         out.extend_from_slice(&self.metadata);
         out.resize(out.len().next_multiple_of(BODY_ALIGN), 0);
         Ok(out)
+    }
+
+    /// `clone`, without aborting when there is no memory for the metadata.
+    ///
+    /// # Errors
+    /// [`CorpusError::Memory`].
+    pub fn try_clone(&self) -> Result<Self, CorpusError> {
+        let config_hash = self.config_hash.clone();
+        Ok(Self { config_hash, metadata: tq_memory::copied(&self.metadata)?, ..*self })
     }
 
     /// The hash as each record of this corpus holds it: its first [`HASH_LEN`] bytes, padded with NUL. A longer hash

@@ -110,15 +110,18 @@ impl<'a> CorpusView<'a> {
     }
 
     /// The header in its owned form, metadata copied.
-    pub fn to_header(&self) -> CorpusHeader {
-        CorpusHeader {
+    ///
+    /// # Errors
+    /// [`CorpusError::Memory`].
+    pub fn to_header(&self) -> Result<CorpusHeader, CorpusError> {
+        Ok(CorpusHeader {
             vector_count: self.vector_count,
             dimension: self.dimension(),
             bit_width: self.bit_width(),
             residual: self.has_residual(),
             config_hash: self.config_hash.to_owned(),
-            metadata: self.metadata.to_vec(),
-        }
+            metadata: tq_memory::copied(self.metadata)?,
+        })
     }
 
     /// The record at index `i`, counted from 0, with every check there is.

@@ -48,8 +48,18 @@ impl Hash for QvecId<'_> {
 }
 
 impl QvecId<'_> {
+    /// Bytes of the id in a file.
+    pub fn written_len(&self) -> usize {
+        match self {
+            Self::Number(_) => 9,
+            Self::Text(text) | Self::Integer(text) => 5 + text.len(),
+        }
+    }
+
     /// Appends the id as it stands in a file. `None`, and nothing appended, for one that wouldn't be read as what it is: a number that
     /// isn't finite, an integer that isn't canonical, a text with a byte order mark at its start or of 4 GiB.
+    ///
+    /// Allocates nothing where there is room for [`written_len`](Self::written_len) bytes.
     pub fn write(&self, out: &mut Vec<u8>) -> Option<()> {
         let (tag, text) = match self {
             Self::Number(number) => {

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use tq_memory::Grow;
+
 use super::ids::{IdHashes, QvecId, QvecIdKinds, read_id, skip_id};
 use super::view::{QvecView, f32_at, u32_at};
 use super::{QVEC_HEADER_LEN, QVEC_MAX_DIMENSION, QvecError, QvecHeader, QvecLayout};
@@ -28,7 +30,7 @@ pub struct QvecGeometry {
     pub(super) calibration: Option<usize>,
     pub(super) ivf: Option<Ivf>,
     /// The place of every [`ID_STRIDE`]th id; none without ids.
-    pub(super) ids: Arc<[u64]>,
+    pub(super) ids: Arc<Vec<u64>>,
     id_kinds: QvecIdKinds,
 }
 
@@ -269,7 +271,8 @@ impl Reader<'_> {
                 return Err(QvecError::IdDuplicate { slot, offset, first });
             }
             if (slot as usize).is_multiple_of(ID_STRIDE) {
-                places.push(offset);
+                let bytes = (places.len() as u64 + 1) * size_of::<u64>() as u64;
+                places.try_push(offset).map_err(|_| QvecError::OutOfMemory { bytes })?;
             }
             if (slot as usize).is_multiple_of(POLLED) {
                 poll();

@@ -39,7 +39,7 @@ pub(crate) fn read_all(bytes: &[u8]) -> Result<u64, CorpusError> {
 /// Writes a corpus anew from what its view says, taking each record apart and putting it together again.
 pub(crate) fn rebuilt(bytes: &[u8]) -> Vec<u8> {
     let view = CorpusView::parse(bytes).unwrap();
-    let mut corpus = CorpusBuilder::new(view.to_header()).unwrap();
+    let mut corpus = CorpusBuilder::new(view.to_header().unwrap()).unwrap();
     for record in view.records() {
         corpus.append(&rebuilt_record(record.unwrap())).unwrap();
     }

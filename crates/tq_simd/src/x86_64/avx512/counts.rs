@@ -111,7 +111,7 @@ mod tests {
                     (0..Width::Two.packed_len(d)).map(|i| (i * i * 5 + 99 * i) as u8).collect();
                 for codes in [codes, vec![0; d.div_ceil(4)], vec![0xff; d.div_ceil(4)]] {
                     let query = vec![0.0; d];
-                    let layout = Layout::new(order, Width::Two, &query, &codebook);
+                    let layout = Layout::new(order, Width::Two, &query, &codebook).unwrap();
                     // SAFETY: `norm` is a safe function but for its target features, and they are there.
                     let norm = unsafe { norm(&layout, &codes) };
                     let (_, expected) =
