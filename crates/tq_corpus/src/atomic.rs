@@ -102,6 +102,8 @@ impl AtomicFile {
             false => None,
         };
         remove_leftovers(folder_of(&destination));
+        // The writer's buffer: the library can't be refused it.
+        let _hold = tq_memory::hold(2 * BUFFER_BYTES).map_err(|error| failed("create")(error.into()))?;
         let (temporary, file) = create_temporary(&destination).map_err(failed("create"))?;
         unfinished(|paths| paths.push(temporary.clone()));
         Ok(AtomicFile {

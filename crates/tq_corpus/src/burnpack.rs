@@ -24,6 +24,7 @@ use self::encode::data_start;
 pub use self::merge::merge_burnpacks;
 use self::rows::BurnpackRows;
 pub use self::writer::{BurnpackOptions, BurnpackWriter};
+use crate::container::hold_for_directory;
 use crate::{Container, ContainerError, MappedFile, OpenError, RowReader, RowsError, Tensor};
 
 const MAGIC: [u8; 4] = *b"NRUB";
@@ -56,7 +57,9 @@ impl BurnpackFile {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let file = MappedFile::open(path)?;
         // Copied, because the mapped bytes may change under a reader that believes to have checked them.
-        let bytes = file.read(|bytes| directory_bytes(bytes).map(<[u8]>::to_vec))??;
+        let copy = |bytes: &[u8]| Ok::<_, ContainerError>(tq_memory::copied(directory_bytes(bytes)?)?);
+        let bytes = file.read(copy)??;
+        let _hold = hold_for_directory(bytes.len())?;
         let directory = Directory::parse(&bytes)?;
         let start = data_start(HEADER_LEN + bytes.len());
         if let Some(last) = directory.last() {

@@ -2,7 +2,21 @@
 //!
 //! A [`Container`] lists its tensors, whatever they are; those that are matrices of numbers can be read as rows.
 
+use tq_memory::{Hold, OutOfMemory};
+
 use crate::{FileError, MappedFile, RowReader, RowsError};
+
+/// Bytes that are made of a byte of a directory at most, all in all: lists of numbers and of keys, doubled as they grow, take
+/// the most.
+const MADE_OF_A_BYTE: usize = 96;
+
+/// Memory for what is made of a directory of so many bytes, in many small pieces.
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub(crate) fn hold_for_directory(bytes: usize) -> Result<Hold, OutOfMemory> {
+    tq_memory::hold(bytes.saturating_mul(MADE_OF_A_BYTE).saturating_add(64 << 10))
+}
 
 /// What is known of a tensor without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +66,9 @@ pub trait Container: Send {
 /// What is wrong in a file of tensors.
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
 pub enum ContainerError {
+    /// There is no memory for its directory.
+    #[error("{0}")]
+    Memory(#[from] OutOfMemory),
     /// It breaks the rules of its format.
     #[error("{0}")]
     Malformed(String),
@@ -87,4 +104,10 @@ pub enum OpenError {
     /// What stands in it.
     #[error(transparent)]
     Container(#[from] ContainerError),
+}
+
+impl From<OutOfMemory> for OpenError {
+    fn from(error: OutOfMemory) -> Self {
+        OpenError::Container(error.into())
+    }
 }

@@ -1,5 +1,6 @@
 //! The types that files have for the numbers of vectors, all little-endian, and `f32` on both sides of them.
 
+use tq_memory::{Grow, OutOfMemory};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
@@ -19,6 +20,9 @@ pub enum FloatType {
     F64,
 }
 
+/// Numbers of half precision that are converted at a time.
+const SOME: usize = 1024;
+
 impl FloatType {
     /// Bytes of a number.
     pub fn width(self) -> usize {
@@ -30,13 +34,20 @@ impl FloatType {
     }
 
     /// Appends the numbers that `bytes` hold, rounded to `f32`; a last one that is not whole is left out.
-    pub(crate) fn decode(self, bytes: &[u8], out: &mut Vec<f32>) {
-        let start = out.len();
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub(crate) fn decode(self, bytes: &[u8], out: &mut Vec<f32>) -> Result<(), OutOfMemory> {
+        out.try_room(bytes.len() / self.width())?;
         match self {
             FloatType::F16 => {
-                let halves: Vec<f16> = bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b)).collect();
-                out.resize(start + halves.len(), 0.0);
-                halves.convert_to_f32_slice(&mut out[start..]);
+                let mut halves = [f16::ZERO; SOME];
+                for bytes in bytes.as_chunks().0.chunks(SOME) {
+                    let (start, halves) = (out.len(), &mut halves[..bytes.len()]);
+                    halves.iter_mut().zip(bytes).for_each(|(half, b)| *half = f16::from_le_bytes(*b));
+                    out.resize(start + halves.len(), 0.0);
+                    halves.convert_to_f32_slice(&mut out[start..]);
+                }
             }
             FloatType::Bf16 => {
                 out.extend(bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()));
@@ -44,6 +55,7 @@ impl FloatType {
             FloatType::F32 => out.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))),
             FloatType::F64 => out.extend(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32)),
         }
+        Ok(())
     }
 
     /// Refuses decoded rows with a number that isn't finite; the first of them is row `first`, from 0, of the whole.
@@ -72,12 +84,18 @@ impl FloatType {
         out: &mut Vec<u8>,
     ) -> Result<(), RowsError> {
         check_finite(rows, dimension, first)?;
+        out.try_room(rows.len() * self.width())?;
         let too_large = match self {
             FloatType::F16 => {
-                let mut halves = vec![f16::ZERO; rows.len()];
-                halves.convert_from_f32_slice(rows);
-                out.extend(halves.iter().flat_map(|half| half.to_le_bytes()));
-                halves.iter().position(|half| !half.is_finite())
+                let (mut halves, mut too_large) = ([f16::ZERO; SOME], None);
+                for (number, rows) in rows.chunks(SOME).enumerate() {
+                    let halves = &mut halves[..rows.len()];
+                    halves.convert_from_f32_slice(rows);
+                    out.extend(halves.iter().flat_map(|half| half.to_le_bytes()));
+                    let place = halves.iter().position(|half| !half.is_finite());
+                    too_large = too_large.or(place.map(|place| number * SOME + place));
+                }
+                too_large
             }
             FloatType::Bf16 => {
                 let halves = || rows.iter().map(|value| bf16::from_f32(*value));

@@ -203,7 +203,7 @@ pub fn list_matrices(folder: &Path) -> Result<Vec<MatrixEntry>, FileError> {
             found.push((metadata.modified().ok(), MatrixEntry { key, bytes: metadata.len() }));
         }
     }
-    found.sort_by_key(|(modified, _)| *modified);
+    found.sort_unstable_by_key(|(modified, _)| *modified);
     Ok(found.into_iter().map(|(_, entry)| entry).collect())
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use tq_codec::{Codebook, CodecConfig};
 use tq_format::{COUNT_OFFSET, CorpusHeader, MAGIC_OFFSET, Magic};
+use tq_memory::Grow;
 
 pub use self::error::MergeError;
 use crate::{Corpus, FileError, Ids, Metadata, Output};
@@ -54,7 +55,7 @@ pub fn merge_corpora(
     }
     let (metadata, foreign_dropped) = merge_metadata(sources, ids)?;
     let count = sources.iter().map(Corpus::vector_count).fold(0, u64::saturating_add);
-    let header = CorpusHeader { vector_count: 0, metadata, ..first.header().clone() };
+    let header = CorpusHeader { vector_count: 0, metadata, ..first.header().try_clone()? };
     output.append(&header.encode(Magic::Unfinished)?)?;
     let mut block = Vec::new();
     for source in sources {
@@ -110,6 +111,7 @@ fn copy_records(
     while next < source.vector_count() {
         let end = source.vector_count().min(next + rows);
         block.clear();
+        block.try_room((end - next) as usize * (prefix.len() + source.header().record_len()))?;
         let copied = source.batch(next..end, |mut records| {
             records.try_for_each(|record| {
                 block.extend_from_slice(&prefix);
@@ -158,8 +160,8 @@ fn merge_metadata(sources: &[Corpus], wanted: MergeIds) -> Result<(Vec<u8>, bool
     }
     if !ours {
         let alike = sources.windows(2).all(|pair| pair[0].header().metadata == pair[1].header().metadata);
-        let kept = sources.first().filter(|_| alike).map(|first| first.header().metadata.clone());
-        return Ok((kept.unwrap_or_default(), foreign && !alike));
+        let kept = sources.first().filter(|_| alike).map(|first| tq_memory::copied(&first.header().metadata));
+        return Ok((kept.transpose()?.unwrap_or_default(), foreign && !alike));
     }
     let metadata = Metadata { codec: codec.map(|(codec, _)| codec), user, ids: ids.ids };
     Ok((metadata.encode()?, foreign))
@@ -196,9 +198,12 @@ impl<'s> IdsOfAll<'s> {
             return Err(MergeError::IdsMissing { with: with.to_owned(), without: without.to_owned() });
         }
         match (&mut self.ids, ids) {
-            (Some(Ids::Bigint(all)), Some(Ids::Bigint(ids))) => all.extend(ids),
-            (Some(Ids::Uuid(all)), Some(Ids::Uuid(ids))) => all.extend(ids),
-            (Some(Ids::Text(all)), Some(Ids::Text(ids))) => all.extend(ids),
+            (Some(Ids::Bigint(all)), Some(Ids::Bigint(ids))) => all.try_extend(&ids)?,
+            (Some(Ids::Uuid(all)), Some(Ids::Uuid(ids))) => all.try_extend(&ids)?,
+            (Some(Ids::Text(all)), Some(Ids::Text(mut ids))) => {
+                all.try_room(ids.len())?;
+                all.append(&mut ids);
+            }
             (Some(all), Some(ids)) => {
                 return Err(MergeError::IdsType {
                     first: self.with.unwrap_or(path).to_owned(),

@@ -17,12 +17,17 @@
 
 mod read;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use tq_codec::{Codebook, CodecConfig, CodecError};
 use tq_format::MAX_METADATA_LEN;
+use tq_memory::{Grow, OutOfMemory};
 
 const VERSION: u32 = 1;
+
+/// Bytes that a tree of JSON values takes for a byte of its text, all in all, while it is made: of objects with one short key,
+/// the most.
+const VALUE_OF_A_BYTE: usize = 160;
 
 /// Why metadata could not be written or understood.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -36,6 +41,9 @@ pub enum MetadataError {
         /// How much of that the ids take.
         ids: usize,
     },
+    /// There is no memory for it.
+    #[error("{0}")]
+    Memory(#[from] OutOfMemory),
     /// It is ours and broken.
     #[error("malformed metadata: {reason}")]
     Malformed {
@@ -101,19 +109,19 @@ pub struct Metadata {
 }
 
 #[derive(Serialize)]
-struct Document {
-    tinyquant: Ours,
+struct Document<'a> {
+    tinyquant: Ours<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<Value>,
+    metadata: Option<&'a Value>,
 }
 
 #[derive(Serialize)]
-struct Ours {
+struct Ours<'a> {
     version: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     codec: Option<CodecFields>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ids: Option<IdFields>,
+    ids: Option<&'a IdFields<'a>>,
 }
 
 #[derive(Serialize)]
@@ -129,35 +137,81 @@ struct CodecFields {
 }
 
 #[derive(Serialize)]
-struct IdFields {
+struct IdFields<'a> {
     #[serde(rename = "type")]
-    kind: String,
+    kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    values: Option<Value>,
+    values: Option<IdValues<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ranges: Option<Vec<(i64, u64)>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum IdValues<'a> {
+    Bigint(&'a [i64]),
+    #[serde(serialize_with = "uuid_texts")]
+    Uuid(&'a [[u8; 16]]),
+    Text(&'a [String]),
+}
+
+fn uuid_texts<S: Serializer>(ids: &[[u8; 16]], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(ids.iter().map(uuid_text))
+}
+
+/// Takes what is written, counts it, and keeps what fits the format.
+#[derive(Default)]
+struct Written {
+    bytes: Vec<u8>,
+    len: usize,
+    refused: Option<OutOfMemory>,
+}
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.len += bytes.len();
+        if self.len <= MAX_METADATA_LEN {
+            self.bytes.try_extend(bytes).inspect_err(|error| self.refused = Some(*error))?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Written {
+    fn of(value: &impl Serialize) -> Result<Self, MetadataError> {
+        let mut written = Written::default();
+        let result = serde_json::to_writer(&mut written, value);
+        match written.refused {
+            Some(refused) => Err(refused.into()),
+            None => result.map(|()| written).map_err(malformed),
+        }
+    }
 }
 
 impl Metadata {
     /// The bytes for a corpus's header; none at all if there is nothing to say.
     ///
     /// # Errors
-    /// [`MetadataError::TooLong`], and [`MetadataError::Malformed`] if the JSON writer fails, which it has no reason to.
+    /// [`MetadataError::TooLong`], [`MetadataError::Memory`], and [`MetadataError::Malformed`] if the JSON writer fails, which it has no reason to.
     pub fn encode(&self) -> Result<Vec<u8>, MetadataError> {
         if self == &Self::default() {
             return Ok(Vec::new());
         }
         let codec = self.codec.as_ref().map(|(config, codebook)| CodecFields::of(config, codebook));
-        let ids = self.ids.as_ref().map(IdFields::of);
-        let length = |value: &IdFields| serde_json::to_vec(value).map_or(0, |bytes| bytes.len());
-        let ids_len = ids.as_ref().map_or(0, length);
+        let ids = self.ids.as_ref().map(IdFields::of).transpose()?;
+        let ids = ids.as_ref();
         let document =
-            Document { tinyquant: Ours { version: VERSION, codec, ids }, metadata: self.user.clone() };
-        let bytes = serde_json::to_vec(&document).map_err(malformed)?;
-        if bytes.len() > MAX_METADATA_LEN {
-            return Err(MetadataError::TooLong { bytes: bytes.len(), ids: ids_len });
+            Document { tinyquant: Ours { version: VERSION, codec, ids }, metadata: self.user.as_ref() };
+        let written = Written::of(&document)?;
+        if written.len > MAX_METADATA_LEN {
+            let ids = ids.map(Written::of).transpose()?.map_or(0, |written| written.len);
+            return Err(MetadataError::TooLong { bytes: written.len, ids });
         }
-        Ok(bytes)
+        Ok(written.bytes)
     }
 
     /// Reads a corpus's metadata; `None` if it is someone else's or empty.
@@ -169,6 +223,8 @@ impl Metadata {
     /// All but [`MetadataError::TooLong`].
     pub fn parse(bytes: &[u8], records: u64) -> Result<Option<Self>, MetadataError> {
         let Some((metadata, user)) = read::read(bytes, records)? else { return Ok(None) };
+        // A value takes many times its text, in many small pieces.
+        let _hold = user.map(|user| tq_memory::hold(VALUE_OF_A_BYTE * user.get().len())).transpose()?;
         let user = user.map(|user| serde_json::from_str(user.get())).transpose().map_err(malformed)?;
         Ok(Some(Self { user, ..metadata }))
     }
@@ -198,23 +254,23 @@ impl CodecFields {
     }
 }
 
-impl IdFields {
-    fn of(ids: &Ids) -> Self {
+impl<'a> IdFields<'a> {
+    fn of(ids: &'a Ids) -> Result<Self, OutOfMemory> {
         let (mut values, mut ranges) = (None, None);
         match ids {
             Ids::Bigint(ids) => {
-                let runs = runs(ids);
+                let runs = runs(ids)?;
                 // A range takes about as much as two numbers and their brackets.
                 if runs.len() * 2 < ids.len() {
                     ranges = Some(runs);
                 } else {
-                    values = Some(Value::from(ids.clone()));
+                    values = Some(IdValues::Bigint(ids));
                 }
             }
-            Ids::Uuid(ids) => values = Some(ids.iter().map(uuid_text).collect()),
-            Ids::Text(ids) => values = Some(Value::from(ids.clone())),
+            Ids::Uuid(ids) => values = Some(IdValues::Uuid(ids)),
+            Ids::Text(ids) => values = Some(IdValues::Text(ids)),
         }
-        Self { kind: ids.type_name().to_owned(), values, ranges }
+        Ok(Self { kind: ids.type_name(), values, ranges })
     }
 }
 
@@ -226,15 +282,15 @@ fn malformed(error: serde_json::Error) -> MetadataError {
 }
 
 /// Runs of numbers that follow one another: the first, and how many.
-fn runs(ids: &[i64]) -> Vec<(i64, u64)> {
+fn runs(ids: &[i64]) -> Result<Vec<(i64, u64)>, OutOfMemory> {
     let mut runs: Vec<(i64, u64)> = Vec::new();
     for &id in ids {
         match runs.last_mut() {
             Some((first, count)) if first.checked_add_unsigned(*count) == Some(id) => *count += 1,
-            _ => runs.push((id, 1)),
+            _ => runs.try_push((id, 1))?,
         }
     }
-    runs
+    Ok(runs)
 }
 
 /// A UUID as it is written: 32 lower-case digits in five groups.

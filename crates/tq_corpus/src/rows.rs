@@ -6,6 +6,7 @@
 
 use tq_codec::CodecError;
 use tq_format::{CorpusError, QvecError};
+use tq_memory::OutOfMemory;
 
 use crate::{AtomicFile, ContainerError, CorpusFileError, FileError};
 
@@ -95,6 +96,9 @@ pub enum RowsError {
     /// What stands in a file of tensors.
     #[error(transparent)]
     Container(#[from] ContainerError),
+    /// There is no memory for a block of rows.
+    #[error("{0}")]
+    Memory(#[from] OutOfMemory),
     /// What stands in a corpus.
     #[error(transparent)]
     Corpus(#[from] CorpusError),

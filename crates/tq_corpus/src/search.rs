@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use tq_codec::{CodecError, Metric, PreparedQuery, Workers};
 use tq_format::{CorpusError, CorpusView};
+use tq_memory::OutOfMemory;
 
 use crate::{Corpus, CorpusFileError, FileError};
 
@@ -93,6 +94,7 @@ impl Corpus {
                 let mut nearest = Nearest::new(limit, bound);
                 loop {
                     let start = next.fetch_add(rows, Memory::Relaxed);
+                    nearest.room(rows)?;
                     measure(&view, query, metric, start..start.saturating_add(rows), &mut nearest)?;
                     self.file().release_below(view.place_of(start));
                     if start + rows >= view.vector_count() || Instant::now() >= deadline {
@@ -107,12 +109,13 @@ impl Corpus {
             if let Some(first) = errors.min_by_key(|error| error.record_number()) {
                 return Err(first.clone().into());
             }
-            for candidate in found.into_iter().flatten().flat_map(|found| found.heap) {
-                nearest.offer(candidate);
+            for found in found.into_iter().flatten() {
+                nearest.room(found.heap.len() as u64).map_err(CorpusError::from)?;
+                found.heap.into_iter().for_each(|candidate| nearest.offer(candidate));
             }
             poll();
         }
-        Ok(nearest.into_sorted())
+        Ok(nearest.into_sorted().map_err(CorpusError::from)?)
     }
 }
 
@@ -145,6 +148,12 @@ impl Nearest {
         Nearest { limit, bound, heap: BinaryHeap::new() }
     }
 
+    /// Makes room for so many more, which may then be offered.
+    pub(crate) fn room(&mut self, more: u64) -> Result<(), OutOfMemory> {
+        let more = (self.limit - self.heap.len()).min(usize::try_from(more).unwrap_or(usize::MAX));
+        Ok(self.heap.try_reserve(more)?)
+    }
+
     /// The worst of `limit` records; what is worse is not among the nearest.
     pub(crate) fn bound(&self) -> Option<Candidate> {
         if self.heap.len() < self.limit { None } else { self.heap.peek().copied() }
@@ -164,8 +173,8 @@ impl Nearest {
         }
     }
 
-    pub(crate) fn into_sorted(self) -> Vec<Neighbour> {
-        self.heap.into_sorted_vec().into_iter().map(|candidate| candidate.0).collect()
+    pub(crate) fn into_sorted(self) -> Result<Vec<Neighbour>, OutOfMemory> {
+        tq_memory::collected(self.heap.into_sorted_vec().into_iter().map(|candidate| candidate.0))
     }
 }
 

@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use tq_memory::Grow;
+
 use crate::{FileError, RowsError};
 
 /// Bytes that are written or read at a time, a multiple of any number's width.
@@ -38,7 +40,7 @@ impl Spool {
     /// # Errors
     /// [`FileError::Io`], which names the folder.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
-        self.memory.extend_from_slice(bytes);
+        self.memory.try_extend(bytes).map_err(|error| failed(&self.folder, "write")(error.into()))?;
         self.len += bytes.len() as u64;
         if self.memory.len() < BLOCK {
             return Ok(());
@@ -63,7 +65,7 @@ impl Spool {
         let mut left = self.len - self.memory.len() as u64;
         if let Some(file) = &mut self.file {
             file.rewind().map_err(failed(&self.folder, "read"))?;
-            let mut block = vec![0; BLOCK];
+            let mut block = tq_memory::filled(BLOCK, 0)?;
             while left > 0 {
                 let count = left.min(BLOCK as u64) as usize;
                 file.read_exact(&mut block[..count]).map_err(failed(&self.folder, "read"))?;

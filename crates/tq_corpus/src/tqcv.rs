@@ -37,7 +37,7 @@ impl Corpus {
     /// [`CorpusFileError::File`] as [`MappedFile::open`], [`CorpusFileError::Format`] as [`CorpusView::parse`].
     pub fn open(path: &Path) -> Result<Self, CorpusFileError> {
         let file = MappedFile::open(path)?;
-        let header = file.read(|bytes| CorpusView::parse(bytes).map(|view| view.to_header()))??;
+        let header = file.read(|bytes| CorpusView::parse(bytes).and_then(|view| view.to_header()))??;
         Ok(Corpus { file, header })
     }
 

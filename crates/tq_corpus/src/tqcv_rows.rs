@@ -66,7 +66,11 @@ impl RowReader for CorpusRows {
         let start = out.len();
         let most = most.min(self.codec.round_rows(&self.workers)) as u64;
         let decoded = self.corpus.batch(self.next..self.next.saturating_add(most), |records| {
-            let records = records.collect::<Result<Vec<_>, _>>()?;
+            let mut views = tq_memory::with_capacity(most as usize)?;
+            for record in records {
+                views.push(record?);
+            }
+            let records = views;
             Ok(self.codec.decode_batch_on(&self.workers, &records, out).map(|()| records.len()))
         });
         let result = decoded.map_err(RowsError::from).and_then(|decoded| {

@@ -12,12 +12,15 @@ use tq_format::{
     COUNT_OFFSET, CorpusError, CorpusHeader, CorpusView, HEADER_FIXED_LEN, MAX_CONFIG_HASH_LEN,
     MAX_METADATA_LEN, RecordView,
 };
+use tq_memory::OutOfMemory;
 
 use crate::{FileError, MappedFile, Metadata, MetadataError};
 
 /// Bytes that are checked in one step, and faults after which it ends.
 const STEP_BYTES: usize = 4 << 20;
 const STEP_FAULTS: usize = 1000;
+/// What they take at most, with their texts, while their list grows.
+const FAULTS_BYTES: usize = 2 << 20;
 /// More than any header has.
 const MOST_HEADER_BYTES: usize = HEADER_FIXED_LEN + MAX_CONFIG_HASH_LEN + 4 + MAX_METADATA_LEN + 8;
 /// Bytes of the length in front of a record.
@@ -95,7 +98,7 @@ impl Verification {
     /// As [`MappedFile::open`], and [`MapGuard::check`](crate::MapGuard::check).
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let file = MappedFile::open(path)?;
-        let state = file.read(State::begin)?;
+        let state = file.read(State::begin)?.map_err(|error| refused(&file, error))?;
         Ok(Verification { file, state })
     }
 
@@ -105,12 +108,18 @@ impl Verification {
     /// # Errors
     /// [`MapGuard::check`](crate::MapGuard::check): the file changed, and what was found of it counts no more.
     pub fn step(&mut self) -> Result<Option<Vec<Fault>>, FileError> {
+        // For the faults of a step, of which there can be many.
+        let _hold = tq_memory::hold(FAULTS_BYTES).map_err(|error| refused(&self.file, error))?;
         let state = std::mem::replace(&mut self.state, State::Finished);
         let (faults, state) = match state {
             State::Finished => return Ok(None),
             State::Header(fault) => (vec![fault], State::Finished),
             State::Sound => {
-                (self.file.read(metadata)?.into_iter().collect(), State::Regular { next: 0, place: 0 })
+                let fault = self.file.read(metadata)?;
+                if let Some(Fault { error: FaultKind::Metadata(MetadataError::Memory(error)), .. }) = fault {
+                    return Err(refused(&self.file, error));
+                }
+                (fault.into_iter().collect(), State::Regular { next: 0, place: 0 })
             }
             State::Regular { next, .. } => self.file.read(|bytes| regular(bytes, next))?,
             State::Walk(walk) => self.file.read(|bytes| walk.on(bytes))?,
@@ -126,19 +135,24 @@ impl Verification {
 }
 
 impl State {
-    fn begin(bytes: &[u8]) -> Self {
+    fn begin(bytes: &[u8]) -> Result<Self, OutOfMemory> {
         let verdict = match CorpusView::parse(bytes) {
-            Ok(_) => return State::Sound,
+            Ok(_) => return Ok(State::Sound),
             Err(error) => error,
         };
-        match header_alone(bytes) {
+        Ok(match header_alone(bytes)? {
             Some((header, position)) => State::Walk(Box::new(Walk { header, position, number: 1, verdict })),
             None => {
                 let offset = header_offset(&verdict, bytes);
                 State::Header(Fault { number: None, offset, error: verdict.into() })
             }
-        }
+        })
     }
+}
+
+/// Memory that was refused is no fault of the file.
+fn refused(file: &MappedFile, error: OutOfMemory) -> FileError {
+    FileError::Io { path: file.path().to_owned(), op: "read", source: error.into() }
 }
 
 /// Checks the metadata of a corpus whose header and size are right.
@@ -273,20 +287,24 @@ fn leads_on(rest: &[u8], length: u32, expected: u32) -> bool {
 }
 
 /// The header of a file whose size doesn't fit it, and where its records begin.
-fn header_alone(bytes: &[u8]) -> Option<(CorpusHeader, usize)> {
+fn header_alone(bytes: &[u8]) -> Result<Option<(CorpusHeader, usize)>, OutOfMemory> {
     let at = COUNT_OFFSET as usize;
-    let count = u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
+    let Some(count) = bytes.get(at..).and_then(|count| count.first_chunk()) else { return Ok(None) };
     // With no records announced, all that the parser can find wrong is what follows the header.
-    let mut head = bytes[..bytes.len().min(MOST_HEADER_BYTES)].to_vec();
-    head.get_mut(at..at + size_of::<u64>())?.fill(0);
+    let mut head = tq_memory::copied(&bytes[..bytes.len().min(MOST_HEADER_BYTES)])?;
+    head[at..at + size_of::<u64>()].fill(0);
     let end = match CorpusView::parse(&head) {
         Ok(view) => view.body_offset(),
         Err(CorpusError::TrailingBytes { offset, .. }) => offset,
-        Err(_) => return None,
+        Err(_) => return Ok(None),
     };
-    let end = usize::try_from(end).ok()?;
-    let header = CorpusView::parse(head.get(..end)?).ok()?.to_header();
-    Some((CorpusHeader { vector_count: count, ..header }, end))
+    let end = usize::try_from(end).unwrap_or(usize::MAX);
+    let header = match head.get(..end).map(|head| CorpusView::parse(head).and_then(|view| view.to_header())) {
+        Some(Ok(header)) => header,
+        Some(Err(CorpusError::Memory(error))) => return Err(error),
+        _ => return Ok(None),
+    };
+    Ok(Some((CorpusHeader { vector_count: u64::from_le_bytes(*count), ..header }, end)))
 }
 
 /// Where the field of the header is that an error complains of.

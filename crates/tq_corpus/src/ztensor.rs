@@ -12,6 +12,7 @@
 //! Files of generations 1.2 and 2 are written by [`ZtensorWriter`].
 
 mod blob;
+mod compression;
 mod coo;
 mod csr;
 mod dense;
@@ -35,6 +36,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::directory::{Layout, Object};
+use crate::container::hold_for_directory;
 use crate::{
     Container, ContainerError, MappedFile, OpenError, RowReader, RowsError, Tensor, ZtensorGeneration,
 };
@@ -68,6 +70,7 @@ impl ZtensorFile {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let file = MappedFile::open(path)?;
         let frame = file.read(frame::read)??;
+        let _hold = hold_for_directory(frame.directory.len())?;
         let objects = frame.objects()?;
         let tensors = objects.iter().map(Object::to_tensor).collect();
         let frame::Frame { generation, directory, .. } = frame;

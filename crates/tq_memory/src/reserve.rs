@@ -139,7 +139,7 @@ fn give_back(address: *const u8) {
 const HOLDS: usize = 64;
 
 /// The state of a promise, in one word: bytes handed out, pieces in use, and whether it is closed or unused.
-const PIECE: u64 = 1 << 44;
+const PIECE: u64 = 1 << 40;
 const BYTES: u64 = PIECE - 1;
 const CLOSED: u64 = 1 << 63;
 /// Nobody's, or being set up or put away.
@@ -236,7 +236,7 @@ impl Promise {
     fn piece(&self, layout: Layout) -> Option<*mut u8> {
         let mut state = self.state.load(Acquire);
         loop {
-            if state & CLOSED != 0 {
+            if state & CLOSED != 0 || state & PIECES == PIECES {
                 return None;
             }
             let (memory, size) = (self.memory.load(Relaxed), self.size.load(Relaxed));

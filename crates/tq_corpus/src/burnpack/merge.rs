@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use tq_memory::Grow;
+
 use super::directory::Directory;
 use super::encode::{Integers, data_start, encode};
 use super::{ALIGNMENT, BurnpackFile, MOST_TENSORS};
-use crate::{Container, ContainerError, MergeError, Merged, Output};
+use crate::container::hold_for_directory;
+use crate::{Container, ContainerError, FileError, MergeError, Merged, Output};
 
 /// Bytes that are copied in one step: a few milliseconds' work.
 const STEP_BYTES: u64 = 4 << 20;
@@ -27,6 +30,9 @@ pub fn merge_burnpacks(
     if sources.is_empty() {
         return Err(MergeError::Nothing);
     }
+    // Where the directory ends, the data begins: it is shorter than that.
+    let directories = sources.iter().map(|source| source.start as usize).sum::<usize>();
+    let _hold = hold_for_directory(directories)?;
     let Plan { directory, copies } = Plan::make(sources)?;
     let front = encode(&directory, Integers::Shortest)?;
     let start = data_start(front.len());
@@ -35,11 +41,12 @@ pub fn merge_burnpacks(
     for Copy { source, from, len, to } in copies {
         // Less than a step: from the end of the directory, or of the tensor before.
         let gap = (start + to).saturating_sub(output.position());
-        output.append(&vec![0; gap as usize])?;
+        zeros(&mut *output, gap)?;
         let mut done = 0;
         while done < len {
             let step = STEP_BYTES.min(len - done);
             block.clear();
+            block.try_room_exact(step as usize)?;
             // Within the file as it was mapped, so these numbers fit.
             let range = (from + done) as usize..(from + done + step) as usize;
             source.file().read(|bytes| block.extend_from_slice(&bytes[range]))?;
@@ -51,11 +58,22 @@ pub fn merge_burnpacks(
     }
     // The data begins there even if there is none.
     let gap = start.saturating_sub(output.position());
-    output.append(&vec![0; gap as usize])?;
+    zeros(&mut *output, gap)?;
     let merged =
         Merged { count: directory.tensors.len() as u64, bytes: output.position(), foreign_dropped: false };
     output.complete()?;
     Ok(merged)
+}
+
+/// Appends so many zeros.
+pub(super) fn zeros(output: &mut dyn Output, mut count: u64) -> Result<(), FileError> {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    while count > 0 {
+        let some = count.min(ZEROS.len() as u64);
+        output.append(&ZEROS[..some as usize])?;
+        count -= some;
+    }
+    Ok(())
 }
 
 /// What the merged file is to hold, and where that comes from.
@@ -85,7 +103,7 @@ impl<'s> Plan<'s> {
         for source in sources {
             let path = source.file.path();
             let mut entries: Vec<_> = source.directory.tensors.iter().collect();
-            entries.sort_by_key(|entry| entry.range);
+            entries.sort_unstable_by_key(|entry| (entry.range, &entry.name));
             for entry in entries {
                 if let Some(first) = names.insert(&entry.name, path) {
                     return Err(MergeError::clash("tensor", &entry.name, first, path));
@@ -114,7 +132,7 @@ impl<'s> Plan<'s> {
             let problem = format!("{count} tensors: a Burnpack file has at most {MOST_TENSORS}");
             return Err(ContainerError::Unsupported(problem).into());
         }
-        plan.directory.tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        plan.directory.tensors.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         plan.directory.metadata = metadata.into_iter().map(|(k, v)| (k.clone(), v.clone())).collect();
         plan.directory.scalars = scalars.into_iter().map(|(k, (v, _))| (k.to_owned(), v.to_vec())).collect();
         Ok(plan)

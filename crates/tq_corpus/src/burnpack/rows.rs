@@ -32,7 +32,7 @@ impl RowReader for BurnpackRows {
         // All rows lie within the file as it was mapped, so these numbers fit.
         let (from, to) = (self.position as usize, (self.position + count * row_bytes) as usize);
         let start = out.len();
-        self.file.read(|bytes| self.float.decode(&bytes[from..to], out))?;
+        self.file.read(|bytes| self.float.decode(&bytes[from..to], out))??;
         self.file.release_below(self.position);
         self.float.check_decoded(&out[start..], self.dimension, self.next)?;
         self.position = to as u64;

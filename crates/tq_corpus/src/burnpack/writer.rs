@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use super::MOST_TENSOR_BYTES;
 use super::directory::{Directory, Dtype, Entry};
 use super::encode::{Integers, data_start, encode};
+use super::merge::zeros;
+use crate::container::hold_for_directory;
 use crate::{ContainerError, FloatType, Output, RowWriter, RowsError};
 
 /// What a Burnpack file is to be like.
@@ -64,12 +66,14 @@ impl BurnpackWriter {
             range: (0, 0),
             param_id: None,
         };
+        let texts = options.metadata.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+        let _hold = hold_for_directory(texts + 1024)?;
         let metadata = options.metadata.into_iter().collect();
         let directory = Directory { tensors: vec![entry], metadata, scalars: Vec::new() };
         let longest = encode(&directory, Integers::NineBytes)?;
         let start = data_start(longest.len());
         // At most 16 MiB and a bit. Without a magic number it is no Burnpack file yet.
-        output.append(&vec![0; start as usize])?;
+        zeros(&mut *output, start)?;
         Ok(BurnpackWriter { output, directory, float, dimension, rows: 0, start, block: Vec::new() })
     }
 
@@ -108,6 +112,7 @@ impl RowWriter for BurnpackWriter {
             entry.shape = vec![self.rows, u64::from(self.dimension)];
             entry.range = (0, bytes);
         }
+        let _hold = hold_for_directory(self.start as usize)?;
         let mut front = encode(&self.directory, Integers::Shortest)?;
         if data_start(front.len()) != self.start {
             front = encode(&self.directory, Integers::NineBytes)?;

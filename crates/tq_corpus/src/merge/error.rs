@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tq_format::CorpusError;
+use tq_memory::OutOfMemory;
 
 use crate::{ContainerError, CorpusFileError, FileError, MetadataError, RowsError};
 
@@ -104,6 +105,9 @@ pub enum MergeError {
         /// The other one's.
         got: &'static str,
     },
+    /// There is no memory for a step, or for what is said of all.
+    #[error("{0}")]
+    Memory(#[from] OutOfMemory),
     /// What would be written doesn't fit the format.
     #[error("merged corpus: {0}")]
     Header(#[from] CorpusError),

@@ -4,6 +4,7 @@
 //! holds: parts are left as text until it is known what they should be, and lists end with an error when they get longer than
 //! they may be. What is made of a file stays below its own size.
 
+use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -13,6 +14,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visit
 use serde_json::value::RawValue;
 use tq_codec::{Codebook, CodecConfig, CodecError, RotationKind};
 use tq_format::BitWidth;
+use tq_memory::{Grow, OutOfMemory};
 
 use super::{Ids, Metadata, MetadataError, VERSION, malformed, parse_uuid};
 
@@ -64,11 +66,16 @@ struct IdList<'a> {
 
 struct UuidText([u8; 16]);
 
+/// An id as a text.
+struct OwnText(String);
+
 /// Our part and the user's, or `None` if it is someone else's.
 pub(super) fn read(
     bytes: &[u8],
     records: u64,
 ) -> Result<Option<(Metadata, Option<&RawValue>)>, MetadataError> {
+    // For texts with escapes, which are gathered elsewhere first, and for short ones that are taken as they are. Lists grow by themselves.
+    let _hold = tq_memory::hold(8 * bytes.len() + (64 << 10))?;
     // Someone else's may be anything, JSON included.
     let Ok(Object(document)) = serde_json::from_slice::<Object<Document<'_>>>(bytes) else { return Ok(None) };
     let Object(ours) = document.tinyquant;
@@ -111,12 +118,15 @@ impl IdList<'_> {
             if self.kind != "bigint" || self.values.is_some() {
                 return Err(broken("ranges are for whole numbers, and instead of values"));
             }
-            return expand(&list(ranges, records)?, records).map_err(|reason| broken(&reason));
+            return expand(&list(ranges, records)?, records)?.map_err(|reason| broken(&reason));
         }
         let values = self.values.ok_or_else(|| broken("neither values nor ranges"))?;
         let ids = match self.kind.as_str() {
             "bigint" => Ids::Bigint(list(values, records)?),
-            "text" => Ids::Text(list(values, records)?),
+            "text" => {
+                let texts = list(values, records)?;
+                Ids::Text(texts.into_iter().map(|OwnText(text)| text).collect())
+            }
             "uuid" => Ids::Uuid(list(values, records)?.into_iter().map(|UuidText(uuid)| uuid).collect()),
             other => return Err(broken(&format!("unknown type \"{other}\""))),
         };
@@ -128,34 +138,41 @@ impl IdList<'_> {
 }
 
 /// The numbers in the ranges, of which there must be one for each record.
-fn expand(ranges: &[(i64, u64)], records: u64) -> Result<Ids, String> {
+fn expand(ranges: &[(i64, u64)], records: u64) -> Result<Result<Ids, String>, OutOfMemory> {
     let total = ranges.iter().try_fold(0u64, |total, (_, count)| total.checked_add(*count));
     if total != Some(records) {
-        return Err(format!("not one for each of {records} records"));
+        return Ok(Err(format!("not one for each of {records} records")));
     }
-    let mut ids = Vec::new();
+    let mut ids = tq_memory::with_capacity(usize::try_from(records).unwrap_or(usize::MAX))?;
     for &(first, count) in ranges {
         let last = i64::try_from(count).ok().and_then(|count| first.checked_add(count.saturating_sub(1)));
-        let last = last.ok_or("a range runs beyond bigint")?;
+        let Some(last) = last else { return Ok(Err("a range runs beyond bigint".into())) };
         if count > 0 {
             ids.extend(first..=last);
         }
     }
-    Ok(Ids::Bigint(ids))
+    Ok(Ok(Ids::Bigint(ids)))
 }
 
 /// The items of an array, at most so many.
 fn list<'a, T: Deserialize<'a>>(json: &'a RawValue, most: u64) -> Result<Vec<T>, MetadataError> {
-    let list = AtMost { most, item: PhantomData };
-    list.deserialize(&mut serde_json::Deserializer::from_str(json.get())).map_err(malformed)
+    let refused = Cell::new(None);
+    let list = AtMost { most, item: PhantomData, refused: Some(&refused) };
+    let list = list.deserialize(&mut serde_json::Deserializer::from_str(json.get()));
+    match refused.get() {
+        Some(refused) => Err(MetadataError::Memory(refused)),
+        None => list.map_err(malformed),
+    }
 }
 
-struct AtMost<T> {
+struct AtMost<'r, T> {
     most: u64,
     item: PhantomData<T>,
+    /// Where it is noted that memory was refused, which serde's errors don't tell.
+    refused: Option<&'r Cell<Option<OutOfMemory>>>,
 }
 
-impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for AtMost<T> {
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for AtMost<'_, T> {
     type Value = Vec<T>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<T>, D::Error> {
@@ -163,7 +180,7 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for AtMost<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<'_, T> {
     type Value = Vec<T>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -176,7 +193,12 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<T> {
             if list.len() as u64 == self.most {
                 return Err(de::Error::custom(format_args!("more than {} items", self.most)));
             }
-            list.push(item);
+            if let Err(error) = list.try_push(item).and_then(|()| tq_memory::check()) {
+                if let Some(refused) = self.refused {
+                    refused.set(Some(error));
+                }
+                return Err(de::Error::custom(error));
+            }
         }
         Ok(list)
     }
@@ -203,7 +225,26 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 impl<'de> Deserialize<'de> for Entries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Entries, D::Error> {
         let most = BitWidth::Eight.levels() as u64;
-        AtMost { most, item: PhantomData }.deserialize(deserializer).map(Entries)
+        AtMost { most, item: PhantomData, refused: None }.deserialize(deserializer).map(Entries)
+    }
+}
+
+impl<'de> Deserialize<'de> for OwnText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<OwnText, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = OwnText;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a string")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<OwnText, E> {
+                // A text as long as the metadata fits into what is held for these.
+                Ok(OwnText(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 

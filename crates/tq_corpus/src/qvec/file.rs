@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use tq_codec::{CodecError, Quantvec};
 use tq_format::{QvecError, QvecGeometry, QvecHeader, QvecId, QvecIdKinds, QvecView};
+use tq_memory::OutOfMemory;
 
 use crate::{FileError, MappedFile, RowsError};
 
@@ -25,6 +26,12 @@ pub enum QvecFileError {
     /// Its codec can't be made, the query doesn't fit it, or a worker failed.
     #[error(transparent)]
     Codec(#[from] CodecError),
+}
+
+impl From<OutOfMemory> for QvecFileError {
+    fn from(error: OutOfMemory) -> Self {
+        QvecFileError::Codec(error.into())
+    }
 }
 
 impl From<QvecFileError> for RowsError {
@@ -59,13 +66,13 @@ impl QvecRowId {
     }
 }
 
-impl From<QvecId<'_>> for QvecRowId {
-    fn from(id: QvecId<'_>) -> Self {
-        match id {
+impl QvecRowId {
+    fn copy(id: QvecId<'_>) -> Result<Self, OutOfMemory> {
+        Ok(match id {
             QvecId::Number(number) => Self::Number(number),
-            QvecId::Text(text) => Self::Text(text.to_owned()),
-            QvecId::Integer(text) => Self::Integer(text.to_owned()),
-        }
+            QvecId::Text(text) => Self::Text(tq_memory::text(text)?),
+            QvecId::Integer(text) => Self::Integer(tq_memory::text(text)?),
+        })
     }
 }
 
@@ -140,10 +147,13 @@ impl QvecFile {
     pub fn ids(&self, slots: Range<u32>) -> Result<Vec<QvecRowId>, QvecFileError> {
         let count = slots.len();
         let copy = |view: &QvecView<'_>| {
-            let ids = view.ids_from(slots.start).take(count);
-            ids.map(|id| id.map(QvecRowId::from)).collect::<Result<Vec<_>, _>>()
+            let mut ids = tq_memory::with_capacity(count.min(self.header().count as usize))?;
+            for id in view.ids_from(slots.start).take(count) {
+                ids.push(QvecRowId::copy(id?)?);
+            }
+            Ok(ids)
         };
-        Ok(self.read(copy)??)
+        self.read(copy)?
     }
 
     /// The codec of the index, with its calibration. Made at the first call, which may take long for a dimension that isn't a
@@ -158,8 +168,12 @@ impl QvecFile {
         let header = self.header();
         let calibration = self.read(|view| {
             let numbers = view.calibration();
-            numbers.map(|numbers| (numbers.shifts().collect(), numbers.scales().collect()))
+            let copy = |numbers: tq_format::QvecCalibration<'_>| {
+                Ok((tq_memory::collected(numbers.shifts())?, tq_memory::collected(numbers.scales())?))
+            };
+            numbers.map(copy).transpose()
         })?;
+        let calibration = calibration.map_err(|error: OutOfMemory| QvecFileError::Codec(error.into()))?;
         let codec = Quantvec::new(header.dimension, header.bits, header.seed, poll)?;
         let codec = match calibration {
             Some((shifts, scales)) => codec.with_calibration(shifts, scales)?,

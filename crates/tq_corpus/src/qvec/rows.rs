@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use tq_codec::{BatchError, Quantvec, QuantvecDecoding, Workers};
-use tq_format::QvecRow;
 
 use super::{QvecFile, QvecFileError};
 use crate::rows::check_finite;
@@ -54,7 +53,8 @@ impl RowReader for QvecRows {
         // A few thousands.
         let most = most.min(codec.round_rows(&self.workers)) as u32;
         let decoded = self.file.read(|view| {
-            let rows: Vec<QvecRow<'_>> = view.rows(first..first.saturating_add(most)).collect();
+            let rows = view.rows(first..first.saturating_add(most));
+            let rows = tq_memory::collected(rows).map_err(BatchError::from)?;
             let unit = QuantvecDecoding::Unit;
             codec.decode_batch_on(&self.workers, &rows, unit, out, &mut || {}).map(|()| rows.len())
         });

@@ -53,25 +53,29 @@ impl QvecFile {
                         let taken = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
                             (next < header.count).then(|| next.saturating_add(chunk))
                         });
-                        let Ok(start) = taken else { return nearest };
+                        let Ok(start) = taken else { return Ok(nearest) };
+                        nearest.room(chunk.into())?;
                         for (slot, row) in (start..).zip(view.rows(start..start.saturating_add(chunk))) {
                             let distance = sign * f64::from(query.score(metric, &row));
                             nearest.offer(Candidate(Neighbour { index: slot.into(), distance }));
                         }
                         if Instant::now() >= deadline {
-                            return nearest;
+                            return Ok::<_, CodecError>(nearest);
                         }
                     }
                 })
             })??;
-            for candidate in found.into_iter().flat_map(|found| found.heap) {
-                nearest.offer(candidate);
+            for found in found {
+                let found = found?;
+                nearest.room(found.heap.len() as u64).map_err(CodecError::from)?;
+                found.heap.into_iter().for_each(|candidate| nearest.offer(candidate));
             }
             poll();
         }
-        let neighbours = nearest.into_sorted().into_iter();
+        let neighbours = nearest.into_sorted().map_err(CodecError::from)?;
         // Slots are of 32 bits, and a score that became a double is a float still.
-        Ok(neighbours.map(|found| (found.index as u32, (sign * found.distance) as f32)).collect())
+        let scored = neighbours.iter().map(|found| (found.index as u32, (sign * found.distance) as f32));
+        Ok(tq_memory::collected(scored).map_err(CodecError::from)?)
     }
 
     /// The errors of [`Quantvec::prepare`](tq_codec::Quantvec::prepare).

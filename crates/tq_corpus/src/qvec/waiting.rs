@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 
 use tempfile::SpooledTempFile;
 use tq_format::QvecId;
+use tq_memory::{Grow, OutOfMemory};
 
 use crate::{FileError, Output, RowsError};
 
-/// Bytes that wait in memory, of each kind.
-const IN_MEMORY: usize = 1 << 20;
+/// Bytes that wait in memory beside these, of each kind: so few that, doubled, they can't fail.
+const IN_MEMORY: usize = STEP / 2;
 /// Bytes that go to a temporary file at once.
 const STEP: usize = 64 << 10;
 
@@ -42,8 +43,9 @@ impl Ids {
     /// Adds an id: see [`QvecWriter::push_id`](super::QvecWriter::push_id).
     pub(super) fn push(&mut self, id: &QvecId<'_>) -> Result<(), RowsError> {
         let row = u64::from(self.count) + 1;
-        let mut bytes = Vec::new();
+        let mut bytes = tq_memory::with_capacity(id.written_len())?;
         id.write(&mut bytes).ok_or_else(|| RowsError::QvecId { row, id: text(id) })?;
+        self.hashes.try_reserve(1).map_err(OutOfMemory::from)?;
         // -0 and 0 have one hash, and are looked for by it.
         if !self.hashes.insert(self.state.hash_one(id))
             && let Some(first) = self.spool.row_of(id)?
@@ -60,9 +62,14 @@ impl Ids {
 fn text(id: &QvecId<'_>) -> String {
     match id {
         QvecId::Number(number) => number.to_string(),
-        QvecId::Text(text) => format!("\"{text}\""),
-        QvecId::Integer(text) => (*text).to_string(),
+        QvecId::Text(text) => format!("\"{}\"", shown(text)),
+        QvecId::Integer(text) => shown(text).to_string(),
     }
+}
+
+/// Its beginning, which is enough to tell it by.
+fn shown(text: &str) -> &str {
+    &text[..text.floor_char_boundary(1000)]
 }
 
 /// Bytes that wait for their place in the output: few in memory, more in a temporary file without a name, which the
@@ -81,7 +88,7 @@ impl Spool {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), RowsError> {
-        self.rest.extend_from_slice(bytes);
+        self.rest.try_extend(bytes)?;
         if self.rest.len() < STEP { Ok(()) } else { self.settle() }
     }
 
@@ -93,13 +100,14 @@ impl Spool {
     }
 
     pub(super) fn append_floats(&mut self, numbers: &[f32]) -> Result<(), RowsError> {
+        self.rest.try_room(size_of_val(numbers))?;
         self.rest.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
         self.append(&[])
     }
 
     /// Copies all of it to the output.
     pub(super) fn pour(&mut self, output: &mut dyn Output) -> Result<(), RowsError> {
-        let mut buffer = vec![0; STEP];
+        let mut buffer = tq_memory::filled(STEP, 0)?;
         self.settle()?;
         self.file.rewind().map_err(|source| self.failure(source))?;
         loop {
@@ -139,7 +147,7 @@ fn find(ids: &mut impl BufRead, id: &QvecId<'_>) -> io::Result<Option<u64>> {
         } else {
             let mut length = [0; 4];
             ids.read_exact(&mut length)?;
-            text.resize(u32::from_le_bytes(length) as usize, 0);
+            text.try_resize(u32::from_le_bytes(length) as usize, 0)?;
             ids.read_exact(&mut text)?;
         }
         let same = match id {

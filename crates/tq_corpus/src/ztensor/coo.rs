@@ -8,6 +8,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use tq_memory::{Grow, OutOfMemory};
+
 use super::dense::{element_of, shape_of};
 use super::directory::Object;
 use super::numbers::check;
@@ -57,7 +59,7 @@ impl CooReader {
         poll: &mut dyn FnMut(),
     ) -> Result<Self, RowsError> {
         let (rows, dimension) = shape_of(object)?;
-        let cells = Cells::new(object, dimension);
+        let cells = Cells::new(object, dimension)?;
         let count = count_entries(&file, object, poll)?;
         let mut streamed = Streamed::open(&file, object, count, poll)?;
         let sorted = rows_increase(&file, object, count, &cells, poll)?;
@@ -212,13 +214,14 @@ impl Sorted {
             while run.len() < RUN
                 && let Some(entry) = entries.next(file, cells)?
             {
-                run.push(entry);
+                run.try_push(entry)?;
             }
             if run.is_empty() {
                 return Ok(sorted);
             }
             run.sort_unstable_by_key(|entry| (entry.row, entry.column));
-            sorted.runs.push(run.into_iter());
+            sorted.runs.try_push(run.into_iter())?;
+            sorted.heads.try_reserve(1).map_err(OutOfMemory::from)?;
             sorted.push_head(sorted.runs.len() - 1);
         }
     }
@@ -259,6 +262,7 @@ impl RowReader for CooReader {
         let rows =
             (BLOCK / u64::from(self.dimension)).clamp(1, (most as u64).max(1)).min(self.rows - self.next);
         let start = out.len();
+        out.try_room(rows as usize * dimension)?;
         out.resize(start + rows as usize * dimension, 0.0);
         for (row, numbers) in (self.next..self.next + rows).zip(out[start..].chunks_exact_mut(dimension)) {
             while let Some(entry) = self.ahead.filter(|entry| u64::from(entry.row) <= row) {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tq_memory::Grow;
+
 use super::dense::{element_of, shape_of};
 use super::directory::Object;
 use super::numbers::check;
@@ -50,7 +52,7 @@ impl CsrReader {
         let indices = |(stream, element)| Indices::new(stream, element);
         let (mut indptr, columns) = (indices(open("indptr")?), indices(open("indices")?));
         let (stream, element) = open("values")?;
-        let cells = Cells::new(object, dimension);
+        let cells = Cells::new(object, dimension)?;
         let mut ends = Vec::new();
         indptr.read(&file, 1, &mut ends)?;
         if ends != [0] {
@@ -119,6 +121,7 @@ impl RowReader for CsrReader {
         self.indices.read(&self.file, count, &mut self.columns)?;
         self.values.read(&self.file, count, &mut self.numbers)?;
         let start = out.len();
+        out.try_room(rows * dimension)?;
         out.resize(start + rows * dimension, 0.0);
         let mut entries = self.columns.iter().zip(&self.numbers);
         let mut begin = self.begin;

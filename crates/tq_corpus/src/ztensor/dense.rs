@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tq_memory::Grow;
+
 use super::directory::{Encoding, Object};
 use super::numbers::{at, check, convert};
 use super::stream::Stream;
@@ -79,6 +81,7 @@ impl RowReader for DenseReader {
         let row_bytes = u64::from(self.dimension) * self.element.width();
         let rows = (BLOCK / row_bytes).clamp(1, (most as u64).max(1)).min(self.rows - self.next);
         let (start, length) = (out.len(), rows * row_bytes);
+        out.try_room((rows * u64::from(self.dimension)) as usize)?;
         match &mut self.source {
             Source::Mapped(offset) => {
                 let place = *offset + self.next * row_bytes;
@@ -88,7 +91,7 @@ impl RowReader for DenseReader {
                 self.file.release_below(place);
             }
             Source::Decoded(stream, buffer) => {
-                buffer.resize(length as usize, 0);
+                buffer.try_resize(length as usize, 0)?;
                 stream.fill(&self.file, buffer)?;
                 convert(self.element, self.big_endian, buffer, out);
                 if self.next + rows == self.rows {

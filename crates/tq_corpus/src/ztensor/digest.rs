@@ -184,7 +184,7 @@ fn hash_decoded(
     poll: &mut dyn FnMut(),
 ) -> Result<(), RowsError> {
     let mut stream = Stream::open(file, part, part.decoded.unwrap_or(u64::MAX), poll)?;
-    let mut buffer = vec![0; BLOCK / 4];
+    let mut buffer = tq_memory::filled(BLOCK / 4, 0)?;
     loop {
         poll();
         match stream.read(file, &mut buffer)? {

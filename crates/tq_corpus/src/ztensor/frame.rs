@@ -99,7 +99,7 @@ fn read_sized(bytes: &[u8], rest: &[u8], generation: ZtensorGeneration) -> Resul
     }
     let begin = (MAGIC_0.len() + start) as u64;
     debug_assert!(begin + size <= bytes.len() as u64);
-    Ok(Frame { generation, directory: rest[start..].to_vec(), start: begin, end: begin + size })
+    Ok(Frame { generation, directory: tq_memory::copied(&rest[start..])?, start: begin, end: begin + size })
 }
 
 /// Refuses directories that aren't read, and so aren't written.
@@ -154,7 +154,7 @@ fn read_2(bytes: &[u8]) -> Result<Frame, ContainerError> {
             "directory of {size} bytes at offset {offset} goes beyond the zTensor file"
         ));
     };
-    let directory = directory.to_vec();
+    let directory = tq_memory::copied(directory)?;
     if xxh3_64(&directory) != hash {
         return malformed("hash of the directory doesn't match its bytes");
     }

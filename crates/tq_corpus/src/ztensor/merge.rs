@@ -15,6 +15,7 @@ use super::manifest::{self, Entries, text};
 use super::v1::need;
 use super::{ZtensorFile, frame};
 use crate::cbor::{self, Form, Item};
+use crate::container::hold_for_directory;
 use crate::{ContainerError, MergeError, Merged, Output, RowsError, ZtensorGeneration};
 
 /// Writes the tensors of all files into one: of generation C if all are of it, and of D otherwise.
@@ -37,6 +38,9 @@ pub fn merge_ztensors(
     if sources.is_empty() {
         return Err(MergeError::Nothing);
     }
+    // What is said of the tensors is read again, and written.
+    let directories = sources.iter().map(|source| source.directory.len()).sum::<usize>();
+    let _hold = hold_for_directory(directories)?;
     check_names(sources)?;
     let all = |generation| sources.iter().all(|source| source.generation == generation);
     let generation = if all(ZtensorGeneration::C) { ZtensorGeneration::C } else { ZtensorGeneration::D };

@@ -2,17 +2,15 @@
 
 use std::io;
 
-use zstd::bulk::Compressor;
-use zstd::stream::raw::{CParameter, Encoder, Operation, OutBuffer};
+use tq_memory::Grow;
 
+use super::compression::Encoder;
 use super::digest::Hasher;
 use super::seekable;
 use crate::{FileError, Output};
 
 /// Content of a frame, as the reference writer has it.
 const FRAME_BYTES: usize = 1 << 20;
-/// zstd's level: its default.
-const LEVEL: i32 = 3;
 
 /// How a part is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,9 +60,9 @@ pub(super) struct PartWriter {
 
 enum Coder {
     Raw,
-    Zstd(Encoder<'static>, Vec<u8>),
+    Zstd(Encoder, Vec<u8>),
     Seekable {
-        compressor: Compressor<'static>,
+        compressor: Encoder,
         /// Content of the next frame.
         content: Vec<u8>,
         /// Entries of the table.
@@ -81,11 +79,14 @@ impl PartWriter {
         pad(output, style.align)?;
         let coder = match style.coding {
             Coding::Raw => Coder::Raw,
-            Coding::Zstd => Coder::Zstd(Encoder::new(LEVEL).map_err(failed)?, vec![0; 128 << 10]),
+            Coding::Zstd => {
+                let buffer = tq_memory::filled(128 << 10, 0).map_err(short)?;
+                Coder::Zstd(Encoder::new(false).map_err(failed)?, buffer)
+            }
             Coding::Seekable => {
-                let mut compressor = Compressor::new(LEVEL).map_err(failed)?;
-                compressor.set_parameter(CParameter::ChecksumFlag(true)).map_err(failed)?;
-                Coder::Seekable { compressor, content: Vec::new(), table: Vec::new() }
+                let content = tq_memory::with_capacity(FRAME_BYTES).map_err(short)?;
+                let compressor = Encoder::new(true).map_err(failed)?;
+                Coder::Seekable { compressor, content, table: Vec::new() }
             }
         };
         let hasher = match style.checksum {
@@ -111,9 +112,9 @@ impl PartWriter {
             Coder::Raw => sink.put(bytes),
             Coder::Zstd(encoder, buffer) => {
                 while !bytes.is_empty() {
-                    let step = encoder.run_on_buffers(bytes, buffer).map_err(failed)?;
-                    sink.put(&buffer[..step.bytes_written])?;
-                    bytes = &bytes[step.bytes_read..];
+                    let step = encoder.step(bytes, buffer).map_err(failed)?;
+                    sink.put(&buffer[..step.written])?;
+                    bytes = &bytes[step.read..];
                 }
                 Ok(())
             }
@@ -141,10 +142,9 @@ impl PartWriter {
         match &mut self.coder {
             Coder::Raw => {}
             Coder::Zstd(encoder, buffer) => loop {
-                let mut out = OutBuffer::around(&mut buffer[..]);
-                let left = encoder.finish(&mut out, true).map_err(failed)?;
-                sink.put(out.as_slice())?;
-                if left == 0 {
+                let step = encoder.end(buffer).map_err(failed)?;
+                sink.put(&buffer[..step.written])?;
+                if step.remaining == 0 {
                     break;
                 }
             },
@@ -186,11 +186,12 @@ impl Sink<'_> {
 /// Writes a frame and notes it in the table.
 fn put_frame(
     sink: &mut Sink<'_>,
-    compressor: &mut Compressor<'static>,
+    compressor: &mut Encoder,
     content: &mut Vec<u8>,
     table: &mut Vec<u8>,
 ) -> Result<(), FileError> {
-    let frame = compressor.compress(content).map_err(failed)?;
+    let frame = compressor.frame(content).map_err(failed)?;
+    table.try_room(8).map_err(short)?;
     // A frame is hardly larger than its content.
     table.extend((frame.len() as u32).to_le_bytes());
     table.extend((content.len() as u32).to_le_bytes());
@@ -208,6 +209,10 @@ pub(super) fn pad(output: &mut dyn Output, align: u64) -> Result<(), FileError> 
         left -= count;
     }
     Ok(())
+}
+
+fn short(error: tq_memory::OutOfMemory) -> FileError {
+    failed(error.into())
 }
 
 /// zstd fails at compressing only when memory is short.

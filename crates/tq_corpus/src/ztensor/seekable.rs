@@ -75,7 +75,7 @@ impl Table {
         for next in (self.next..self.end).step_by((STEP * self.width) as usize) {
             poll();
             let range = at(next, (STEP * self.width).min(self.end - next));
-            let entries = file.read(|bytes| bytes.get(range).unwrap_or_default().to_vec())?;
+            let entries = file.read(|bytes| tq_memory::copied(bytes.get(range).unwrap_or_default()))??;
             for (i, entry) in entries.chunks_exact(self.width as usize).enumerate() {
                 let (frame, size) = parse(entry);
                 let last = next + (i as u64 + 1) * self.width == self.end;

@@ -1,5 +1,7 @@
 //! What readers of sparse tensors share: parts of whole numbers, and rows that are filled cell by cell.
 
+use tq_memory::{Grow, OutOfMemory};
+
 use super::directory::Object;
 use super::numbers::convert;
 use super::stream::Stream;
@@ -25,9 +27,10 @@ impl Indices {
         count: usize,
         out: &mut Vec<u64>,
     ) -> Result<(), RowsError> {
-        self.buffer.resize(count * self.element.width() as usize, 0);
+        self.buffer.try_resize(count * self.element.width() as usize, 0)?;
         self.stream.fill(file, &mut self.buffer)?;
         out.clear();
+        out.try_room_exact(count)?;
         match self.element {
             Element::U32 => {
                 out.extend(
@@ -67,9 +70,10 @@ impl Values {
         count: usize,
         out: &mut Vec<f32>,
     ) -> Result<(), RowsError> {
-        self.buffer.resize(count * self.element.width() as usize, 0);
+        self.buffer.try_resize(count * self.element.width() as usize, 0)?;
         self.stream.fill(file, &mut self.buffer)?;
         out.clear();
+        out.try_room_exact(count)?;
         convert(self.element, false, &self.buffer, out);
         Ok(())
     }
@@ -87,8 +91,8 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    pub(super) fn new(object: &Object, dimension: u32) -> Self {
-        Cells { name: object.name.clone(), taken: vec![0; dimension as usize] }
+    pub(super) fn new(object: &Object, dimension: u32) -> Result<Self, OutOfMemory> {
+        Ok(Cells { name: object.name.clone(), taken: tq_memory::filled(dimension as usize, 0)? })
     }
 
     /// An error about the tensor.

@@ -3,8 +3,9 @@
 //! Compressed bytes are copied from the mapping before they are decompressed: zstd must not see them change. What comes
 //! out is bounded by what the directory declares or the shape allows, and not a byte more is decompressed than that.
 
-use zstd::stream::raw::{Decoder, Operation};
+use tq_memory::{Grow, OutOfMemory};
 
+use super::compression::Decoder;
 use super::directory::{Encoding, Label, Part};
 use super::numbers::at;
 use super::seekable::Table;
@@ -32,7 +33,7 @@ enum Source {
 
 /// A zstd frame being decompressed.
 struct Frame {
-    decoder: Decoder<'static>,
+    decoder: Decoder,
     input: Vec<u8>,
     /// What of it was used.
     used: usize,
@@ -137,7 +138,7 @@ impl Stream {
             self.left -= step;
             count -= step;
         }
-        let mut buffer = vec![0; count.min(INPUT_BYTES) as usize];
+        let mut buffer = tq_memory::filled(count.min(INPUT_BYTES) as usize, 0)?;
         while count > 0 {
             poll();
             let most = (buffer.len() as u64).min(count);
@@ -154,7 +155,7 @@ impl Stream {
             self.skip(file, left, poll)?;
             return Ok(left);
         }
-        let mut buffer = vec![0; INPUT_BYTES as usize];
+        let mut buffer = tq_memory::filled(INPUT_BYTES as usize, 0)?;
         let mut sum = 0;
         loop {
             poll();
@@ -188,6 +189,9 @@ impl Stream {
 }
 
 fn broken(label: &Label, error: &std::io::Error) -> ContainerError {
+    if error.kind() == std::io::ErrorKind::OutOfMemory {
+        return OutOfMemory { bytes: 0 }.into();
+    }
     label.malformed(format!("it can't be decompressed: {error}"))
 }
 
@@ -201,7 +205,7 @@ impl Frame {
 
     /// Goes on to a frame of `stored` bytes at `start` with so much content.
     fn begin(&mut self, start: u64, stored: u64, content: u64) -> std::io::Result<()> {
-        self.decoder.reinit()?;
+        self.decoder.restart()?;
         self.input.clear();
         (self.used, self.next, self.end) = (0, start, start + stored);
         (self.ended, self.left) = (false, content);
@@ -215,12 +219,12 @@ impl Frame {
             if self.used == self.input.len() {
                 self.refill(file)?;
             }
-            let step = self.decoder.run_on_buffers(&self.input[self.used..], &mut out[count..]);
+            let step = self.decoder.step(&self.input[self.used..], &mut out[count..]);
             let step = step.map_err(|error| broken(label, &error))?;
-            self.used += step.bytes_read;
-            count += step.bytes_written;
+            self.used += step.read;
+            count += step.written;
             self.ended = step.remaining == 0;
-            if !self.ended && self.input.is_empty() && step.bytes_written == 0 {
+            if !self.ended && self.input.is_empty() && step.written == 0 {
                 return Err(label.malformed("it can't be decompressed: it breaks off").into());
             }
         }
@@ -233,6 +237,13 @@ impl Frame {
         let count = (self.end - self.next).min(INPUT_BYTES);
         let range = at(self.next, count);
         let input = &mut self.input;
+        input.clear();
+        let short = |error: OutOfMemory| FileError::Io {
+            path: file.path().to_owned(),
+            op: "read",
+            source: error.into(),
+        };
+        input.try_room_exact(count as usize).map_err(short)?;
         file.read(|bytes| {
             input.clear();
             input.extend_from_slice(bytes.get(range).unwrap_or_default());

@@ -8,11 +8,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use tq_memory::Grow;
+
 use super::directory::{MOST_DENSE_DIMENSION, MOST_SPARSE_DIMENSION, check_name};
 use super::frame;
 use super::manifest::{self, Entries, ObjectEntry, PartEntry, text};
 use super::part::{Checksum, Coding, PartWriter, Style, Written};
 use super::v2::CSR;
+use crate::container::hold_for_directory;
 use crate::rows::check_finite;
 use crate::spool::Spool;
 use crate::{ContainerError, FloatType, Output, RowWriter, RowsError, ZtensorGeneration};
@@ -128,6 +131,8 @@ impl ZtensorWriter {
     /// Writes the tensor's directory and the footer.
     fn write_directory(&mut self, parts: Vec<PartEntry>) -> Result<(), RowsError> {
         let options = &self.options;
+        let texts = options.attributes.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+        let _hold = hold_for_directory(texts + 1024)?;
         let layout = match (options.sparse, options.generation) {
             (false, _) => "dense",
             (true, ZtensorGeneration::D) => CSR,
@@ -236,7 +241,10 @@ impl Sparse {
     /// Adds the numbers of rows that aren't zero; `encoded` is all of them in the file's type. A negative zero stays.
     fn append(&mut self, rows: &[f32], dimension: usize, encoded: &[u8]) -> Result<(), RowsError> {
         let width = encoded.len() / rows.len();
-        let (mut indices, mut indptr, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        let count = rows.iter().filter(|number| number.to_bits() != 0).count();
+        let mut indices = tq_memory::with_capacity(count * size_of::<u32>())?;
+        let mut indptr = tq_memory::with_capacity(rows.len() / dimension * size_of::<u64>())?;
+        let mut values = tq_memory::with_capacity(count * width)?;
         for (row, encoded) in rows.chunks_exact(dimension).zip(encoded.chunks_exact(dimension * width)) {
             for (column, _) in (0u32..).zip(row).filter(|(_, number)| number.to_bits() != 0) {
                 indices.extend(column.to_le_bytes());
@@ -263,6 +271,7 @@ impl Sparse {
             let mut converted = Vec::new();
             spool.replay(|bytes| {
                 converted.clear();
+                converted.try_room_exact(2 * bytes.len())?;
                 convert(bytes, &mut converted);
                 Ok(part.write(output, &converted)?)
             })?;

@@ -73,7 +73,7 @@ impl Merger<'_> {
         let limit = cells.saturating_add(1).saturating_mul(2 * 8);
         let mut stream = Stream::open(&self.source.file, part, limit, self.poll)?;
         let mut writer = PartWriter::begin(self.output, style)?;
-        let mut buffer = vec![0; BLOCK];
+        let mut buffer = tq_memory::filled(BLOCK, 0)?;
         loop {
             (self.poll)();
             let count = stream.read(&self.source.file, &mut buffer)?;

@@ -10,6 +10,8 @@ use super::super::numbers::at;
 use super::super::part::pad;
 use super::super::v1::need;
 use super::{Merger, entries};
+use tq_memory::Grow;
+
 use crate::cbor::Item;
 use crate::{ContainerError, RowsError, ZtensorGeneration};
 
@@ -74,6 +76,7 @@ impl Merger<'_> {
         for start in (part.offset..end).step_by(STEP_BYTES as usize) {
             let range = at(start, STEP_BYTES.min(end - start));
             block.clear();
+            block.try_room_exact(range.len())?;
             self.source.file.read(|bytes| block.extend_from_slice(bytes.get(range).unwrap_or_default()))?;
             self.source.file.release_below(start);
             self.output.append(&block)?;
