@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use tq_memory::Grow;
 use tq_codec::{Metric, Workers};
 use tq_corpus::{Corpus, CorpusFileError, Fault, FileFormat, Neighbour, SearchError, Verification, detect};
 use tq_format::RecordView;
 
 use crate::encoding::Text;
-use crate::error::{Error, raise};
+use crate::error::{Error, cut, raise};
 use crate::files::{self, FileAccess};
 use crate::formats::search_index;
 use crate::guc;
@@ -126,7 +127,8 @@ impl Iterator for Scan {
         let record = self.batch.get(self.taken * len..)?.get(..len)?;
         self.taken += 1;
         let behind = (self.batch.len() / len - self.taken) as u64;
-        Some(((self.next - behind) as i64, record.to_vec().into()))
+        let record = tq_memory::copied(record).unwrap_or_else(|error| raise(error.into()));
+        Some(((self.next - behind) as i64, record.into()))
     }
 }
 
@@ -137,6 +139,8 @@ impl Scan {
         *taken = 0;
         let rows = (BATCH_BYTES / record_len).max(1) as u64;
         let end = corpus.vector_count().min(next.saturating_add(rows));
+        let bytes = (end - *next) as usize * record_len;
+        batch.try_room_exact(bytes).map_err(|error| CorpusFileError::Format(error.into()))?;
         let copied = corpus.batch(*next..end, |mut records| {
             records.try_for_each(|record| record.map(|record| batch.extend_from_slice(record.as_bytes())))
         });
@@ -159,7 +163,8 @@ fn tq_corpus_search(
 ) -> Result<TableIterator<'static, (name!(ordinal, i64), name!(distance, f64))>, ErrorReport> {
     let path = &*path;
     let metric = &*metric;
-    let found = search(path, query.floats()?.into_owned(), k, metric)?;
+    let query = tq_memory::copied(&query.floats()?).map_err(Error::from)?;
+    let found = search(path, query, k, metric)?;
     let rows = found.into_iter().map(|Neighbour { index, distance }| (index as i64 + 1, distance));
     Ok(TableIterator::new(rows))
 }
@@ -179,7 +184,8 @@ fn search(path: &str, query: Vec<f32>, k: i32, metric: &str) -> Result<Vec<Neigh
         return Err(Error::DimensionsDiffer(dimension, query.len() as u32));
     }
     let first = corpus.batch(0..1, |mut records| {
-        records.next().map(|record| record.map(|record| record.as_bytes().to_vec())).transpose()
+        let first = records.next().transpose()?;
+        Ok(first.map(|record| tq_memory::copied(record.as_bytes())).transpose()?)
     });
     // Without a record there is nothing to find, whether the codec is known or not, as in an empty table.
     let Some(first) = first.map_err(failed)? else { return Ok(Vec::new()) };
@@ -202,7 +208,7 @@ fn metric_of(name: &str) -> Result<Metric, Error> {
         "inner_product" => Ok(Metric::InnerProduct),
         "cosine" => Ok(Metric::Cosine),
         "l1" => Ok(Metric::L1),
-        other => Err(Error::UnknownMetric(other.to_string())),
+        other => Err(Error::UnknownMetric(cut(other))),
     }
 }
 

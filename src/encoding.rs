@@ -120,7 +120,10 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Text<'fcx> {
 const F_JSONB_OUT: u32 = 3804;
 
 /// A `jsonb` argument. pgrx's own panics at numbers and depths that serde_json doesn't take.
-pub(crate) struct Json(serde_json::Value);
+pub(crate) struct Json(serde_json::Value, #[allow(dead_code)] tq_memory::Hold);
+
+/// Bytes that are held for a byte of the text: for the value, many small pieces, and for what is made of it in the call.
+pub(crate) const HELD_FOR_A_BYTE: usize = 192;
 
 impl Json {
     pub(crate) fn value(&self) -> &serde_json::Value {
@@ -138,6 +141,8 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Json {
             let datum = arg.unbox_arg_using_from_datum::<AnyDatum>().map_or(pg_sys::Datum::null(), |d| d.0);
             CStr::from_ptr(pg_sys::OidOutputFunctionCall(pg_sys::Oid::from(F_JSONB_OUT), datum))
         };
+        let bytes = HELD_FOR_A_BYTE * text.count_bytes() + (64 << 10);
+        let hold = tq_memory::hold(bytes).unwrap_or_else(|error| raise(error.into()));
         let value = from_server(text.to_bytes()).and_then(|text| {
             serde_json::from_str(text).map_err(|error| {
                 // Where it stands in the text that we made of it tells nobody anything.
@@ -146,6 +151,6 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Json {
                 Error::OptionValue { option: "options".into(), problem: format!("can't be read: {problem}") }
             })
         });
-        Json(value.unwrap_or_else(|error| raise(error)))
+        Json(value.unwrap_or_else(|error| raise(error)), hold)
     }
 }

@@ -5,12 +5,14 @@
 //! no full stop, the offending value named; details and hints are sentences.
 
 use std::ffi::CStr;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::pg_sys::panic::ErrorReport;
 use tq_codec::CodecError;
 use tq_corpus::{ContainerError, CorpusFileError, FileError, MergeError, RowsError};
+use tq_memory::OutOfMemory;
 use tq_format::{BitWidth, CorpusError, MAX_DIMENSION, QvecError, RecordError, tqcb::TqcbError};
 
 use self::messages::{
@@ -39,6 +41,10 @@ pub(crate) enum Error {
     /// Any other file could not be opened, read or written.
     #[error("{}", file_message(.0))]
     File(#[from] FileError),
+
+    /// Memory that the system refused.
+    #[error("{0}")]
+    Memory(#[from] OutOfMemory),
 
     /// PostgreSQL's own, which is raised again as it was.
     #[error("an error of PostgreSQL's was lost")]
@@ -305,7 +311,11 @@ pub(crate) enum Error {
 impl Error {
     /// The report that PostgreSQL shows: SQLSTATE, message, detail and hint.
     pub(crate) fn report(&self) -> ErrorReport {
-        let mut report = ErrorReport::new(self.code(), encoding::message(self.to_string()), "tinyquant");
+        let code = self.code();
+        if matches!(code, Code::ERRCODE_OUT_OF_MEMORY) {
+            crate::memory::go_to_error_context();
+        }
+        let mut report = ErrorReport::new(code, encoding::message(self.to_string()), "tinyquant");
         if let Some(detail) = self.detail() {
             report = report.set_detail(encoding::message(detail));
         }
@@ -317,6 +327,8 @@ impl Error {
 
     fn code(&self) -> Code {
         match self {
+            error if is_memory(error) => Code::ERRCODE_OUT_OF_MEMORY,
+            Error::Memory(_) => Code::ERRCODE_OUT_OF_MEMORY,
             Error::Record(_) => Code::ERRCODE_INVALID_BINARY_REPRESENTATION,
             Error::Codec(error) => codec_code(error),
             Error::CorpusFile { source: CorpusFileError::File(error), .. } => file_code(error),
@@ -441,6 +453,20 @@ impl Error {
     }
 }
 
+/// Whether memory that was refused is behind an error, however deep: that is the error then, and what was to be done with the
+/// memory its circumstances.
+fn is_memory(error: &Error) -> bool {
+    let mut next: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = next {
+        let system = error.downcast_ref::<std::io::Error>();
+        if error.is::<OutOfMemory>() || system.is_some_and(|error| error.kind() == ErrorKind::OutOfMemory) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
 fn codec_code(error: &CodecError) -> Code {
     match error {
         CodecError::DimensionOutOfRange { dimension } if *dimension > u64::from(MAX_DIMENSION) => {
@@ -463,6 +489,7 @@ fn rows_code(error: &RowsError) -> Code {
     match error {
         RowsError::File(error) => file_code(error),
         RowsError::Container(error) => container_code(error),
+        RowsError::Memory(_) => Code::ERRCODE_OUT_OF_MEMORY,
         RowsError::Value { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
         RowsError::Corpus(_) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
         RowsError::Codec { source, .. } | RowsError::Setup(source) => codec_code(source),
@@ -479,6 +506,7 @@ fn rows_code(error: &RowsError) -> Code {
 /// What a file of tensors can be refused for.
 fn container_code(error: &ContainerError) -> Code {
     match error {
+        ContainerError::Memory(_) => Code::ERRCODE_OUT_OF_MEMORY,
         ContainerError::Unsupported(_) => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
         ContainerError::NotRows { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
         ContainerError::Checksum { .. } => Code::ERRCODE_DATA_CORRUPTED,
@@ -520,6 +548,14 @@ impl From<Error> for ErrorReport {
 
 /// What SQL-callable functions return: pgrx raises the report with its own SQLSTATE.
 pub(crate) type SqlResult<T> = Result<T, ErrorReport>;
+
+/// A text of a user's, for an error to repeat: its beginning, if it is long.
+pub(crate) fn cut(text: &str) -> String {
+    text[..text.floor_char_boundary(MOST_REPEATED)].to_string()
+}
+
+/// Bytes of a text that an error repeats. Messages are made where memory may be short.
+const MOST_REPEATED: usize = 1000;
 
 /// Raises the error, for the places that PostgreSQL calls without expecting a result to look at.
 pub(crate) fn raise(error: Error) -> ! {

@@ -26,6 +26,7 @@ mod files;
 mod formats;
 mod guc;
 mod interrupts;
+mod memory;
 mod ops;
 mod pg_compat;
 mod recovery;
@@ -39,6 +40,7 @@ mod vector;
 #[allow(non_snake_case)]
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    memory::init();
     guc::init();
     registry::init();
     copy::init();

@@ -8,7 +8,7 @@ use tq_corpus::Corpus;
 use tq_format::RecordView;
 
 use super::ids::IdColumn;
-use super::source::{RowSource, write_row};
+use super::source::{RowSource, write_field, write_row};
 use crate::error::Error;
 use crate::registry;
 
@@ -52,9 +52,7 @@ impl Recompression {
 /// Appends the row of a record, counted from 0.
 fn write_record(id: &mut Option<IdColumn>, row: u64, record: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
     write_row(id.as_mut(), row, out, |out| {
-        out.extend_from_slice(&(record.len() as i32).to_be_bytes());
-        out.extend_from_slice(record);
-        Ok(())
+        write_field(record, out)
     })
 }
 
@@ -89,7 +87,11 @@ impl RowSource for CorpusRows {
         let made = corpus
             .batch(first..end, |records| {
                 if let Some(recompression) = recompression {
-                    let records = records.collect::<Result<Vec<_>, _>>()?;
+                    let mut views = tq_memory::with_capacity((end - first) as usize)?;
+                    for record in records {
+                        views.push(record?);
+                    }
+                    let records = views;
                     return Ok(recompression.apply(&records, first).and_then(|made| {
                         let length = made.len() / records.len().max(1);
                         let mut numbered = (first..).zip(made.chunks_exact(length.max(1)));

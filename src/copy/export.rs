@@ -228,7 +228,7 @@ fn sink(statement: &Statement, columns: Columns) -> Result<Box<dyn RowSink>, Err
                 }
             };
             let ids = ids.and_then(IdsBuilder::new);
-            Ok(Box::new(CorpusWriter::new(target, wanted, ids)))
+            Ok(Box::new(CorpusWriter::new(target, wanted, ids)?))
         }
         (_, kind) => Ok(Box::new(FloatSink::new(statement, kind, ids)?)),
     }

@@ -12,7 +12,7 @@ use tq_corpus::RowReader;
 use super::columns::VectorColumn;
 use super::ids::IdColumn;
 use super::plan::RecordColumn;
-use super::source::{RowSource, write_row};
+use super::source::{RowSource, write_field, write_row};
 use super::statement::Statement;
 use super::vector_type::VectorType;
 use crate::error::Error;
@@ -135,9 +135,7 @@ impl RowSource for FloatRows {
                 let length = records.len() / count;
                 for (row, record) in (first..).zip(records.chunks_exact(length.max(1))) {
                     write_row(id.as_mut(), row, pending, |out| {
-                        out.extend_from_slice(&(record.len() as i32).to_be_bytes());
-                        out.extend_from_slice(record);
-                        Ok(())
+                        write_field(record, out)
                     })?;
                 }
             }

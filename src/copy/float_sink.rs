@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pgrx::pg_sys;
+use tq_memory::Grow;
 use tq_codec::{Codec, CodecError, Workers};
 use tq_corpus::Output;
 use tq_format::RecordView;
@@ -104,7 +105,7 @@ impl FloatSink {
                     self.decode().map_err(Refusal::File)?;
                 }
                 self.gathered.codec = Some(codec);
-                self.gathered.records.extend_from_slice(record.bytes());
+                self.gathered.records.try_extend(record.bytes()).map_err(|error| row(error.into()))?;
                 self.gathered.count += 1;
                 record.release();
             } else {
@@ -116,8 +117,7 @@ impl FloatSink {
                     {
                         return Err(CodecError::NotFinite { index, value }.into());
                     }
-                    self.floats.extend_from_slice(floats);
-                    Ok(())
+                    Ok(self.floats.try_extend(floats)?)
                 })
                 .map_err(row)?;
             }
@@ -136,9 +136,11 @@ impl FloatSink {
     fn decode(&mut self) -> Result<(), Error> {
         let Gathered { codec, records, count } = std::mem::take(&mut self.gathered);
         let Some(codec) = codec else { return Ok(()) };
-        let views: Result<Vec<_>, _> =
-            records.chunks_exact(records.len() / count.max(1)).map(RecordView::parse_stored).collect();
-        registry::decode_batch(&codec, &self.workers, &views?, &mut self.floats)
+        let mut views = tq_memory::with_capacity(count)?;
+        for record in records.chunks_exact(records.len() / count.max(1)) {
+            views.push(RecordView::parse_stored(record)?);
+        }
+        registry::decode_batch(&codec, &self.workers, &views, &mut self.floats)
     }
 }
 
@@ -195,7 +197,8 @@ impl RowSink for FloatSink {
         unsafe {
             self.take(vector)?;
             if let (Some(id_type), Some(id)) = (self.id_type, id) {
-                self.keys.push(id_type.key(id).map_err(row)?);
+                let key = id_type.key(id).map_err(row)?;
+                self.keys.try_push(key).map_err(|error| row(error.into()))?;
             }
         }
         self.rows += 1;

@@ -132,7 +132,7 @@ impl IdType {
                 IdType::Uuid => Key::Text(tq_corpus::uuid_text(&datum.cast_mut_ptr::<[u8; 16]>().read())),
                 IdType::Text => {
                     let text = Varlena::packed(datum);
-                    let key = Key::Text(to_utf8(text.bytes()));
+                    let key = Key::Text(to_utf8(text.bytes())?);
                     text.release();
                     key
                 }

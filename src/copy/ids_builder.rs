@@ -5,6 +5,7 @@
 use std::ffi::{CStr, c_char, c_int};
 
 use pgrx::{FromDatum, pg_sys};
+use tq_memory::Grow;
 use tq_corpus::Ids;
 use tq_format::MAX_METADATA_LEN;
 
@@ -56,21 +57,21 @@ impl IdsBuilder {
                     if ids.last().and_then(|last| last.checked_add(1)) != Some(id) {
                         self.runs += 1;
                     }
-                    ids.push(id);
+                    ids.try_push(id)?;
                     // As values with commas, or as ranges in brackets.
                     self.least = (2 * ids.len()).min(6 * self.runs);
                 }
                 (Ids::Uuid(ids), _) => {
-                    ids.push(datum.cast_mut_ptr::<[u8; 16]>().read());
+                    ids.try_push(datum.cast_mut_ptr::<[u8; 16]>().read())?;
                     // 36 characters, quotes and a comma.
                     self.least += 39;
                 }
                 (Ids::Text(ids), _) => {
                     let text = Varlena::packed(datum);
-                    let id = to_utf8(text.bytes());
+                    let id = to_utf8(text.bytes())?;
                     text.release();
                     self.least += id.len() + 3;
-                    ids.push(id);
+                    ids.try_push(id)?;
                 }
             }
         }
@@ -87,9 +88,9 @@ impl IdsBuilder {
 }
 
 /// Text of the database as UTF-8; an error of PostgreSQL's if it can't be.
-pub(super) fn to_utf8(text: &[u8]) -> String {
+pub(super) fn to_utf8(text: &[u8]) -> Result<String, Error> {
     if let (true, Ok(text)) = (is_utf8(), std::str::from_utf8(text)) {
-        return text.to_string();
+        return Ok(tq_memory::text(text)?);
     }
     let given = text.as_ptr().cast::<c_char>();
     // SAFETY: the conversion takes a length, and returns its argument or a NUL-terminated copy.
@@ -98,7 +99,10 @@ pub(super) fn to_utf8(text: &[u8]) -> String {
             pg_sys::pg_server_to_any(given, text.len() as c_int, pg_sys::pg_enc::PG_UTF8 as c_int)
                 .cast_const();
         let bytes = if converted == given { text } else { CStr::from_ptr(converted).to_bytes() };
-        String::from_utf8_lossy(bytes).into_owned()
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(tq_memory::text(text)?),
+            Err(_) => Ok(String::from_utf8_lossy(bytes).into_owned()),
+        }
     }
 }
 

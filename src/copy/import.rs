@@ -135,7 +135,7 @@ unsafe fn load(
     let Opened { rows, unknown_codec } = open(statement, path, place, columns)?;
 
     let bytes = rows.bytes();
-    let guard = SourceGuard::push(rows);
+    let guard = SourceGuard::push(rows)?;
     // SAFETY: the callback reads from the source that `guard` keeps on the stack until this function is left, in
     // whichever way.
     let rows = unsafe {
@@ -173,7 +173,8 @@ fn open(statement: &Statement, path: &Path, place: &Path, columns: Columns) -> R
     let Columns { vector, id } = columns;
     if let (Format::Tqcv, VectorType::Tqvec(typmod)) = (statement.format, vector.kind) {
         let corpus = Corpus::open(place).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
-        let header = corpus.header().clone();
+        let cloned = corpus.header().try_clone();
+        let header = cloned.map_err(|source| Error::CorpusFile { path: path.into(), source: source.into() })?;
         let column = RecordColumn { name: &vector.name, typmod };
         let plan = Plan::make(statement, path, &header, &column, id)?;
         return Ok(Opened {

@@ -142,7 +142,8 @@ fn next_message() -> Result<(u8, Vec<u8>), Error> {
             return Err(Error::ClientGone);
         }
         pg_sys::QueryCancelHoldoffCount -= 1;
-        let body = std::slice::from_raw_parts(message.data.cast::<u8>(), message.len as usize).to_vec();
+        let body = std::slice::from_raw_parts(message.data.cast::<u8>(), message.len as usize);
+        let body = tq_memory::copied(body)?;
         pg_sys::pfree(message.data.cast());
         Ok((kind as u8, body))
     }

@@ -89,7 +89,7 @@ impl SetAside {
     /// Sends all of it, and removes it.
     pub(super) fn send(self) -> Result<(), Error> {
         self.client.begin();
-        let mut buffer = vec![0; CHUNK];
+        let mut buffer = tq_memory::filled(CHUNK, 0)?;
         let mut offset = 0;
         while offset < self.length.get() {
             let count = CHUNK.min(usize::try_from(self.length.get() - offset).unwrap_or(CHUNK));

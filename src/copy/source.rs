@@ -18,6 +18,7 @@ use std::ffi::{c_int, c_void};
 use pgrx::prelude::*;
 
 use super::ids::IdColumn;
+use tq_memory::Grow;
 use crate::error::{Error, raise};
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -42,7 +43,7 @@ pub(super) fn write_row(
     out: &mut Vec<u8>,
     vector: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    out.extend_from_slice(&(1 + i16::from(id.is_some())).to_be_bytes());
+    out.try_extend(&(1 + i16::from(id.is_some())).to_be_bytes())?;
     if let Some(id) = id.as_mut().filter(|id| id.is_first()) {
         id.write(row, out)?;
     }
@@ -81,7 +82,7 @@ impl Source {
             self.pending.clear();
             self.taken = 0;
             if !self.rows.more(&mut self.pending)? {
-                self.pending.extend_from_slice(&TRAILER);
+                self.pending.try_extend(&TRAILER)?;
                 self.finished = true;
             }
         }
@@ -100,15 +101,27 @@ pub(super) struct SourceGuard {
 
 impl SourceGuard {
     /// Puts a source of these rows on top.
-    pub(super) fn push(rows: Box<dyn RowSource>) -> SourceGuard {
+    pub(super) fn push(rows: Box<dyn RowSource>) -> Result<SourceGuard, Error> {
         STACK.with_borrow_mut(|stack| {
-            stack.push(Source { rows, finished: false, pending: SIGNATURE.to_vec(), taken: 0 });
-            SourceGuard { depth: stack.len() }
+            let pending = tq_memory::copied(SIGNATURE)?;
+            stack.try_push(Source { rows, finished: false, pending, taken: 0 })?;
+            Ok(SourceGuard { depth: stack.len() })
         })
     }
 
     /// Takes it off after a COPY that succeeded.
     pub(super) fn finish(self) {}
+}
+
+/// Appends a field of a row, its length in front.
+///
+/// # Errors
+/// [`Error::Memory`].
+pub(super) fn write_field(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+    out.try_room(4 + bytes.len())?;
+    out.extend_from_slice(&(bytes.len() as i32).to_be_bytes());
+    out.extend_from_slice(bytes);
+    Ok(())
 }
 
 impl Drop for SourceGuard {

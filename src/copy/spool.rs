@@ -25,13 +25,14 @@ pub(super) struct Spool {
 
 impl Spool {
     /// An empty one, which belongs to the current memory context and resource owner.
-    pub(super) fn create() -> Spool {
+    pub(super) fn create() -> Result<Spool, Error> {
+        let pending = tq_memory::with_capacity(2 * CHUNK)?;
         // SAFETY: runs in a transaction. Without tablespaces set, the database's own takes the file.
         let file = unsafe {
             pg_sys::PrepareTempTablespaces();
             pg_sys::BufFileCreateTemp(false)
         };
-        Spool { file, pending: Vec::with_capacity(2 * CHUNK), written: 0 }
+        Ok(Spool { file, pending, written: 0 })
     }
 
     /// Appends bytes; PostgreSQL's own error if that fails.
@@ -56,7 +57,7 @@ impl Spool {
         if unsafe { pg_sys::BufFileSeek(self.file, 0, 0, libc_seek_set()) } != 0 {
             return Err(Error::SpoolDamaged);
         }
-        let mut buffer = vec![0u8; CHUNK];
+        let mut buffer = tq_memory::filled(CHUNK, 0u8)?;
         while self.written > 0 {
             poll();
             let wanted = CHUNK.min(usize::try_from(self.written).unwrap_or(CHUNK));

@@ -5,10 +5,12 @@
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use pgrx::{PgList, pg_sys};
+use tq_memory::Hold;
 
-use crate::encoding;
+use crate::encoding::{self, HELD_FOR_A_BYTE};
 use crate::error::Error;
 use crate::files;
 use crate::formats::{Direction, Format, Options};
@@ -46,6 +48,8 @@ pub(super) struct Statement {
     pub(super) format: Format,
     pub(super) endpoint: Endpoint,
     pub(super) options: Options,
+    /// Memory for the values of the options, and for what is made of them until the COPY is over.
+    _hold: Rc<Hold>,
 }
 
 impl Statement {
@@ -78,9 +82,22 @@ impl Statement {
                 let path = PathBuf::from(OsStr::from_bytes(path.to_bytes()));
                 Endpoint::File(files::absolute(path, &format!("COPY FORMAT {}", format.name()))?)
             };
+            let hold = Rc::new(tq_memory::hold(HELD_FOR_A_BYTE * text_bytes((*copy).options) + (64 << 10))?);
             let options = read_options(format, direction, (*copy).options)?;
-            Ok(Statement { format, endpoint, options })
+            Ok(Statement { format, endpoint, options, _hold: hold })
         }
+    }
+}
+
+/// Bytes of the options' texts.
+///
+/// # Safety
+/// `options` must be the option list of a statement from the parser.
+unsafe fn text_bytes(options: *mut pg_sys::List) -> usize {
+    // SAFETY: the statement's options are a list of DefElems.
+    unsafe {
+        let options = PgList::<pg_sys::DefElem>::from_pg(options);
+        options.iter_ptr().filter_map(|option| string_of(option)).map(CStr::count_bytes).sum()
     }
 }
 

@@ -18,6 +18,7 @@ use half::f16;
 use pgrx::pg_sys;
 
 use super::columns::type_name;
+use tq_memory::Grow;
 use crate::error::Error;
 use crate::vector::{FloatArray, Typmod, Varlena};
 
@@ -89,7 +90,9 @@ impl VectorType {
     /// # Errors
     /// A number that FP16 can't hold, or more than pgvector's limit.
     pub(super) fn write(self, vector: &[f32], out: &mut Vec<u8>) -> Result<(), Error> {
-        out.extend_from_slice(&(self.field_len(vector.len()) as i32).to_be_bytes());
+        let length = self.field_len(vector.len());
+        out.try_room(4 + length)?;
+        out.extend_from_slice(&(length as i32).to_be_bytes());
         match self {
             VectorType::Tqvec(_) => {}
             VectorType::Real => {
@@ -158,15 +161,15 @@ impl VectorType {
         let dimension = bytes.first_chunk().map(|field| i16::from_ne_bytes(*field) as u16 as usize);
         let (dimension, elements) = dimension.zip(bytes.get(PGVECTOR_HEADER..)).ok_or(Error::ArrayDamaged)?;
         match self {
-            VectorType::Halfvec(_) if elements.len() == 2 * dimension => Ok(Cow::Owned(
-                elements.as_chunks().0.iter().map(|half| f16::from_ne_bytes(*half).to_f32()).collect(),
-            )),
+            VectorType::Halfvec(_) if elements.len() == 2 * dimension => Ok(Cow::Owned(tq_memory::collected(
+                elements.as_chunks().0.iter().map(|half| f16::from_ne_bytes(*half).to_f32()),
+            )?)),
             VectorType::Vector(_) if elements.len() == 4 * dimension => {
                 Ok(match bytemuck::try_cast_slice(elements) {
                     Ok(floats) => Cow::Borrowed(floats),
-                    Err(_) => Cow::Owned(
-                        elements.as_chunks().0.iter().map(|float| f32::from_ne_bytes(*float)).collect(),
-                    ),
+                    Err(_) => Cow::Owned(tq_memory::collected(
+                        elements.as_chunks().0.iter().map(|float| f32::from_ne_bytes(*float)),
+                    )?),
                 })
             }
             _ => Err(Error::ArrayDamaged),

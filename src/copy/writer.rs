@@ -66,9 +66,13 @@ struct Likeness {
 
 impl CorpusWriter {
     /// Begins a corpus; with `ids`, each record comes with one.
-    pub(super) fn new(target: Target, wanted: Wanted, ids: Option<IdsBuilder>) -> CorpusWriter {
-        let spool = (ids.is_some() || matches!(target, Target::Client(_))).then(Spool::create);
-        CorpusWriter { target, spool, wanted, ids, like: None, count: 0, bytes: 0 }
+    pub(super) fn new(
+        target: Target,
+        wanted: Wanted,
+        ids: Option<IdsBuilder>,
+    ) -> Result<CorpusWriter, Error> {
+        let spool = (ids.is_some() || matches!(target, Target::Client(_))).then(Spool::create).transpose()?;
+        Ok(CorpusWriter { target, spool, wanted, ids, like: None, count: 0, bytes: 0 })
     }
 
     /// Appends a record; one that is unlike the first, or unlike the codec that was asked for, is refused.
@@ -209,7 +213,7 @@ impl Likeness {
             start,
             prefix: length.to_le_bytes(),
             residual: header.residual,
-            header: header.clone(),
+            header: header.try_clone().map_err(Error::ExportHeader)?,
         })
     }
 

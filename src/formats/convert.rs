@@ -119,7 +119,7 @@ impl Request {
         let codec = self.codec(source, dimension)?;
         // They stand before the records.
         let ids = match opened.matrix.keys.take() {
-            Some(mut keys) => Some(to_ids(all_keys(keys.as_mut(), opened.matrix.reader.rows())?)),
+            Some(mut keys) => Some(to_ids(all_keys(keys.as_mut(), opened.matrix.reader.rows())?)?),
             None => None,
         };
         let user = match self.options.text("metadata") {
@@ -164,7 +164,7 @@ impl Request {
         let width = BitWidth::from_bits(bits.unwrap_or(4)).unwrap_or(BitWidth::Four);
         let rotation = match self.options.text("rotation") {
             None => RotationKind::Haar,
-            Some(name) => RotationKind::from_name(name).ok_or_else(|| Error::Rotation(name.to_string()))?,
+            Some(name) => RotationKind::from_name(name).ok_or_else(|| Error::Rotation(crate::error::cut(name)))?,
         };
         registry::builtin(dimension, width, self.options.flag("residual"), rotation)
     }
@@ -212,14 +212,14 @@ impl Opened {
     fn corpus(path: &Path, workers: &Arc<Workers>) -> Result<Opened, Error> {
         let failed = |source| Error::CorpusFile { path: path.into(), source };
         let corpus = Corpus::open(path).map_err(failed)?;
-        let header = corpus.header().clone();
+        let header = corpus.header().try_clone().map_err(|error| failed(error.into()))?;
         let metadata = Metadata::parse(&header.metadata, header.vector_count)
             .map_err(|source| Error::CorpusMetadata { path: path.into(), source })?
             .unwrap_or_default();
         let codec = codec_of(path, &header, &metadata)?;
         let bytes = corpus.file().len();
         let reader = CorpusRows::new(corpus, Arc::clone(&codec), Arc::clone(workers))?;
-        let keys = metadata.ids.map(|ids| Box::new(KeyList::new(&ids)) as Box<dyn KeySource>);
+        let keys = metadata.ids.map(|ids| Box::new(KeyList::new(ids)) as Box<dyn KeySource>);
         Ok(Opened {
             matrix: Matrix { reader: Box::new(reader), bytes, keys },
             codec: Some(codec),

@@ -149,11 +149,11 @@ fn tensors(name: &str, path: &Path, container: &dyn Container) -> Result<Vec<Ite
             details: json!({ "version": version, "tensors": 0 }),
         }]);
     }
-    listed
-        .iter()
-        .enumerate()
-        .map(|(index, tensor)| {
-            Ok(Item {
+    let mut items = tq_memory::with_capacity(listed.len())?;
+    for (index, tensor) in listed.iter().enumerate() {
+        poll();
+        items.push(
+            Item {
                 format: format.clone(),
                 name: Some(tensor.name.replace('\0', "\u{FFFD}")),
                 dtype: Some(tensor.dtype.clone()),
@@ -165,9 +165,10 @@ fn tensors(name: &str, path: &Path, container: &dyn Container) -> Result<Vec<Ite
                     None => json!({ "version": version, "vectors": true }),
                     Some(obstacle) => json!({ "version": version, "vectors": false, "obstacle": obstacle }),
                 },
-            })
-        })
-        .collect()
+            },
+        );
+    }
+    Ok(items)
 }
 
 /// The state of a tensor's checksum, all of which is read for it; `None` if it has none.

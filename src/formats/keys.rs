@@ -66,16 +66,32 @@ pub(crate) trait KeySource {
 /// # Errors
 /// The source's.
 pub(crate) fn all_keys(keys: &mut dyn KeySource, count: u64) -> Result<Vec<Key>, Error> {
-    (0..count).map(|_| keys.next()).collect()
+    let mut all = tq_memory::with_capacity(usize::try_from(count).unwrap_or(usize::MAX))?;
+    for _ in 0..count {
+        // Keys that are texts are small pieces each.
+        tq_memory::check()?;
+        all.push(keys.next()?);
+    }
+    Ok(all)
 }
 
 /// Keys as the ids of a corpus: whole numbers if all are, else texts.
-pub(crate) fn to_ids(keys: Vec<Key>) -> Ids {
-    let whole: Option<Vec<i64>> = keys.iter().map(Key::as_whole).collect();
-    match whole {
-        Some(ids) => Ids::Bigint(ids),
-        None => Ids::Text(keys.into_iter().map(Key::into_text).collect()),
+///
+/// # Errors
+/// [`Error::Memory`].
+pub(crate) fn to_ids(keys: Vec<Key>) -> Result<Ids, Error> {
+    let mut whole = tq_memory::with_capacity(keys.len())?;
+    whole.extend(keys.iter().map_while(Key::as_whole));
+    if whole.len() == keys.len() {
+        return Ok(Ids::Bigint(whole));
     }
+    drop(whole);
+    let mut texts = tq_memory::with_capacity(keys.len())?;
+    for key in keys {
+        tq_memory::check()?;
+        texts.push(key.into_text());
+    }
+    Ok(Ids::Text(texts))
 }
 
 impl Key {
@@ -99,22 +115,26 @@ impl Key {
 }
 
 /// The ids of a corpus as keys.
-pub(crate) struct KeyList(std::vec::IntoIter<Key>);
+pub(crate) struct KeyList {
+    ids: Ids,
+    next: usize,
+}
 
 impl KeyList {
-    pub(crate) fn new(ids: &Ids) -> KeyList {
-        let keys: Vec<Key> = match ids {
-            Ids::Bigint(ids) => ids.iter().map(|id| Key::of_whole(*id)).collect(),
-            Ids::Uuid(ids) => ids.iter().map(|id| Key::Text(tq_corpus::uuid_text(id))).collect(),
-            Ids::Text(ids) => ids.iter().cloned().map(Key::Text).collect(),
-        };
-        KeyList(keys.into_iter())
+    pub(crate) fn new(ids: Ids) -> KeyList {
+        KeyList { ids, next: 0 }
     }
 }
 
 impl KeySource for KeyList {
     fn next(&mut self) -> Result<Key, Error> {
-        self.0.next().ok_or(Error::KeysMissing)
+        let key = match &mut self.ids {
+            Ids::Bigint(ids) => ids.get(self.next).map(|id| Key::of_whole(*id)),
+            Ids::Uuid(ids) => ids.get(self.next).map(|id| Key::Text(tq_corpus::uuid_text(id))),
+            Ids::Text(ids) => ids.get_mut(self.next).map(|id| Key::Text(std::mem::take(id))),
+        };
+        self.next += 1;
+        key.ok_or(Error::KeysMissing)
     }
 }
 

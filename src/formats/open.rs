@@ -158,6 +158,7 @@ fn listing(tensors: &[Tensor], option: &str) -> String {
     let readable: Vec<String> = tensors
         .iter()
         .filter(|tensor| tensor.obstacle.is_none())
+        .take(MOST_LISTED + 1)
         .map(|tensor| {
             let shape: Vec<String> = tensor.shape.iter().map(u64::to_string).collect();
             format!("'{}' ({} × {})", tensor.name.escape_debug(), tensor.dtype, shape.join(" × "))

@@ -39,7 +39,7 @@ fn tq_has_residual(header: Header) -> SqlResult<bool> {
 fn tq_norm(record: Record<'_>) -> SqlResult<f64> {
     let view = record.view().map_err(Error::from)?;
     let codec = registry::for_record(&view)?;
-    let mut rotated = vec![0.0; view.dimension() as usize];
+    let mut rotated = tq_memory::filled(view.dimension() as usize, 0.0).map_err(Error::from)?;
     codec.decode_rotated(&view, &mut rotated).map_err(Error::from)?;
     Ok(tq_simd::dot_f32(crate::guc::simd_level(), &rotated, &rotated).sqrt())
 }
@@ -47,5 +47,6 @@ fn tq_norm(record: Record<'_>) -> SqlResult<f64> {
 /// The codes, one per rotated dimension.
 #[pg_extern(sql = false)]
 fn tq_indices(record: Record<'_>) -> SqlResult<Vec<i16>> {
-    Ok(record.view().map_err(Error::from)?.indices().map(i16::from).collect())
+    let indices = record.view().map_err(Error::from)?;
+    Ok(tq_memory::collected(indices.indices().map(i16::from)).map_err(Error::from)?)
 }

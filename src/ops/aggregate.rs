@@ -12,6 +12,7 @@
 use pgrx::prelude::*;
 use pgrx::{Internal, PgMemoryContexts, pg_sys};
 use tq_codec::RotationKind;
+use tq_memory::{Grow, OutOfMemory};
 
 use crate::error::{Error, SqlResult};
 use crate::registry;
@@ -44,7 +45,8 @@ impl Sums {
         let position = match self.rotated.iter().position(|sum| sum.kind == kind && sum.seed == seed) {
             Some(position) => position,
             None => {
-                self.rotated.push(RotatedSum { kind, seed, values: vec![0.0; dimension] });
+                let values = tq_memory::filled(dimension, 0.0)?;
+                self.rotated.try_push(RotatedSum { kind, seed, values })?;
                 self.rotated.len() - 1
             }
         };
@@ -56,7 +58,7 @@ impl Sums {
         let codec = registry::for_record(&view)?;
         let dimension = view.dimension() as usize;
         let mut scratch = std::mem::take(&mut self.scratch);
-        scratch.resize(dimension, 0.0);
+        scratch.try_resize(dimension, 0.0)?;
         codec.decode_rotated(&view, &mut scratch)?;
         let sum = self.of(codec.config().rotation(), codec.config().seed(), dimension)?;
         sum.values.iter_mut().zip(&scratch).for_each(|(sum, value)| *sum += f64::from(*value));
@@ -79,49 +81,58 @@ impl Sums {
         let Some(dimension) = self.rotated.first().map(|sum| sum.values.len()) else {
             return Ok(None);
         };
-        let mut total = vec![0.0f64; dimension];
-        let mut back = vec![0.0f32; dimension];
+        let mut total = tq_memory::filled(dimension, 0.0f64)?;
+        let mut back = tq_memory::filled(dimension, 0.0f32)?;
         for sum in &self.rotated {
-            let scaled: Vec<f32> = sum.values.iter().map(|value| (value / divisor) as f32).collect();
+            let scaled = tq_memory::collected(sum.values.iter().map(|value| (value / divisor) as f32))?;
             registry::rotate_back(sum.kind, sum.seed, &scaled, &mut back)?;
             total.iter_mut().zip(&back).for_each(|(total, value)| *total += f64::from(*value));
         }
-        let total: Vec<f32> = total.into_iter().map(|value| value as f32).collect();
+        let total = tq_memory::collected(total.into_iter().map(|value| value as f32))?;
         if total.iter().all(|value| value.is_finite()) { Ok(Some(total)) } else { Err(Error::SumOverflow) }
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = self.count.to_ne_bytes().to_vec();
+    fn to_bytes(&self) -> Result<Vec<u8>, OutOfMemory> {
+        let sums = self.rotated.iter().map(|sum| 16 + size_of_val(sum.values.as_slice())).sum::<usize>();
+        let mut bytes = tq_memory::with_capacity(8 + sums)?;
+        bytes.extend_from_slice(&self.count.to_ne_bytes());
         for sum in &self.rotated {
             bytes.extend_from_slice(&sum.seed.to_ne_bytes());
             bytes.extend_from_slice(&(sum.values.len() as u32).to_ne_bytes());
             bytes.extend_from_slice(&(sum.kind as u32).to_ne_bytes());
             bytes.extend_from_slice(bytemuck::cast_slice(&sum.values));
         }
-        bytes
+        Ok(bytes)
     }
 
-    /// What [`Sums::to_bytes`] made; anything else gives nothing.
-    fn from_bytes(bytes: &[u8]) -> Option<Sums> {
-        let (count, mut rest) = bytes.split_first_chunk::<8>()?;
+    /// What [`Sums::to_bytes`] made.
+    ///
+    /// # Errors
+    /// [`Error::NotAggregate`] for anything else, [`Error::Memory`].
+    fn from_bytes(bytes: &[u8]) -> Result<Sums, Error> {
+        let (count, mut rest) = bytes.split_first_chunk::<8>().ok_or(Error::NotAggregate)?;
         let mut sums = Sums { count: u64::from_ne_bytes(*count), ..Sums::default() };
         while !rest.is_empty() {
-            let (seed, tail) = rest.split_first_chunk::<8>()?;
-            let (dimension, tail) = tail.split_first_chunk::<4>()?;
-            let (kind, tail) = tail.split_first_chunk::<4>()?;
-            let dimension = u32::from_ne_bytes(*dimension) as usize;
-            let (values, tail) = tail.split_at_checked(dimension.checked_mul(size_of::<f64>())?)?;
-            let kind = u32::from_ne_bytes(*kind);
-            sums.rotated.push(RotatedSum {
-                kind: [RotationKind::Haar, RotationKind::Hadamard]
-                    .into_iter()
-                    .find(|known| *known as u32 == kind)?,
-                seed: u64::from_ne_bytes(*seed),
-                values: values.as_chunks::<8>().0.iter().map(|bytes| f64::from_ne_bytes(*bytes)).collect(),
-            });
+            let (kind, seed, values, tail) = Self::first_sum(rest).ok_or(Error::NotAggregate)?;
+            let values = tq_memory::collected(values.iter().map(|bytes| f64::from_ne_bytes(*bytes)))?;
+            sums.rotated.try_push(RotatedSum { kind, seed, values })?;
             rest = tail;
         }
-        Some(sums)
+        Ok(sums)
+    }
+
+    /// The fields of the first sum, and what follows it.
+    #[allow(clippy::type_complexity)] // taken apart where it is called
+    fn first_sum(rest: &[u8]) -> Option<(RotationKind, u64, &[[u8; 8]], &[u8])> {
+        let (seed, tail) = rest.split_first_chunk::<8>()?;
+        let (dimension, tail) = tail.split_first_chunk::<4>()?;
+        let (kind, tail) = tail.split_first_chunk::<4>()?;
+        let dimension = u32::from_ne_bytes(*dimension) as usize;
+        let (values, tail) = tail.split_at_checked(dimension.checked_mul(size_of::<f64>())?)?;
+        let kind = u32::from_ne_bytes(*kind);
+        let known = [RotationKind::Haar, RotationKind::Hadamard];
+        let kind = known.into_iter().find(|known| *known as u32 == kind)?;
+        Some((kind, u64::from_ne_bytes(*seed), values.as_chunks::<8>().0, tail))
     }
 }
 
@@ -193,9 +204,10 @@ fn tqvec_combine(left: Internal, right: Internal, fcinfo: pg_sys::FunctionCallIn
 
 /// SERIALFUNC.
 #[pg_extern(sql = false)]
-fn tqvec_serialize(sums: Internal) -> Vec<u8> {
+fn tqvec_serialize(sums: Internal) -> SqlResult<Vec<u8>> {
     // SAFETY: PostgreSQL passes the state of the transition function.
-    unsafe { state(sums) }.map(|sums| sums.to_bytes()).unwrap_or_default()
+    let bytes = unsafe { state(sums) }.map(|sums| sums.to_bytes()).transpose();
+    Ok(bytes.map_err(Error::from)?.unwrap_or_default())
 }
 
 /// DESERIALFUNC.
@@ -205,7 +217,7 @@ fn tqvec_deserialize(
     _unused: Internal,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> SqlResult<Internal> {
-    let sums = Sums::from_bytes(bytes).ok_or(Error::NotAggregate)?;
+    let sums = Sums::from_bytes(bytes)?;
     // SAFETY: fcinfo is the running call's.
     Ok(internal(unsafe { new_state(fcinfo, sums)? }))
 }

@@ -5,7 +5,7 @@ use tq_codec::RotationKind;
 use tq_format::BitWidth;
 
 use crate::encoding::Text;
-use crate::error::{Error, SqlResult};
+use crate::error::{Error, SqlResult, cut};
 use crate::registry;
 use crate::vector::{FloatArray, Record, RecordOut, Typmod, compress_floats};
 
@@ -23,7 +23,7 @@ fn tq_compress_builtin(
     rotation: Text<'_>,
 ) -> SqlResult<RecordOut<'static>> {
     let rotation = &*rotation;
-    let rotation = RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(rotation.to_string()))?;
+    let rotation = RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(cut(rotation)))?;
     let typmod = Typmod::of_fidelity(bit_width(bits)?, residual, rotation);
     Ok(compress_floats(&floats.floats()?, typmod)?.into())
 }

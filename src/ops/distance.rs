@@ -15,10 +15,12 @@
 
 #![allow(unsafe_code)]
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
+use tq_memory::Grow;
 use tq_codec::{Codec, Metric, PreparedQuery, distance_f32};
 use tq_format::RecordView;
 
@@ -81,12 +83,14 @@ impl Key {
         self.present && operand.with_key_bytes(|bytes| bytes == self.bytes)
     }
 
-    fn store(&mut self, operand: &Operand) {
+    fn store(&mut self, operand: &Operand) -> Result<(), Error> {
+        self.present = false;
         operand.with_key_bytes(|bytes| {
             self.bytes.clear();
-            self.bytes.extend_from_slice(bytes);
-        });
+            self.bytes.try_extend(bytes)
+        })?;
         self.present = true;
+        Ok(())
     }
 }
 
@@ -116,7 +120,10 @@ impl Operand {
             Kind::Floats => {
                 // SAFETY: the SQL declaration says `real[]`, and the function is strict.
                 let array = unsafe { FloatArray::from_datum(self.datum) };
-                Ok(array.floats()?.into_owned())
+                Ok(match array.floats()? {
+                    Cow::Borrowed(floats) => tq_memory::copied(floats)?,
+                    Cow::Owned(floats) => floats,
+                })
             }
             Kind::Record => self.with_record(registry::decode),
         }
@@ -150,7 +157,7 @@ impl CallSite {
                 }
                 self.against_query(function.metric, side, &operands[1 - side])?
             }
-            None => match self.repeated_side(operands) {
+            None => match self.repeated_side(operands)? {
                 Some(side) => {
                     // `repeated_side` has compared the bytes.
                     if self.query_side != Some(side) || self.generation != registry::generation() {
@@ -165,24 +172,23 @@ impl CallSite {
     }
 
     /// The argument that is the same as in the call before, if one is.
-    fn repeated_side(&mut self, operands: &[Operand; 2]) -> Option<usize> {
+    fn repeated_side(&mut self, operands: &[Operand; 2]) -> Result<Option<usize>, Error> {
         if let Some(side) = self.query_side {
             if self.query_key.holds(&operands[side]) {
-                return Some(side);
+                return Ok(Some(side));
             }
             // The outer row has moved on, in a nested loop: its next value is likely to stay for a while, too.
             self.query_side = None;
-            self.last[side].present = false;
-            self.last[side].store(&operands[side]);
             self.last[1 - side].present = false;
-            return None;
+            self.last[side].store(&operands[side])?;
+            return Ok(None);
         }
         let repeated = [1, 0].into_iter().find(|&side| self.last[side].holds(&operands[side]));
         if repeated.is_none() {
-            self.last[0].store(&operands[0]);
-            self.last[1].store(&operands[1]);
+            self.last[0].store(&operands[0])?;
+            self.last[1].store(&operands[1])?;
         }
-        repeated
+        Ok(repeated)
     }
 
     fn take_query(&mut self, side: usize, operand: &Operand) -> Result<(), Error> {
@@ -195,7 +201,7 @@ impl CallSite {
             Kind::Floats => Query::Floats(operand.to_floats()?),
             Kind::Record => operand.with_record(Query::from_record)?,
         };
-        self.query_key.store(operand);
+        self.query_key.store(operand)?;
         self.generation = generation;
         self.query_side = Some(side);
         Ok(())
@@ -256,8 +262,8 @@ fn between_rows(metric: Metric, operands: &[Operand; 2]) -> Result<f64, Error> {
                 if !Arc::ptr_eq(codecs[0].rotation(), codecs[1].rotation()) {
                     return Ok(None);
                 }
-                let mut vectors =
-                    [vec![0.0; left.dimension() as usize], vec![0.0; left.dimension() as usize]];
+                let vector = || tq_memory::filled(left.dimension() as usize, 0.0);
+                let mut vectors = [vector()?, vector()?];
                 codecs[0].decode_rotated(left, &mut vectors[0])?;
                 codecs[1].decode_rotated(right, &mut vectors[1])?;
                 Ok(Some(distance_f32(metric, &vectors[0], &vectors[1])))

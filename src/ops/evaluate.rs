@@ -11,6 +11,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::{SpiError, SpiErrorCodes};
+use tq_memory::Grow;
 use tq_codec::evaluate::{Evaluator, MOST_NEIGHBOURS, MOST_QUERIES, Sample, Training};
 use tq_codec::{BUILTIN_SEED, CodecError, RotationKind, Workers, check_vector};
 use tq_format::{BitWidth, MAX_DIMENSION};
@@ -132,7 +133,7 @@ impl Rows {
         if size_of_val(self.vectors.as_slice()) + size_of_val(vector) > MOST_BYTES {
             return Err(Error::SampleTooLarge { most: MOST_BYTES });
         }
-        self.vectors.try_reserve(vector.len()).map_err(|_| Error::SampleMemory(self.count + 1))?;
+        self.vectors.try_room(vector.len()).map_err(|_| Error::SampleMemory(self.count + 1))?;
         self.vectors.extend_from_slice(vector);
         self.count += 1;
         Ok(())

@@ -13,6 +13,7 @@ use pgrx::pg_sys;
 
 use super::relation::{Part, Target};
 use super::statement::{execute, set};
+use tq_memory::Grow;
 use crate::error::Error;
 use crate::vector::FloatArray;
 
@@ -146,7 +147,7 @@ impl Batch {
             execute(&query, &arguments)?;
             pg_sys::AtEOXact_GUC(true, settings);
             let table = pg_sys::SPI_tuptable;
-            let mut found = Vec::with_capacity(pg_sys::SPI_processed as usize);
+            let mut found = tq_memory::with_capacity(pg_sys::SPI_processed as usize)?;
             for row in 0..pg_sys::SPI_processed as usize {
                 let mut is_null = false;
                 let place = pg_sys::SPI_getbinval(*(*table).vals.add(row), (*table).tupdesc, 1, &mut is_null);
@@ -181,7 +182,7 @@ impl Batch {
             part.condition(2),
             if locked == Locked::Skip { "SKIP LOCKED" } else { "" },
         );
-        let arguments = part.arguments([(pg_sys::TIDARRAYOID, places.to_vec().into_datum())]);
+        let arguments = part.arguments([(pg_sys::TIDARRAYOID, tq_memory::copied(places)?.into_datum())]);
         // SAFETY: the connection is open, by `begin`'s contract. The statement leaves its result in SPI's variables; both
         // columns have the types that it says, and values live as long as the table of them, which is freed when all are
         // copied.
@@ -203,11 +204,11 @@ impl Batch {
                 let floats = FloatArray::from_datum(pg_sys::Datum::from(whole));
                 let floats = floats.floats().map_err(|error| row_error(part, position, error))?;
                 if rows.pieces.last().is_none_or(|piece| piece.dimension != floats.len()) {
-                    rows.pieces.push(Piece { dimension: floats.len(), ..Piece::default() });
+                    rows.pieces.try_push(Piece { dimension: floats.len(), ..Piece::default() })?;
                 }
                 if let Some(piece) = rows.pieces.last_mut() {
-                    piece.positions.push(position);
-                    piece.vectors.extend_from_slice(&floats);
+                    piece.positions.try_push(position)?;
+                    piece.vectors.try_extend(&floats)?;
                 }
                 if whole != array.cast_mut_ptr() {
                     pg_sys::pfree(whole.cast());
@@ -238,9 +239,9 @@ impl Batch {
             target.target,
         );
         let length = records.len() / piece.positions.len().max(1);
-        let records: Vec<&[u8]> = records.chunks_exact(length.max(1)).collect();
+        let records: Vec<&[u8]> = tq_memory::collected(records.chunks_exact(length.max(1)))?;
         let arguments = part.arguments([
-            (pg_sys::TIDARRAYOID, piece.positions.clone().into_datum()),
+            (pg_sys::TIDARRAYOID, tq_memory::copied(&piece.positions)?.into_datum()),
             (pg_sys::BYTEAARRAYOID, records.into_datum()),
         ]);
         // SAFETY: the connection is open, by `begin`'s contract. The statement leaves its result in SPI's variables, a

@@ -17,7 +17,7 @@ use pgrx::{AnyNumeric, Internal, PgMemoryContexts, impl_sql_translatable, pg_sys
 use tq_codec::{BUILTIN_SEED, RotationKind, VectorSample, Workers, train};
 use tq_format::{BitWidth, MAX_DIMENSION};
 
-use crate::error::{Error, SqlResult};
+use crate::error::{Error, SqlResult, cut};
 use crate::interrupts::poll;
 use crate::vector::FloatArray;
 use crate::{guc, registry};
@@ -190,11 +190,11 @@ impl Arguments {
         if seed == BUILTIN_SEED {
             return Err(Error::ReservedSeed(seed));
         }
-        let method = match self.get::<String>(4, "method")? {
+        let method = match self.get::<&str>(4, "method")? {
             None => Method::Lloyd,
-            Some(name) if name == "lloyd" => Method::Lloyd,
-            Some(name) if name == "quantile" => Method::Quantile,
-            Some(name) => return Err(Error::TrainingMethod(name)),
+            Some("lloyd") => Method::Lloyd,
+            Some("quantile") => Method::Quantile,
+            Some(name) => return Err(Error::TrainingMethod(cut(name))),
         };
         let most = VectorSample::most_vectors(dimension, MOST_BYTES);
         let capacity = match self.get::<i32>(5, "sample")? {
@@ -204,9 +204,9 @@ impl Arguments {
                 .filter(|vectors| (1..=most).contains(vectors))
                 .ok_or(Error::SampleSize { vectors, most })?,
         };
-        let rotation = match self.get::<String>(6, "rotation")? {
+        let rotation = match self.get::<&str>(6, "rotation")? {
             None => RotationKind::Haar,
-            Some(name) => RotationKind::from_name(&name).ok_or(Error::Rotation(name))?,
+            Some(name) => RotationKind::from_name(name).ok_or_else(|| Error::Rotation(cut(name)))?,
         };
         let settings = Settings { width: super::compress::bit_width(bits)?, seed, method, rotation };
         Ok(State { settings, capacity, sample: VectorSample::new(seed, capacity, dimension) })

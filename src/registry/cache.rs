@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use pgrx::prelude::*;
+use tq_memory::OutOfMemory;
 use tq_codec::{Codec, Rotation, RotationKind};
 use tq_corpus::MatrixFile;
 
@@ -78,6 +79,8 @@ pub(crate) fn generation() -> u64 {
 pub(super) fn init() {
     // SAFETY: the callback is a plain function that lives as long as the process, and calls nothing of the server.
     unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(on_relcache_invalidation), pg_sys::Datum::null()) }
+    // Its place among what the thread drops at its end is taken while there is memory for it.
+    CACHE.with_borrow(|_| ());
 }
 
 /// An invalidation of `tq_codec`, or of everything (`InvalidOid`).
@@ -118,10 +121,11 @@ pub(super) fn get_or_prepare(
     // Not under the borrow: preparing reads the table, and that may run anything.
     let codec = prepare()?;
     CACHE.with_borrow_mut(|cache| {
+        cache.codecs.try_reserve(1).map_err(OutOfMemory::from)?;
         cache.codecs.insert(*hash, Entry { codec: codec.clone(), last_use: cache.clock });
         cache.shrink(guc::codec_cache_bytes(), hash);
-    });
-    Ok(codec)
+        Ok(codec)
+    })
 }
 
 /// The hash of the registered codec of this name, if it was looked up before.
@@ -134,7 +138,12 @@ pub(super) fn hash_of_name(name: &str) -> Option<[u8; 64]> {
 
 /// Keeps the hash of a registered codec by its name.
 pub(super) fn remember_name(name: &str, hash: [u8; 64]) {
-    CACHE.with_borrow_mut(|cache| cache.names.insert(name.to_string(), hash));
+    // Without memory for it, it is looked up again.
+    CACHE.with_borrow_mut(|cache| {
+        if cache.names.try_reserve(1).is_ok() {
+            cache.names.insert(name.to_string(), hash);
+        }
+    });
 }
 
 /// The rotation of this kind, seed and dimension, shared with the codecs that have it already.
@@ -150,9 +159,10 @@ pub(super) fn rotation(kind: RotationKind, seed: u64, dimension: u32) -> Result<
     let (rotation, file) = rotations::obtain(kind, seed, dimension)?;
     CACHE.with_borrow_mut(|cache| {
         cache.forget_rotation(key);
+        cache.rotations.try_reserve(1).map_err(OutOfMemory::from)?;
         cache.rotations.insert(key, Kept { rotation: Arc::downgrade(&rotation), file });
-    });
-    Ok(rotation)
+        Ok(rotation)
+    })
 }
 
 /// Confirms, after a codec was used, that what it read of its mapped rotation was right.

@@ -102,7 +102,7 @@ pub(crate) fn definition(name: &str) -> Result<(CodecConfig, Codebook), Error> {
         return Ok((row.config()?, Codebook::new(row.bit_width, row.codebook)?));
     }
     let Some(declared) = Typmod::of_declaration(name) else {
-        return Err(Error::NoSuchCodec(name.to_string()));
+        return Err(Error::NoSuchCodec(crate::error::cut(name)));
     };
     let (dimension, width, residual, rotation) = declared?;
     builtin_definition(dimension, width, residual, rotation)

@@ -36,13 +36,13 @@ fn tq_create_codec(
     let rotation = rotation.ok_or(Error::NullArgument("rotation"))?;
 
     let width = u32::try_from(bits).ok().and_then(BitWidth::from_bits).ok_or(Error::BitWidth(bits))?;
-    let kind = RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(rotation.to_string()))?;
+    let kind = RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(crate::error::cut(rotation)))?;
     let seed = whole(&seed).to_owned();
     let parsed_seed = seed.parse().map_err(|_| Error::SeedRange(seed.clone()))?;
     let config = CodecConfig::new(width, parsed_seed, u32::try_from(dimension).unwrap_or(0), residual, kind)
         .map_err(Error::from)?;
     let codebook = match codebook {
-        Some(entries) => entries.floats()?.into_owned(),
+        Some(entries) => tq_memory::copied(&entries.floats()?).map_err(Error::from)?,
         None => Codebook::lloyd_max(width, config.dimension()).entries().to_vec(),
     };
     let hash = config.hash().to_string();
@@ -89,7 +89,7 @@ fn refuse_duplicate(row: &Row) -> Result<(), Error> {
 #[pg_extern(sql = false)]
 fn tq_drop_codec(name: Text<'_>) -> SqlResult<()> {
     let name = &*name;
-    let row = table::by_name(name)?.ok_or_else(|| Error::NoSuchCodec(name.to_string()))?;
+    let row = table::by_name(name)?.ok_or_else(|| Error::NoSuchCodec(crate::error::cut(name)))?;
     table::delete(name)?;
     let mut columns = table::columns_that_may_hold(&row)?;
     if columns.is_empty() {
@@ -148,7 +148,7 @@ fn tq_codec_check(
     let name = &*name;
     let config_hash = &*config_hash;
     let rotation = &*rotation;
-    let codebook = codebook.floats()?.into_owned();
+    let codebook = tq_memory::copied(&codebook.floats()?).map_err(Error::from)?;
     let seed = seed.to_string();
     table::row_from_sql(
         name.into(),

@@ -175,7 +175,7 @@ pub(crate) fn learn(config: &CodecConfig, codebook: &Codebook) -> Result<Learned
 pub(crate) fn by_name_or_hash(codec: &str) -> Result<Arc<Codec>, Error> {
     let find = || match table::by_name(codec)? {
         Some(row) => Ok(row),
-        None => table::by_hash(codec)?.ok_or_else(|| Error::NoSuchCodec(codec.to_string())),
+        None => table::by_hash(codec)?.ok_or_else(|| Error::NoSuchCodec(crate::error::cut(codec))),
     };
     if let Some(hash) = cache::hash_of_name(codec) {
         return cache::get_or_prepare(&hash, || find()?.prepare());
@@ -300,7 +300,7 @@ impl Query {
     /// The query that a record stands for.
     pub(crate) fn from_record(record: &RecordView<'_>) -> Result<Query, Error> {
         let codec = for_record(record)?;
-        let mut rotated = vec![0.0; record.dimension() as usize];
+        let mut rotated = tq_memory::filled(record.dimension() as usize, 0.0)?;
         codec.decode_rotated(record, &mut rotated)?;
         Ok(Query::Rotated(codec, rotated))
     }
@@ -314,7 +314,7 @@ impl Query {
     /// The query's floats; from a record they are rotated back once.
     pub(crate) fn floats(&mut self) -> Result<&[f32], Error> {
         if let Query::Rotated(codec, rotated) = self {
-            let mut floats = vec![0.0; rotated.len()];
+            let mut floats = tq_memory::filled(rotated.len(), 0.0)?;
             codec.rotation().apply_inverse(rotated, &mut floats);
             cache::confirm(codec)?;
             *self = Query::Floats(floats);

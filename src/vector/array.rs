@@ -74,7 +74,7 @@ impl<'a> FloatArray<'a> {
         };
         if self.array.elemtype == pg_sys::FLOAT8OID {
             let doubles: &[f64] = elements(bytes, offset, length)?;
-            Ok(Cow::Owned(doubles.iter().map(|&value| value as f32).collect()))
+            Ok(Cow::Owned(tq_memory::collected(doubles.iter().map(|&value| value as f32))?))
         } else {
             Ok(Cow::Borrowed(elements(bytes, offset, length)?))
         }

@@ -29,7 +29,7 @@ pub(crate) fn compress_floats(floats: &[f32], typmod: Typmod) -> Result<Vec<u8>,
     tq_codec::check_vector(floats)?;
     let (width, residual) = typmod.fidelity();
     let codec = registry::builtin(dimension, width, residual, typmod.rotation())?;
-    let mut record = Vec::with_capacity(tq_format::record_len(width, dimension, residual));
+    let mut record = tq_memory::with_capacity(tq_format::record_len(width, dimension, residual))?;
     registry::encode(&codec, floats, &mut record)?;
     Ok(record)
 }

@@ -32,11 +32,12 @@ fn tqvec_in(input: &CStr, _element: pg_sys::Oid, typmod: i32) -> SqlResult<Recor
 #[pg_extern(sql = false)]
 fn tqvec_out(record: Record<'_>) -> SqlResult<CString> {
     let view = record.view().map_err(Error::from)?;
-    Ok(CString::new(record_text(view.as_bytes())).unwrap_or_default())
+    Ok(CString::new(record_text(view.as_bytes()).map_err(Error::from)?).unwrap_or_default())
 }
 
 fn refused(text: &str, error: TextError) -> Error {
     match error {
+        TextError::Memory(error) => Error::Memory(error),
         TextError::Empty => Error::ArrayEmpty,
         TextError::Range(number) => Error::TextRange(shortened(&number)),
         TextError::OddDigits | TextError::NotDigit { .. } => Error::TextHex(error),

@@ -31,6 +31,8 @@ pub(crate) fn for_products(m: usize, n: usize, k: usize) -> Result<Option<Hold>,
     if !READY.get() {
         // For the library's buffers, which stay, and what it makes when it looks at the caches for the first time.
         let hold = tq_memory::hold(2 * third_cache() + (64 << 10))?;
+        // Left with the allocator of C for what the thread notes of its variables.
+        drop(tq_memory::with_capacity::<u8>(8 << 10)?);
         first_product();
         READY.set(true);
         drop(hold);

@@ -1,9 +1,9 @@
 //! Vectors and strings whose growth can fail.
 //!
-//! None of these keeps memory of the reserve, which is for what can't fail: a vector that was served from it counts as one
-//! that couldn't grow.
+//! None of these draws on the reserve, which is for what can't fail.
 
-use crate::{OutOfMemory, reserve};
+use crate::OutOfMemory;
+use crate::reserve::without_reserve;
 
 /// Growth of a vector that fails as an error.
 ///
@@ -51,8 +51,7 @@ impl<T> Grow<T> for Vec<T> {
             return Ok(());
         }
         let wanted = self.len().saturating_add(additional);
-        self.try_reserve(additional).map_err(|_| OutOfMemory::of::<T>(wanted))?;
-        own(self)
+        without_reserve(|| self.try_reserve(additional)).map_err(|_| OutOfMemory::of::<T>(wanted))
     }
 
     #[inline]
@@ -61,8 +60,7 @@ impl<T> Grow<T> for Vec<T> {
             return Ok(());
         }
         let wanted = self.len().saturating_add(additional);
-        self.try_reserve_exact(additional).map_err(|_| OutOfMemory::of::<T>(wanted))?;
-        own(self)
+        without_reserve(|| self.try_reserve_exact(additional)).map_err(|_| OutOfMemory::of::<T>(wanted))
     }
 
     #[inline]
@@ -90,14 +88,6 @@ impl<T> Grow<T> for Vec<T> {
         self.try_room_exact(len.saturating_sub(self.len()))?;
         self.resize(len, value);
         Ok(())
-    }
-}
-
-/// Refuses what was lent.
-fn own<T>(values: &Vec<T>) -> Result<(), OutOfMemory> {
-    match size_of::<T>() != 0 && reserve::is_reserve(values.as_ptr().cast()) {
-        true => Err(OutOfMemory::of::<T>(values.capacity())),
-        false => Ok(()),
     }
 }
 

@@ -14,7 +14,7 @@
 //! What the system serves costs nothing more than a comparison when it is freed.
 
 use std::alloc::{GlobalAlloc, Layout};
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering::*};
@@ -67,8 +67,35 @@ static TAKEN: [AtomicU64; WORDS] = [const { AtomicU64::new(0) }; WORDS];
 static LENT: AtomicUsize = AtomicUsize::new(0);
 static SHORT: AtomicBool = AtomicBool::new(false);
 
+thread_local! {
+    /// Whether the thread can be told that there is no memory, and so shouldn't draw on the reserve.
+    static CAN_FAIL: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Set when something that can't fail has found nothing left.
+static EXHAUSTED: AtomicBool = AtomicBool::new(false);
+
+/// Allocates what can fail.
+#[inline]
+pub(crate) fn without_reserve<R>(allocate: impl FnOnce() -> R) -> R {
+    let before = CAN_FAIL.replace(true);
+    // Allocating doesn't unwind, so this is always undone.
+    let result = allocate();
+    CAN_FAIL.set(before);
+    result
+}
+
+/// Nothing is left for something that can't fail. The standard library ends the process then, with a message and, if the
+/// environment asks for it, a backtrace: whose own memory can't be had either, while it holds a lock that it would wait for.
+fn give_up() -> *mut u8 {
+    if EXHAUSTED.swap(true, Relaxed) {
+        std::process::abort();
+    }
+    ptr::null_mut()
+}
+
 /// Whether the address is one of the reserve's.
-pub(crate) fn is_reserve(address: *const u8) -> bool {
+fn is_reserve(address: *const u8) -> bool {
     address.addr().wrapping_sub(REGION.0.get().addr()) < RESERVE_BYTES
 }
 
@@ -93,7 +120,7 @@ pub fn check() -> Result<(), OutOfMemory> {
 /// A block for the layout, or null.
 fn take_block(layout: Layout) -> *mut u8 {
     let wanted = layout.size().max(layout.align());
-    if layout.align() > ALIGN {
+    if layout.align() > ALIGN || wanted > CLASSES[CLASSES.len() - 1].0 || CAN_FAIL.get() {
         return ptr::null_mut();
     }
     for (class, &(size, count)) in CLASSES.iter().enumerate().filter(|(_, (size, _))| *size >= wanted) {
@@ -119,7 +146,7 @@ fn take_block(layout: Layout) -> *mut u8 {
             }
         }
     }
-    ptr::null_mut()
+    give_up()
 }
 
 /// The class and the number in it of a block of the reserve.
@@ -184,7 +211,7 @@ pub fn hold(bytes: usize) -> Result<Hold, OutOfMemory> {
     let layout = promise_layout(bytes).ok_or(refused)?;
     let free = |promise: &&Promise| promise.memory.load(Relaxed).is_null();
     // SAFETY: the layout isn't empty.
-    let memory = unsafe { std::alloc::alloc(layout) };
+    let memory = without_reserve(|| unsafe { std::alloc::alloc(layout) });
     if memory.is_null() {
         return Err(refused);
     }
