@@ -157,5 +157,6 @@ fn recompression(
     if to.config().dimension() != header.dimension {
         return Err(misfit(Error::DimensionsDiffer(to.config().dimension(), header.dimension)));
     }
+    let to = Arc::new(to.recompressing(&from));
     Ok(Some(Recompression { from, to, workers: Workers::new(guc::threads())? }))
 }

@@ -14,7 +14,10 @@ pub(super) fn residual_words(expected: bool) -> &'static str {
 pub(super) fn codec_message(error: &CodecError) -> String {
     match error {
         CodecError::NotFinite { index, value } => format!("element {} of the vector is {value}", index + 1),
-        CodecError::NormOutOfRange { norm } => format!("the vector's norm {norm:.4} is not within 10 % of 1"),
+        CodecError::NormOutOfRange { norm, tolerance } => {
+            let percent = (100.0 * tolerance).floor();
+            format!("the vector's norm {norm:.4} is not within {percent:.0} % of 1")
+        }
         CodecError::NormTooSmall { norm } => {
             format!("the vector's norm {norm:.1e} is too small for the codec")
         }

@@ -117,6 +117,10 @@ impl Request {
             return Ok(Sink::Floats { writer, ids });
         }
         let codec = self.codec(source, dimension)?;
+        let codec = match &opened.codec {
+            Some(from) => Arc::new(codec.recompressing(from)),
+            None => codec,
+        };
         // They stand before the records.
         let ids = match opened.matrix.keys.take() {
             Some(mut keys) => Some(to_ids(all_keys(keys.as_mut(), opened.matrix.reader.rows())?)?),

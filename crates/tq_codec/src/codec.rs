@@ -1,12 +1,13 @@
 //! A codec in working order, and decoding records with it; encoding is `encode`'s and `batch`'s.
 
+use crate::encode::{FOREIGN_TOLERANCE, norm_tolerance};
 use crate::{BUILTIN_SEED, Codebook, CodecConfig, CodecError, ConfigHash, Rotation, kernel_width};
 use std::sync::Arc;
 use tq_format::{BitWidth, RecordBuilder, RecordView};
 use tq_simd::Level;
 
 /// A configuration with the codebook and the rotation that belong to it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Codec {
     config: CodecConfig,
     hash: ConfigHash,
@@ -14,6 +15,8 @@ pub struct Codec {
     rotation: Arc<Rotation>,
     builder: RecordBuilder,
     builtin: bool,
+    /// How far a norm may be from 1, under the built-in codec without residual.
+    norm_tolerance: f64,
     level: Level,
 }
 
@@ -43,7 +46,17 @@ impl Codec {
             RecordBuilder::new(hash.as_bytes(), config.dimension(), config.bit_width(), config.residual())?;
         let builtin = config.seed() == BUILTIN_SEED
             && codebook == Codebook::lloyd_max(config.bit_width(), config.dimension());
-        Ok(Self { config, hash, codebook, rotation, builder, builtin, level: Level::detect() })
+        let norm_tolerance = norm_tolerance(config.dimension());
+        Ok(Self {
+            config,
+            hash,
+            codebook,
+            rotation,
+            builder,
+            builtin,
+            norm_tolerance,
+            level: Level::detect(),
+        })
     }
 
     /// The built-in codec on that kind of rotation: [`BUILTIN_SEED`], Lloyd-Max codebook.
@@ -59,6 +72,20 @@ impl Codec {
     ) -> Result<Self, CodecError> {
         let config = CodecConfig::new(bit_width, BUILTIN_SEED, dimension, residual, rotation.kind())?;
         Self::new(config, Codebook::lloyd_max(bit_width, dimension), rotation)
+    }
+
+    /// This codec for vectors that were decoded from records of `from`.
+    ///
+    /// Under the built-in codec without residual, the rule about norms would stop at what `from` has done to them: it goes where
+    /// `from` has had it itself, and lets pass what is between 0.3 and 1.7 where `from` is of another seed or codebook, and without residual.
+    #[must_use]
+    pub fn recompressing(&self, from: &Codec) -> Self {
+        let norm_tolerance = match (from.config.residual(), from.builtin) {
+            (true, _) => self.norm_tolerance,
+            (false, true) => f64::INFINITY,
+            (false, false) => FOREIGN_TOLERANCE,
+        };
+        Self { norm_tolerance, ..self.clone() }
     }
 
     /// What the codec's hash covers.
@@ -88,6 +115,10 @@ impl Codec {
 
     pub(crate) fn builder(&self) -> &RecordBuilder {
         &self.builder
+    }
+
+    pub(crate) fn norm_tolerance(&self) -> f64 {
+        self.norm_tolerance
     }
 
     pub(crate) fn level(&self) -> Level {

@@ -42,10 +42,12 @@ pub enum CodecError {
     #[error("the vector is zero")]
     ZeroVector,
     /// The built-in codec without residual is for vectors of about unit length.
-    #[error("the vector's norm {norm} is not within 10 % of 1")]
+    #[error("the vector's norm {norm} is not within {:.0} % of 1", (100.0 * .tolerance).floor())]
     NormOutOfRange {
         /// The vector's Euclidean norm.
         norm: f64,
+        /// How far from 1 it may be.
+        tolerance: f64,
     },
     /// The built-in codec with residual is for vectors that are not vanishingly short.
     #[error("the vector's norm {norm:e} is too small for the codec")]

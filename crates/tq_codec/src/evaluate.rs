@@ -15,7 +15,7 @@ mod exact;
 mod prepare;
 mod tally;
 
-use crate::encode::NORM_TOLERANCE;
+use crate::encode::norm_tolerance;
 use crate::{Codebook, Codec, CodecConfig, CodecError, Metric, PreparedQuery, Rotation, Workers, train};
 use exact::{Block, Exact};
 use prepare::{check_rows, check_shape, evenly_spaced, in_rounds, query_count, query_rows, rotate};
@@ -77,7 +77,7 @@ impl Training {
 }
 
 /// What one codec does to the sample. Measures are `None` where there is no such codec: the built-in one without residual
-/// wants norms within 10 % of 1, a codebook wants enough distinct values, and a residual has to fit into half precision.
+/// wants norms near 1, a codebook wants enough distinct values, and a residual has to fit into half precision.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evaluation {
     /// Bits for each coordinate.
@@ -207,9 +207,10 @@ impl Evaluator {
     /// The rule of the built-in codec, by which [`Codec::encode`] goes.
     fn is_encodable(&self, training: Training, residual: bool) -> bool {
         let (least, greatest) = self.norms;
+        let tolerance = norm_tolerance(self.dimension as u32);
         training != Training::Builtin
             || residual
-            || (least - 1.0).abs() <= NORM_TOLERANCE && (greatest - 1.0).abs() <= NORM_TOLERANCE
+            || (least - 1.0).abs() <= tolerance && (greatest - 1.0).abs() <= tolerance
     }
 
     fn codec(&self, codebook: &Codebook, residual: bool) -> Result<Arc<Codec>, CodecError> {
