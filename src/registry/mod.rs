@@ -190,6 +190,9 @@ pub(crate) fn by_name_or_hash(codec: &str) -> Result<Arc<Codec>, Error> {
 
 /// Compresses a vector: appends one record.
 pub(crate) fn encode(codec: &Codec, vector: &[f32], record: &mut Vec<u8>) -> Result<(), Error> {
+    if !codec.config().residual() {
+        codec.rotation().prepare(false, &mut poll);
+    }
     codec.encode(vector, record)?;
     cache::confirm(codec)
 }
@@ -217,6 +220,7 @@ pub(crate) fn decode_batch(
     records: &[RecordView<'_>],
     vectors: &mut Vec<f32>,
 ) -> Result<(), Error> {
+    codec.rotation().prepare(false, &mut poll);
     for round in records.chunks(codec.round_rows(workers)) {
         poll();
         codec.decode_batch_on(workers, round, vectors).map_err(|error| Error::from(error.source))?;

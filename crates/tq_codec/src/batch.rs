@@ -69,7 +69,7 @@ impl Codec {
         let start = out.len();
         out.try_room_exact((rows.len() / d).saturating_mul(self.builder().record_len()))?;
         // Made once, before several threads would wait for it.
-        self.rotation().single();
+        self.rotation().prepare(self.config().residual(), poll);
         let of_a_thread = ROWS_OF_A_THREAD.min(Workers::round_rows(d));
         let round = Workers::round_rows(d) * workers.threads();
         for (number, rows) in rows.chunks(round * d).enumerate() {

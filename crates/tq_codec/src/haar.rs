@@ -18,12 +18,15 @@ use tq_memory::OutOfMemory;
 
 use crate::room;
 
-/// Columns of a panel.
+/// Columns of a panel, and of one that has so many rows that another number would take too long between two polls.
 const PANEL: usize = 256;
+const HIGH_PANEL: usize = 128;
+const HIGH: usize = 4096;
 /// The floating-point operations of a step between two polls: a few ten milliseconds.
 const STEP: usize = 1_000_000_000;
-/// Rows of random variables between two polls.
-const POLLED_ROWS: usize = 32;
+/// Values that are drawn, or only written, between two polls.
+const POLLED_DRAWS: usize = 1 << 17;
+const POLLED_WRITES: usize = 1 << 20;
 
 /// Standard normal variables from a seed.
 struct Normals {
@@ -78,12 +81,12 @@ pub(crate) fn orthogonal(
     }
     let _room = room::for_products(d, d, d)?;
     // The factorisation wants columns together; the stream fills rows.
-    let mut factors = zeros(d)?;
+    let mut factors = zeros(d, poll)?;
     for i in 0..d {
         for j in 0..d {
             factors[j * d + i] = normal();
         }
-        if i % POLLED_ROWS == 0 {
+        if i % (POLLED_DRAWS / d).max(1) == 0 {
             poll();
         }
     }
@@ -91,10 +94,11 @@ pub(crate) fn orthogonal(
 
     // Afterwards the upper triangle is R, and what is below defines the reflections whose product is Q. They are made
     // a panel of columns at a time, and each panel's are applied to the columns on its right.
-    let panels = || (0..d).step_by(PANEL);
+    let panel_width = if d > HIGH { HIGH_PANEL } else { PANEL };
+    let panels = || (0..d).step_by(panel_width);
     let mut reflections = tq_memory::with_capacity(panels().len())?;
     for start in panels() {
-        let width = PANEL.min(d - start);
+        let width = panel_width.min(d - start);
         let below = a.as_mut().submatrix_mut(start, start, d - start, d - start);
         let (mut panel, mut right) = below.split_at_col_mut(width);
         let block = factor::recommended_block_size::<f64>(d - start, width);
@@ -116,12 +120,12 @@ pub(crate) fn orthogonal(
 
     // Columns of Qᵀ are rows of Q: applying the transposed product to the identity, stored by columns, leaves
     // Q in row-major order without another copy.
-    let mut q = zeros(d)?;
+    let mut q = zeros(d, poll)?;
     for i in 0..d {
         q[i * d + i] = 1.0;
     }
     for (start, coefficients) in panels().zip(&reflections) {
-        let width = PANEL.min(d - start);
+        let width = panel_width.min(d - start);
         let panel = a.as_ref().submatrix(start, start, d - start, width);
         let rows = MatMut::from_column_major_slice_mut(&mut q, d, d).subrows_mut(start, d - start);
         let coefficients = MatRef::from_column_major_slice(coefficients, coefficients.len() / width, width);
@@ -130,9 +134,12 @@ pub(crate) fn orthogonal(
 
     let signs = tq_memory::collected((0..d).map(|j| if a[(j, j)] >= 0.0 { 1.0 } else { -1.0 }))?;
     drop(factors);
-    for row in q.chunks_exact_mut(d) {
-        for (value, sign) in row.iter_mut().zip(&signs) {
-            *value *= sign;
+    for rows in q.chunks_mut(POLLED_WRITES.div_ceil(d) * d) {
+        poll();
+        for row in rows.chunks_exact_mut(d) {
+            for (value, sign) in row.iter_mut().zip(&signs) {
+                *value *= sign;
+            }
         }
     }
     Ok(q)
@@ -165,8 +172,13 @@ fn reflect(
     Ok(())
 }
 
-fn zeros(d: usize) -> Result<Vec<f64>, OutOfMemory> {
-    tq_memory::filled(d.saturating_mul(d), 0.0)
+fn zeros(d: usize, poll: &mut dyn FnMut()) -> Result<Vec<f64>, OutOfMemory> {
+    let mut values = tq_memory::with_capacity(d.saturating_mul(d))?;
+    while values.len() < d * d {
+        poll();
+        values.resize((d * d).min(values.len() + POLLED_WRITES), 0.0);
+    }
+    Ok(values)
 }
 
 /// What the library works in.

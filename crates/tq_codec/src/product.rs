@@ -33,10 +33,19 @@ const U64: f64 = 1.0 / (1u64 << 53) as f64;
 /// term, is then nothing beside the bound.
 pub(crate) const F32_NORMS: std::ops::RangeInclusive<f64> = 1.0 / (1u64 << 60) as f64..=(1u64 << 60) as f64;
 
-/// The greatest norm of a row.
-pub(crate) fn greatest_row_norm(matrix: &[f64], dimension: usize) -> f64 {
+/// Elements of a matrix that are looked at between two polls: some milliseconds, also where they come from a disk.
+const POLLED_ELEMENTS: usize = 1 << 18;
+
+/// The greatest norm of a row. `poll` is called every few milliseconds, and may unwind.
+pub(crate) fn greatest_row_norm(matrix: &[f64], dimension: usize, poll: &mut dyn FnMut()) -> f64 {
     let square = |row: &[f64]| row.iter().map(|q| q * q).sum::<f64>();
-    matrix.chunks_exact(dimension.max(1)).map(square).fold(0.0, f64::max).sqrt()
+    let dimension = dimension.max(1);
+    let parts = matrix.chunks(POLLED_ELEMENTS.div_ceil(dimension) * dimension);
+    let greatest = parts.map(|rows| {
+        poll();
+        rows.chunks_exact(dimension).map(square).fold(0.0, f64::max)
+    });
+    greatest.fold(0.0, f64::max).sqrt()
 }
 
 /// A matrix rounded to `f32`.
@@ -47,9 +56,18 @@ pub(crate) struct Single {
 }
 
 impl Single {
-    /// `norm` is the matrix's [`greatest_row_norm`].
-    pub(crate) fn new(matrix: &[f64], dimension: usize, norm: f64) -> Result<Self, OutOfMemory> {
-        let values = tq_memory::collected(matrix.iter().map(|&q| q as f32))?;
+    /// `norm` is the matrix's [`greatest_row_norm`]. `poll` is called every few milliseconds, and may unwind.
+    pub(crate) fn new(
+        matrix: &[f64],
+        dimension: usize,
+        norm: f64,
+        poll: &mut dyn FnMut(),
+    ) -> Result<Self, OutOfMemory> {
+        let mut values = tq_memory::with_capacity(matrix.len())?;
+        for part in matrix.chunks(POLLED_ELEMENTS) {
+            poll();
+            values.extend(part.iter().map(|&q| q as f32));
+        }
         Ok(Self { values, dimension, norm })
     }
 

@@ -44,8 +44,9 @@ impl Haar {
         Self { matrix, norm: OnceLock::new(), single: OnceLock::new() }
     }
 
-    fn norm(&self, dimension: usize) -> f64 {
-        *self.norm.get_or_init(|| greatest_row_norm(self.matrix.values(), dimension))
+    /// What unwinds out of `poll` leaves it to be found by the next who asks.
+    fn norm(&self, dimension: usize, poll: &mut dyn FnMut()) -> f64 {
+        *self.norm.get_or_init(|| greatest_row_norm(self.matrix.values(), dimension, poll))
     }
 }
 
@@ -228,13 +229,30 @@ impl Rotation {
         Some(y[0])
     }
 
+    /// Makes now what compressing or decompressing would make of a matrix when it first needs it: the matrix in f32 if codes are to
+    /// do without `residual`, and what bounds its rounding. With a large matrix that takes a second: for callers that have
+    /// to look up meanwhile. `poll` is called every few milliseconds, and may unwind.
+    pub fn prepare(&self, residual: bool, poll: &mut dyn FnMut()) {
+        if residual && let Map::Haar(haar) = &self.map {
+            haar.norm(self.dimension as usize, poll);
+        } else {
+            self.single_polling(poll);
+        }
+    }
+
     /// The matrix in f32, made when first asked for; `None` if there is no matrix or no memory.
     pub(crate) fn single(&self) -> Option<&Single> {
+        self.single_polling(&mut || {})
+    }
+
+    /// [`Rotation::single`] with `poll` called every few milliseconds while it is made; it may unwind.
+    pub(crate) fn single_polling(&self, poll: &mut dyn FnMut()) -> Option<&Single> {
         let Map::Haar(haar) = &self.map else { return None };
         let dimension = self.dimension as usize;
         if haar.single.get().is_none() {
+            let norm = haar.norm(dimension, poll);
             // What another thread has made meanwhile stays.
-            let single = Single::new(haar.matrix.values(), dimension, haar.norm(dimension)).ok()?;
+            let single = Single::new(haar.matrix.values(), dimension, norm, poll).ok()?;
             let _ = haar.single.set(single);
         }
         haar.single.get()
@@ -244,7 +262,7 @@ impl Rotation {
     pub(crate) fn apply_rows_f64(&self, x: &[f64], y: &mut [f64]) -> Result<Option<f64>, OutOfMemory> {
         let Map::Haar(haar) = &self.map else { return Ok(None) };
         let dimension = self.dimension as usize;
-        apply_rows_f64(haar.matrix.values(), dimension, haar.norm(dimension), x, y).map(Some)
+        apply_rows_f64(haar.matrix.values(), dimension, haar.norm(dimension, &mut || {}), x, y).map(Some)
     }
 
     fn check_lengths(&self, from: &[f32], to: &[f32]) {
@@ -325,5 +343,37 @@ mod tests {
             }
         }
         assert_eq!(Rotation::hadamard(2, 8).coordinate(0, &[0.0; 8]), None);
+    }
+
+    /// Whoever answers cancels must not wait for a pass over a large matrix.
+    #[test]
+    fn no_pass_over_a_matrix_goes_unpolled() {
+        let dimension: u32 = 1200;
+        let megabytes = 8 * dimension as usize * dimension as usize >> 20;
+        let mut polls = 0;
+        let built = build_rotation_polling(RotationKind::Haar, 2, dimension, &mut || polls += 1).unwrap();
+        // Two matrices are filled with zeros, one with variables, one gets its signs.
+        assert!(polls >= 2 * megabytes / 8 + megabytes, "{polls} polls in building {megabytes} MB");
+
+        let interrupted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut left = 8;
+            built.prepare(false, &mut || {
+                left -= 1;
+                assert!(left > 0, "a cancel");
+            });
+        }));
+        assert!(interrupted.is_err());
+        let mut prepared = |residual| {
+            let mut polls = 0;
+            built.prepare(residual, &mut || polls += 1);
+            polls
+        };
+        assert!(prepared(true) >= megabytes / 2, "the norm, which a cancel has left unknown");
+        assert_eq!(prepared(true), 0);
+        assert!(prepared(false) >= megabytes / 2, "the matrix in f32");
+        assert_eq!(prepared(false), 0);
+
+        Rotation::hadamard(2, 8).prepare(true, &mut || panic!("nothing to prepare"));
+        Rotation::hadamard(2, 8).prepare(false, &mut || panic!("nothing to prepare"));
     }
 }

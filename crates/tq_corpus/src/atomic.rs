@@ -198,6 +198,31 @@ impl AtomicFile {
     /// [`FileError::Io`]. The target is what it was then, and nothing is left behind; only if its folder can't be
     /// brought to the disk is the target the new file.
     pub fn finish(mut self) -> Result<(), FileError> {
+        self.complete()?;
+        self.out.get_ref().sync_all().map_err(self.failure("fsync"))?;
+        // A folder may be writable without being readable, and can't be brought to the disk then.
+        let folder = File::open(folder_of(&self.destination)).ok();
+        self.rename()?;
+        match folder.map_or(Ok(()), |folder| folder.sync_all()) {
+            // Some file systems have no such operation for folders.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            other => other.map_err(self.failure("fsync")),
+        }
+    }
+
+    /// [`finish`](Self::finish) for a file that says nothing any more once the machine has stopped: nobody waits for the disk.
+    pub(crate) fn finish_unsynced(mut self) -> Result<(), FileError> {
+        self.complete()?;
+        self.rename()
+    }
+
+    /// What the system says of the file that is being written.
+    pub(crate) fn metadata(&self) -> Result<Metadata, FileError> {
+        self.out.get_ref().metadata().map_err(self.failure("stat"))
+    }
+
+    /// Writes what is still gathered, and makes the file what it is to be.
+    fn complete(&mut self) -> Result<(), FileError> {
         if self.failed {
             let source = io::Error::other("an earlier write has failed");
             return Err(self.failure("write")(source));
@@ -211,17 +236,13 @@ impl AtomicFile {
             }
             None => self.new_mode,
         };
-        file.set_permissions(Permissions::from_mode(mode)).map_err(self.failure("chmod"))?;
-        file.sync_all().map_err(self.failure("fsync"))?;
-        // A folder may be writable without being readable, and can't be brought to the disk then.
-        let folder = File::open(folder_of(&self.destination)).ok();
+        file.set_permissions(Permissions::from_mode(mode)).map_err(self.failure("chmod"))
+    }
+
+    fn rename(&mut self) -> Result<(), FileError> {
         fs::rename(&self.temporary, &self.destination).map_err(self.failure("rename"))?;
         self.finished = true;
-        match folder.map_or(Ok(()), |folder| folder.sync_all()) {
-            // Some file systems have no such operation for folders.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-            other => other.map_err(self.failure("fsync")),
-        }
+        Ok(())
     }
 
     /// Remembers that the file is not what it should be.

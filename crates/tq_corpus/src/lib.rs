@@ -34,9 +34,7 @@ pub use detect::{FileFormat, ZtensorGeneration, detect};
 pub use error::FileError;
 pub use floats::FloatType;
 pub use map::{MapGuard, MappedFile};
-pub use matrix::{
-    MatrixCheck, MatrixEntry, MatrixError, MatrixFile, MatrixKey, list_matrices, remove_matrix, store_matrix,
-};
+pub use matrix::{MatrixEntry, MatrixError, MatrixFile, MatrixFolder, MatrixKey};
 pub use merge::{MergeError, MergeIds, Merged, merge_corpora};
 pub use metadata::{Ids, Metadata, MetadataError, parse_uuid, uuid_text};
 pub use qvec::{QvecFile, QvecFileError, QvecOptions, QvecRowId, QvecRows, QvecVersion, QvecWriter};

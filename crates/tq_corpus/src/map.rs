@@ -132,6 +132,11 @@ impl MappedFile {
         self.bytes()
     }
 
+    /// What the system says of the open file now.
+    pub(crate) fn metadata(&self) -> Result<Metadata, FileError> {
+        self.file.metadata().map_err(|source| FileError::Io { path: self.path.clone(), op: "stat", source })
+    }
+
     /// [`MapGuard::check`] for them.
     pub(crate) fn confirm(&self) -> Result<(), FileError> {
         self.check()
@@ -149,10 +154,7 @@ impl MappedFile {
         // First the flag: a file that is cut off after it was looked at is caught by the size.
         let faulted = self.faulted();
         let path = || self.path.clone();
-        let now = match self.file.metadata() {
-            Ok(metadata) => State::of(&metadata),
-            Err(source) => return Err(FileError::Io { path: path(), op: "stat", source }),
-        };
+        let now = State::of(&self.metadata()?);
         if now.len < self.opened.len {
             return Err(FileError::Truncated { path: path(), expected: self.opened.len, got: now.len });
         }

@@ -15,12 +15,18 @@
 //! ```
 //!
 //! All little-endian. A file is an [`AtomicFile`], so that a name always stands for a whole file, and several processes
-//! may write the same one at once. It is checked in full when it is opened.
+//! may write the same one at once. Whoever opens it has all of it checked: by itself, or by a process whose [`note`] says
+//! that it has checked the very bytes that are there.
 
-use std::fs;
+mod note;
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::hint::black_box;
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use self::note::{Draft, Note};
 use crate::guard::HandlerGuard;
 use crate::{AtomicFile, FileError, MappedFile};
 
@@ -29,6 +35,10 @@ const VERSION: u32 = 1;
 const HEADER_LEN: usize = 64;
 /// Where the header's own checksum stands, and how much it covers.
 const HEADER_CHECKSUM: usize = 32;
+/// Where the checksum of the entries stands.
+const ENTRIES_CHECKSUM: usize = 28;
+/// Bytes that are read or written between two polls: a few ten milliseconds on a slow disk.
+const STEP: usize = 1 << 20;
 
 /// Which matrix a file holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -90,13 +100,199 @@ impl MatrixError {
     }
 }
 
-/// How much of a file is checked when it is opened.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MatrixCheck {
-    /// All of it.
-    Full,
-    /// Its size and its header: for a file that another process has just checked.
-    Header,
+/// A folder of matrices, as the processes see it that share it.
+#[derive(Clone, Debug)]
+pub struct MatrixFolder {
+    path: PathBuf,
+    run: [u8; 16],
+    group: bool,
+}
+
+impl MatrixFolder {
+    /// The folder at `path`, which need not be there.
+    ///
+    /// Processes with the same `run` believe each other's [notes](note): those, say, that one server has started since it was.
+    /// With `group`, members of the folder's group may read what is in it, otherwise its owner alone.
+    pub fn new(path: PathBuf, run: [u8; 16], group: bool) -> Self {
+        MatrixFolder { path, run, group }
+    }
+
+    /// Maps the matrix of `key`. All of it is checked, unless a process of the same run has noted that it has done so and
+    /// the file is the same since. `poll` is called every few milliseconds meanwhile, and may unwind.
+    ///
+    /// # Errors
+    /// [`MatrixError`].
+    pub fn open(&self, key: MatrixKey, poll: &mut dyn FnMut()) -> Result<MatrixFile, MatrixError> {
+        let path = self.path.join(key.file_name());
+        let file = MappedFile::open(&path)?;
+        self.follow_permissions();
+        // Before anything is read, so that what is read later is of no earlier state.
+        let state = file.metadata()?;
+        let handler = HandlerGuard::new().map_err(|source| FileError::Io {
+            path: path.clone(),
+            op: "guard",
+            source,
+        })?;
+        let damaged = |reason| Err(MatrixError::Damaged { path: path.clone(), reason });
+        if file.len() != key.file_len() {
+            return damaged("its size is wrong");
+        }
+        let (header, entries) = file.bytes_under_guard().split_at(HEADER_LEN);
+        let stated = u32::from_le_bytes(std::array::from_fn(|i| header[ENTRIES_CHECKSUM + i]));
+        if *header != key.header(stated) {
+            return damaged("a checksum does not match");
+        }
+        if bytemuck::try_cast_slice::<u8, f64>(entries).is_err() {
+            return damaged("its entries are not aligned");
+        }
+        let note = Note::new(self.run, key, stated, &state);
+        if note.is_in(&self.path) {
+            touch(entries, poll);
+        } else {
+            let draft = Draft::begin(&self.path, key, self.file_mode());
+            if checksum(entries, poll) != stated {
+                return damaged("a checksum does not match");
+            }
+            if let Some(draft) = draft {
+                draft.finish(&note, &Note::new(self.run, key, stated, &file.metadata()?));
+            }
+        }
+        file.confirm()?;
+        Ok(MatrixFile { file, _handler: handler })
+    }
+
+    /// Writes a matrix's file, durably, in place of one that may be there, and removes what writers that died have left in
+    /// the folder, which is made if it isn't there. `poll` is called every few milliseconds, and may unwind.
+    ///
+    /// # Errors
+    /// Those of [`AtomicFile`] when `entries` can't be written; nothing is left behind then.
+    ///
+    /// # Panics
+    /// When `entries` is not as long as the key says.
+    pub fn store(&self, key: MatrixKey, entries: &[f64], poll: &mut dyn FnMut()) -> Result<(), FileError> {
+        assert_eq!(
+            entries.len() as u64 * 8 + HEADER_LEN as u64,
+            key.file_len(),
+            "entries of another dimension"
+        );
+        match DirBuilder::new().mode(self.folder_mode()).create(&self.path) {
+            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(FileError::Io { path: self.path.clone(), op: "create", source });
+            }
+            _ => self.follow_permissions(),
+        }
+        let bytes: &[u8] = bytemuck::cast_slice(entries);
+        let mut file = AtomicFile::create_with_mode(&self.path.join(key.file_name()), self.file_mode())?;
+        file.append(&key.header(checksum(bytes, poll)))?;
+        for part in bytes.chunks(STEP) {
+            poll();
+            file.append(part)?;
+        }
+        file.finish()
+    }
+
+    /// The matrices in the folder, the one written longest ago first. A folder that isn't there has none.
+    ///
+    /// # Errors
+    /// [`FileError::Io`] when the folder can't be listed.
+    pub fn list(&self) -> Result<Vec<MatrixEntry>, FileError> {
+        let mut found = Vec::new();
+        for entry in self.entries()? {
+            // A file that another process removes meanwhile is none.
+            if let (Some(key), Ok(metadata)) =
+                (parse_name(&entry.file_name().to_string_lossy()), entry.metadata())
+            {
+                found.push((metadata.modified().ok(), MatrixEntry { key, bytes: metadata.len() }));
+            }
+        }
+        found.sort_unstable_by_key(|(modified, _)| *modified);
+        Ok(found.into_iter().map(|(_, entry)| entry).collect())
+    }
+
+    /// Removes a matrix's file and the note on it. Processes that have it mapped keep it.
+    ///
+    /// # Errors
+    /// [`FileError::Io`]; that there is no such file is none.
+    pub fn remove(&self, key: MatrixKey) -> Result<(), FileError> {
+        for name in [key.file_name(), note::file_name(key)] {
+            let path = self.path.join(name);
+            match fs::remove_file(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(FileError::Io { path, op: "remove", source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// [Removes](Self::remove) them all, notes on matrices that are gone already with them; returns how many there were.
+    ///
+    /// # Errors
+    /// [`FileError::Io`].
+    pub fn clear(&self) -> Result<usize, FileError> {
+        let matrices = self.list()?;
+        let noted = self
+            .entries()?
+            .into_iter()
+            .filter_map(|entry| parse_name(entry.file_name().to_string_lossy().strip_suffix(note::SUFFIX)?));
+        let noted: Vec<MatrixKey> = noted.collect();
+        for key in matrices.iter().map(|entry| entry.key).chain(noted) {
+            self.remove(key)?;
+        }
+        Ok(matrices.len())
+    }
+
+    fn entries(&self) -> Result<Vec<fs::DirEntry>, FileError> {
+        let listing = fs::read_dir(&self.path).and_then(Iterator::collect);
+        match listing {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            other => other.map_err(|source| FileError::Io { path: self.path.clone(), op: "list", source }),
+        }
+    }
+
+    fn folder_mode(&self) -> u32 {
+        if self.group { 0o750 } else { 0o700 }
+    }
+
+    fn file_mode(&self) -> u32 {
+        if self.group { 0o640 } else { 0o600 }
+    }
+
+    /// Gives a folder from before, and what is in it, the permissions that are wanted now. Whoever mustn't do that leaves it as
+    /// it is.
+    fn follow_permissions(&self) {
+        let permit = |path: &Path, mode: u32| -> io::Result<()> {
+            let now = fs::metadata(path)?.mode() & 0o7777;
+            fs::set_permissions(path, Permissions::from_mode(now & 0o7000 | mode))
+        };
+        let folder = fs::metadata(&self.path).map(|folder| folder.mode() & 0o777);
+        if folder.is_ok_and(|mode| mode != self.folder_mode()) {
+            for entry in self.entries().unwrap_or_default() {
+                if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+                    let _: io::Result<()> = permit(&entry.path(), self.file_mode());
+                }
+            }
+            let _: io::Result<()> = permit(&self.path, self.folder_mode());
+        }
+    }
+}
+
+/// Brings bytes into memory, for a reader who doesn't poll and mustn't wait for a disk.
+fn touch(bytes: &[u8], poll: &mut dyn FnMut()) {
+    const SMALLEST_PAGE: usize = 4096;
+    for part in bytes.chunks(STEP) {
+        poll();
+        black_box(part.iter().step_by(SMALLEST_PAGE).fold(0, |all, byte| all | byte));
+    }
+}
+
+/// CRC-32C of bytes that may be many.
+fn checksum(bytes: &[u8], poll: &mut dyn FnMut()) -> u32 {
+    bytes.chunks(STEP).fold(0, |sum, part| {
+        poll();
+        crc32c::crc32c_append(sum, part)
+    })
 }
 
 /// A mapped matrix, readable for as long as it lives, on whatever happens to its file.
@@ -109,37 +305,6 @@ pub struct MatrixFile {
 }
 
 impl MatrixFile {
-    /// Maps the matrix of `key` in `folder` and checks as much of it as `check` says.
-    ///
-    /// # Errors
-    /// [`MatrixError`].
-    pub fn open(folder: &Path, key: MatrixKey, check: MatrixCheck) -> Result<Self, MatrixError> {
-        let path = folder.join(key.file_name());
-        let file = MappedFile::open(&path)?;
-        let handler = HandlerGuard::new().map_err(|source| FileError::Io {
-            path: path.clone(),
-            op: "guard",
-            source,
-        })?;
-        let damaged = |reason| Err(MatrixError::Damaged { path: path.clone(), reason });
-        if file.len() != key.file_len() {
-            return damaged("its size is wrong");
-        }
-        let (header, entries) = file.bytes_under_guard().split_at(HEADER_LEN);
-        let checksum = match check {
-            MatrixCheck::Full => crc32c::crc32c(entries),
-            MatrixCheck::Header => u32::from_le_bytes([header[28], header[29], header[30], header[31]]),
-        };
-        if *header != key.header(checksum) {
-            return damaged("a checksum does not match");
-        }
-        if bytemuck::try_cast_slice::<u8, f64>(entries).is_err() {
-            return damaged("its entries are not aligned");
-        }
-        file.confirm()?;
-        Ok(MatrixFile { file, _handler: handler })
-    }
-
     /// Whether the file is still what it was when it was opened, and so whatever was read from it right.
     pub fn intact(&self) -> bool {
         self.file.confirm().is_ok()
@@ -154,24 +319,6 @@ impl AsRef<[f64]> for MatrixFile {
     }
 }
 
-/// Writes a matrix's file, durably, in place of one that may be there, and removes what writers that died have left in
-/// the folder.
-///
-/// # Errors
-/// Those of [`AtomicFile`] when `entries` can't be written; nothing is left behind then.
-///
-/// # Panics
-/// When `entries` is not as long as the key says.
-pub fn store_matrix(folder: &Path, key: MatrixKey, entries: &[f64]) -> Result<(), FileError> {
-    assert_eq!(entries.len() as u64 * 8 + HEADER_LEN as u64, key.file_len(), "entries of another dimension");
-    let path = folder.join(key.file_name());
-    let bytes: &[u8] = bytemuck::cast_slice(entries);
-    let mut file = AtomicFile::create_with_mode(&path, 0o600)?;
-    file.append(&key.header(crc32c::crc32c(bytes)))?;
-    file.append(bytes)?;
-    file.finish()
-}
-
 const PREFIX: &str = "matrix-";
 
 /// A file in a folder of matrices.
@@ -181,42 +328,6 @@ pub struct MatrixEntry {
     pub key: MatrixKey,
     /// Bytes of the file.
     pub bytes: u64,
-}
-
-/// The matrices in `folder`, the one written longest ago first. A folder that isn't there has none.
-///
-/// # Errors
-/// [`FileError::Io`] when the folder can't be listed.
-pub fn list_matrices(folder: &Path) -> Result<Vec<MatrixEntry>, FileError> {
-    let failed = |source| FileError::Io { path: folder.to_owned(), op: "list", source };
-    let listing = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.map_err(failed)?,
-    };
-    let mut found = Vec::new();
-    for entry in listing {
-        let entry = entry.map_err(failed)?;
-        // A file that another process removes meanwhile is none.
-        if let (Some(key), Ok(metadata)) =
-            (parse_name(&entry.file_name().to_string_lossy()), entry.metadata())
-        {
-            found.push((metadata.modified().ok(), MatrixEntry { key, bytes: metadata.len() }));
-        }
-    }
-    found.sort_unstable_by_key(|(modified, _)| *modified);
-    Ok(found.into_iter().map(|(_, entry)| entry).collect())
-}
-
-/// Removes a matrix's file. Processes that have it mapped keep it.
-///
-/// # Errors
-/// [`FileError::Io`]; that there is no such file is none.
-pub fn remove_matrix(folder: &Path, key: MatrixKey) -> Result<(), FileError> {
-    let path = folder.join(key.file_name());
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other.map_err(|source| FileError::Io { path, op: "remove", source }),
-    }
 }
 
 /// The key behind a file's name; temporary files have none.
@@ -231,86 +342,4 @@ fn parse_name(name: &str) -> Option<MatrixKey> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-    use tempfile::TempDir;
-
-    const KEY: MatrixKey = MatrixKey { kind: 1, seed: u64::MAX, dimension: 33 };
-
-    fn entries() -> Vec<f64> {
-        (0..33 * 33).map(|i| f64::from(i).sin()).collect()
-    }
-
-    #[test]
-    fn comes_back_as_it_was() {
-        let folder = TempDir::new().unwrap();
-        assert!(MatrixFile::open(folder.path(), KEY, MatrixCheck::Full).unwrap_err().is_missing());
-        store_matrix(folder.path(), KEY, &entries()).unwrap();
-        store_matrix(folder.path(), KEY, &entries()).unwrap();
-        let matrix = MatrixFile::open(folder.path(), KEY, MatrixCheck::Full).unwrap();
-        assert_eq!(matrix.as_ref(), entries());
-        assert!(matrix.intact());
-        assert_eq!(list_matrices(folder.path()).unwrap(), [MatrixEntry { key: KEY, bytes: KEY.file_len() }]);
-        remove_matrix(folder.path(), KEY).unwrap();
-        remove_matrix(folder.path(), KEY).unwrap();
-        assert!(matrix.intact(), "whoever has it mapped keeps it");
-        assert_eq!(matrix.as_ref(), entries());
-        assert!(list_matrices(folder.path()).unwrap().is_empty());
-    }
-
-    #[test]
-    fn damage_anywhere_is_seen() {
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join(KEY.file_name());
-        store_matrix(folder.path(), KEY, &entries()).unwrap();
-        let whole = fs::read(&path).unwrap();
-        for position in (0..HEADER_LEN).chain((HEADER_LEN..whole.len()).step_by(97)) {
-            let mut flipped = whole.clone();
-            flipped[position] ^= 0x10;
-            fs::write(&path, &flipped).unwrap();
-            let error = MatrixFile::open(folder.path(), KEY, MatrixCheck::Full).unwrap_err();
-            assert!(matches!(error, MatrixError::Damaged { .. }), "byte {position}: {error}");
-        }
-        for length in [0, 1, HEADER_LEN - 1, HEADER_LEN, whole.len() - 1] {
-            fs::write(&path, &whole[..length]).unwrap();
-            assert!(MatrixFile::open(folder.path(), KEY, MatrixCheck::Full).is_err(), "{length} bytes");
-        }
-        let other = MatrixKey { seed: 7, ..KEY };
-        fs::write(folder.path().join(other.file_name()), &whole).unwrap();
-        assert!(
-            MatrixFile::open(folder.path(), other, MatrixCheck::Header).is_err(),
-            "another matrix under this name"
-        );
-    }
-
-    #[test]
-    fn cut_while_mapped_is_told() {
-        let folder = TempDir::new().unwrap();
-        store_matrix(folder.path(), KEY, &entries()).unwrap();
-        let matrix = MatrixFile::open(folder.path(), KEY, MatrixCheck::Full).unwrap();
-        let path = folder.path().join(KEY.file_name());
-        fs::OpenOptions::new().write(true).open(path).unwrap().set_len(100).unwrap();
-        assert_eq!(matrix.as_ref().len(), 33 * 33, "still readable");
-        assert_eq!(matrix.as_ref().last(), Some(&0.0));
-        assert!(!matrix.intact());
-    }
-
-    #[test]
-    fn a_failed_write_leaves_nothing() {
-        let folder = TempDir::new().unwrap();
-        let missing = folder.path().join("missing");
-        assert!(store_matrix(&missing, KEY, &entries()).is_err());
-        let leftover = folder.path().join(".matrix-1-2-3.99-0.tqtmp");
-        fs::write(&leftover, "").unwrap();
-        fs::write(folder.path().join("unrelated"), "").unwrap();
-        assert!(list_matrices(folder.path()).unwrap().is_empty());
-        assert!(list_matrices(&missing).unwrap().is_empty());
-
-        store_matrix(folder.path(), KEY, &entries()).unwrap();
-        assert!(!leftover.exists());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "what isn't ours stays");
-        let mode = fs::metadata(folder.path().join(KEY.file_name())).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "below the data directory nothing is for others");
-    }
-}
+mod tests;

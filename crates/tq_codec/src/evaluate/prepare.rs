@@ -102,7 +102,9 @@ pub(super) fn rotate(
     workers: &Workers,
     poll: &mut dyn FnMut(),
 ) -> Result<(), CodecError> {
-    let Some(single) = rotation.single() else { return rotation.apply_rows(workers, rows, poll) };
+    let Some(single) = rotation.single_polling(poll) else {
+        return rotation.apply_rows(workers, rows, poll);
+    };
     let d = rotation.dimension() as usize;
     let size = ROTATED_ROWS.min(Workers::round_rows(d));
     let rotate = |(rows, squares): (&mut [f32], &[f64])| {
