@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tq_codec::{Codec, Workers};
-use tq_corpus::RowReader;
+use tq_corpus::{Numbers, Real, RowReader};
 
 use super::columns::VectorColumn;
 use super::ids::IdColumn;
@@ -24,10 +24,10 @@ const BLOCK_BYTES: usize = 4 << 20;
 /// The same where nothing is compressed.
 const PLAIN_BLOCK_BYTES: usize = 256 << 10;
 
-/// What becomes of the floats.
+/// What becomes of a block's floats.
 enum Fill {
-    Records { codec: Arc<Codec>, workers: Workers },
-    Floats(VectorType),
+    Records { codec: Arc<Codec>, workers: Workers, floats: Vec<f32> },
+    Floats { kind: VectorType, numbers: Numbers },
 }
 
 /// What remains to be given out of a matrix.
@@ -39,7 +39,6 @@ pub(super) struct FloatRows {
     /// Bytes of the file, for the progress.
     bytes: u64,
     next: u64,
-    floats: Vec<f32>,
     records: Vec<u8>,
 }
 
@@ -79,12 +78,12 @@ impl FloatRows {
                 if expected != dimension {
                     return Err(misfit(Error::TypmodDimension { expected, got: dimension }));
                 }
-                Fill::Records { codec, workers: Workers::new(guc::threads())? }
+                Fill::Records { codec, workers: Workers::new(guc::threads())?, floats: Vec::new() }
             }
             _ if statement.options.text("codec").is_some() => {
                 return Err(Error::CodecWithoutRecords { column: column.name.clone() });
             }
-            kind => Fill::Floats(kind),
+            kind => Fill::Floats { kind, numbers: Numbers::new(kind.is_double()) },
         };
         Ok(FloatRows {
             path: path.into(),
@@ -93,19 +92,23 @@ impl FloatRows {
             fill,
             bytes,
             next: 0,
-            floats: Vec::new(),
             records: Vec::new(),
         })
     }
 
     fn read(&mut self) -> Result<usize, Error> {
-        let row_bytes = 4 * self.reader.dimension().max(1) as usize;
-        let most = match self.fill {
-            Fill::Records { .. } => BLOCK_BYTES / row_bytes,
-            Fill::Floats(_) => PLAIN_BLOCK_BYTES / row_bytes,
+        let dimension = self.reader.dimension().max(1) as usize;
+        let read = match &mut self.fill {
+            Fill::Records { floats, .. } => {
+                floats.clear();
+                self.reader.read((BLOCK_BYTES / size_of::<f32>() / dimension).max(1), floats)
+            }
+            Fill::Floats { numbers, .. } => {
+                let most = PLAIN_BLOCK_BYTES / numbers.width() / dimension;
+                numbers.read(&mut *self.reader, most.max(1))
+            }
         };
-        self.floats.clear();
-        self.reader.read(most.max(1), &mut self.floats).map_err(|source| rows_error(&self.path, source))
+        read.map_err(|source| rows_error(&self.path, source))
     }
 }
 
@@ -119,7 +122,7 @@ impl RowSource for FloatRows {
         if count == 0 {
             return Ok(false);
         }
-        let FloatRows { path, id, fill, next, floats, records, reader, .. } = self;
+        let FloatRows { path, id, fill, next, records, reader, .. } = self;
         let first = *next;
         *next += count as u64;
         let numbered = |row: u64, source: Error| Error::CorpusRow {
@@ -127,7 +130,7 @@ impl RowSource for FloatRows {
             source: Box::new(Error::FileRow { row: row + 1, source: Box::new(source) }),
         };
         match fill {
-            Fill::Records { codec, workers } => {
+            Fill::Records { codec, workers, floats } => {
                 records.clear();
                 registry::encode_batch(codec, workers, floats, records, |row, source| {
                     numbered(first + row as u64, source)
@@ -141,14 +144,38 @@ impl RowSource for FloatRows {
                     })?;
                 }
             }
-            Fill::Floats(kind) => {
-                for (row, vector) in (first..).zip(floats.chunks_exact(reader.dimension() as usize)) {
-                    write_row(id.as_mut(), row, pending, |out| {
-                        kind.write(vector, out).map_err(|source| numbered(row, source))
-                    })?;
+            Fill::Floats { kind, numbers } => {
+                let rows = Rows { first, dimension: reader.dimension() as usize, kind: *kind };
+                match numbers {
+                    Numbers::Single(floats) => rows.write(floats, id, pending, numbered)?,
+                    Numbers::Double(floats) => rows.write(floats, id, pending, numbered)?,
                 }
             }
         }
         Ok(true)
+    }
+}
+
+/// Rows of a block that go into a column as floats.
+struct Rows {
+    first: u64,
+    dimension: usize,
+    kind: VectorType,
+}
+
+impl Rows {
+    fn write<N: Real>(
+        &self,
+        floats: &[N],
+        id: &mut Option<IdColumn>,
+        pending: &mut Vec<u8>,
+        numbered: impl Fn(u64, Error) -> Error,
+    ) -> Result<(), Error> {
+        for (row, vector) in (self.first..).zip(floats.chunks_exact(self.dimension)) {
+            write_row(id.as_mut(), row, pending, |out| {
+                self.kind.write(vector, out).map_err(|source| numbered(row, source))
+            })?;
+        }
+        Ok(())
     }
 }

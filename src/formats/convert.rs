@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pgrx::prelude::*;
 use serde_json::Value;
 use tq_codec::{Codec, RotationKind, Workers};
-use tq_corpus::{Corpus, CorpusRowWriter, CorpusRows, FileFormat, Metadata, Output, RowsError};
+use tq_corpus::{Corpus, CorpusRowWriter, CorpusRows, FileFormat, Metadata, Numbers, Output, RowsError};
 use tq_format::{BitWidth, CorpusHeader};
 
 use super::keys::{KeyList, all_keys, to_ids};
@@ -80,12 +80,12 @@ impl Request {
         let mut opened = Opened::open(source, self.source_tensor.as_deref(), &workers)?;
         let mut sink = self.sink(&mut opened, source, target, &workers)?;
         let dimension = opened.matrix.reader.dimension();
-        let most = (BLOCK_BYTES / (4 * dimension.max(1) as usize)).max(1);
-        let (mut block, mut rows) = (Vec::new(), 0);
+        let mut block = Numbers::new(super::keeps_doubles(self.format, &self.options));
+        let most = (BLOCK_BYTES / (block.width() * dimension.max(1) as usize)).max(1);
+        let mut rows = 0;
         loop {
             poll();
-            block.clear();
-            let read = opened.matrix.reader.read(most, &mut block);
+            let read = block.read(&mut *opened.matrix.reader, most);
             let count = read.map_err(|error| rows_error(source, error))?;
             if count == 0 {
                 break;
@@ -257,11 +257,10 @@ enum Sink {
 }
 
 impl Sink {
-    fn append(&mut self, rows: &[f32], keys: &[Key]) -> Result<(), Error> {
-        use tq_corpus::RowWriter;
+    fn append(&mut self, rows: &Numbers, keys: &[Key]) -> Result<(), Error> {
         match self {
             Sink::Corpus { writer, codec } => {
-                writer.append(rows).map_err(Error::WriteRows)?;
+                rows.write(&mut **writer).map_err(Error::WriteRows)?;
                 registry::confirm(codec)
             }
             Sink::Floats { writer, ids } => writer.append(rows, if *ids { keys } else { &[] }),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tq_codec::Workers;
 use tq_corpus::{
-    BurnpackOptions, BurnpackWriter, FloatType, Output, QvecOptions, QvecVersion, QvecWriter, RowWriter,
+    BurnpackOptions, BurnpackWriter, FloatType, Numbers, Output, QvecOptions, QvecVersion, QvecWriter, RowWriter,
     ZtensorGeneration, ZtensorOptions, ZtensorWriter,
 };
 use tq_format::{QvecBits, QvecMetric};
@@ -59,11 +59,11 @@ impl FloatWriter {
     }
 
     /// Adds rows, with as many keys if there are any.
-    pub(crate) fn append(&mut self, rows: &[f32], keys: &[Key]) -> Result<(), Error> {
+    pub(crate) fn append(&mut self, rows: &Numbers, keys: &[Key]) -> Result<(), Error> {
         match self {
-            FloatWriter::Rows(writer) => writer.append(rows).map_err(Error::WriteRows),
+            FloatWriter::Rows(writer) => rows.write(&mut **writer).map_err(Error::WriteRows),
             FloatWriter::Index(writer) => {
-                writer.append(rows).map_err(Error::WriteRows)?;
+                rows.write(&mut **writer).map_err(Error::WriteRows)?;
                 keys.iter().try_for_each(|key| writer.push_id(&key.view())).map_err(Error::WriteRows)
             }
         }
@@ -120,7 +120,7 @@ impl Made {
             Format::Ztensor => Ok(Made::Ztensor(ZtensorOptions {
                 generation: generation(options)?,
                 tensor,
-                float: float_type(options, false)?,
+                float: float_type(options)?,
                 sparse: options.flag("sparse"),
                 compress: compress(options)?,
                 attributes: texts(options)?,
@@ -129,7 +129,7 @@ impl Made {
             })),
             _ => Ok(Made::Burnpack(BurnpackOptions {
                 tensor,
-                float: float_type(options, true)?,
+                float: float_type(options)?,
                 metadata: texts(options)?,
             })),
         }
@@ -157,16 +157,20 @@ fn generation(options: &Options) -> Result<ZtensorGeneration, Error> {
     }
 }
 
-/// The option DTYPE; `doubles` are not of every format.
-fn float_type(options: &Options, doubles: bool) -> Result<FloatType, Error> {
+/// The option DTYPE.
+fn float_type(options: &Options) -> Result<FloatType, Error> {
     match options.text("dtype") {
         None | Some("f32") => Ok(FloatType::F32),
         Some("f16") => Ok(FloatType::F16),
         Some("bf16") => Ok(FloatType::Bf16),
-        Some("f64") if doubles => Ok(FloatType::F64),
-        Some(_) if doubles => Err(bad_option("dtype", "must be 'f32', 'f16', 'bf16' or 'f64'")),
-        Some(_) => Err(bad_option("dtype", "must be 'f32', 'f16' or 'bf16'")),
+        Some("f64") => Ok(FloatType::F64),
+        Some(_) => Err(bad_option("dtype", "must be 'f32', 'f16', 'bf16' or 'f64'")),
     }
+}
+
+/// Whether a file of that format, written with these options, keeps double precision.
+pub(crate) fn keeps_doubles(format: Format, options: &Options) -> bool {
+    matches!(format, Format::Ztensor | Format::Burnpack) && options.text("dtype") == Some("f64")
 }
 
 fn compress(options: &Options) -> Result<bool, Error> {

@@ -1,10 +1,10 @@
-//! The types that files have for the numbers of vectors, all little-endian, and `f32` on both sides of them.
+//! The types that files have for the numbers of vectors, all little-endian, and `f32` or `f64` on both sides of them.
 
-use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
+use crate::number::Real;
+use crate::rows::{TOO_LARGE_FOR_SINGLE, check_finite, check_read, value_error};
 use crate::RowsError;
-use crate::rows::check_finite;
 
 /// A type of floating-point numbers in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,20 +29,22 @@ impl FloatType {
         }
     }
 
-    /// Appends the numbers that `bytes` hold, rounded to `f32`; a last one that is not whole is left out.
-    pub(crate) fn decode(self, bytes: &[u8], out: &mut Vec<f32>) {
-        let start = out.len();
+    /// Appends the numbers that `bytes` hold, the nearest that there are; a last one that is not whole is left out.
+    pub(crate) fn decode<N: Real>(self, bytes: &[u8], out: &mut Vec<N>) {
         match self {
             FloatType::F16 => {
                 let halves: Vec<f16> = bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b)).collect();
-                out.resize(start + halves.len(), 0.0);
-                halves.convert_to_f32_slice(&mut out[start..]);
+                N::extend_f16(&halves, out);
             }
             FloatType::Bf16 => {
-                out.extend(bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()));
+                out.extend(bytes.as_chunks().0.iter().map(|b| N::of_f32(bf16::from_le_bytes(*b).to_f32())));
             }
-            FloatType::F32 => out.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))),
-            FloatType::F64 => out.extend(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32)),
+            FloatType::F32 => {
+                out.extend(bytes.as_chunks().0.iter().map(|b| N::of_f32(f32::from_le_bytes(*b))))
+            }
+            FloatType::F64 => {
+                out.extend(bytes.as_chunks().0.iter().map(|b| N::of_f64(f64::from_le_bytes(*b))))
+            }
         }
     }
 
@@ -50,13 +52,13 @@ impl FloatType {
     ///
     /// # Errors
     /// [`RowsError::Value`].
-    pub(crate) fn check_decoded(self, rows: &[f32], dimension: u32, first: u64) -> Result<(), RowsError> {
-        check_finite(rows, dimension, first).map_err(|error| match error {
-            RowsError::Value { row, column, problem: "infinite" } if self == FloatType::F64 => {
-                RowsError::Value { row, column, problem: "infinite in single precision" }
-            }
-            other => other,
-        })
+    pub(crate) fn check_decoded<N: Real>(
+        self,
+        rows: &[N],
+        dimension: u32,
+        first: u64,
+    ) -> Result<(), RowsError> {
+        check_read(self == FloatType::F64, rows, dimension, first)
     }
 
     /// Appends rows in this type; the first of them is row `first`, counted from 0, of the whole. `out` is to be thrown
@@ -64,9 +66,9 @@ impl FloatType {
     ///
     /// # Errors
     /// [`RowsError::Value`] for a number that isn't finite, or not any more in this type.
-    pub(crate) fn encode(
+    pub(crate) fn encode<N: Real>(
         self,
-        rows: &[f32],
+        rows: &[N],
         dimension: u32,
         first: u64,
         out: &mut Vec<u8>,
@@ -75,31 +77,30 @@ impl FloatType {
         let too_large = match self {
             FloatType::F16 => {
                 let mut halves = vec![f16::ZERO; rows.len()];
-                halves.convert_from_f32_slice(rows);
+                N::to_f16(rows, &mut halves);
                 out.extend(halves.iter().flat_map(|half| half.to_le_bytes()));
                 halves.iter().position(|half| !half.is_finite())
             }
             FloatType::Bf16 => {
-                let halves = || rows.iter().map(|value| bf16::from_f32(*value));
+                let halves = || rows.iter().map(|value| value.to_bf16());
                 out.extend(halves().flat_map(bf16::to_le_bytes));
                 halves().position(|half| !half.is_finite())
             }
             FloatType::F32 => {
-                out.extend(rows.iter().flat_map(|value| value.to_le_bytes()));
-                None
+                out.extend(rows.iter().flat_map(|value| value.to_f32().to_le_bytes()));
+                rows.iter().position(|value| N::DOUBLE && !value.to_f32().is_finite())
             }
             FloatType::F64 => {
-                out.extend(rows.iter().flat_map(|value| f64::from(*value).to_le_bytes()));
+                out.extend(rows.iter().flat_map(|value| value.to_f64().to_le_bytes()));
                 None
             }
         };
         let Some(index) = too_large else { return Ok(()) };
-        let (row, column) = (index as u64 / u64::from(dimension), index as u64 % u64::from(dimension));
-        Err(RowsError::Value {
-            row: first.saturating_add(row).saturating_add(1),
-            column: column as u32 + 1,
-            problem: "too large for half precision",
-        })
+        let problem = match self {
+            FloatType::F32 => TOO_LARGE_FOR_SINGLE,
+            _ => "too large for half precision",
+        };
+        Err(value_error(index, dimension, first, problem))
     }
 }
 

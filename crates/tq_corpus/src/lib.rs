@@ -17,6 +17,7 @@ mod map;
 mod matrix;
 mod merge;
 mod metadata;
+mod number;
 mod qvec;
 mod read;
 mod rows;
@@ -40,6 +41,7 @@ pub use matrix::{
 pub use merge::{MergeError, MergeIds, Merged, merge_corpora};
 pub use metadata::{Ids, Metadata, MetadataError, parse_uuid, uuid_text};
 pub use qvec::{QvecFile, QvecFileError, QvecOptions, QvecRowId, QvecRows, QvecVersion, QvecWriter};
+pub use number::{Numbers, Real};
 pub use read::read_small;
 pub use rows::{Output, RowReader, RowWriter, RowsError};
 pub use search::{Neighbour, SearchError};

@@ -1,7 +1,6 @@
 //! What readers of sparse tensors share: parts of whole numbers, and rows that are filled cell by cell.
 
 use super::directory::Object;
-use super::numbers::convert;
 use super::stream::Stream;
 use super::types::Element;
 use crate::{ContainerError, MappedFile, RowsError};
@@ -60,18 +59,11 @@ impl Values {
         self.element
     }
 
-    /// Replaces `out` by the next `count`, which need not be finite.
-    pub(super) fn read(
-        &mut self,
-        file: &MappedFile,
-        count: usize,
-        out: &mut Vec<f32>,
-    ) -> Result<(), RowsError> {
+    /// The bytes of the next `count`, which need not be finite.
+    pub(super) fn read(&mut self, file: &MappedFile, count: usize) -> Result<&[u8], RowsError> {
         self.buffer.resize(count * self.element.width() as usize, 0);
         self.stream.fill(file, &mut self.buffer)?;
-        out.clear();
-        convert(self.element, false, &self.buffer, out);
-        Ok(())
+        Ok(&self.buffer)
     }
 
     pub(super) fn finish(&mut self, file: &MappedFile) -> Result<(), RowsError> {
