@@ -5,12 +5,15 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString, c_int};
 use std::ops::Deref;
 
-use pgrx::callconv::{Arg, ArgAbi};
+use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
+use pgrx::datum::Datum;
 use pgrx::spi::quote_qualified_identifier;
-use pgrx::{impl_sql_translatable, pg_sys};
+use pgrx::{IntoDatum, impl_sql_translatable, pg_sys};
+use serde_json::value::RawValue;
 
 use crate::error::{Error, raise};
 use crate::vector::AnyDatum;
@@ -26,6 +29,12 @@ fn foreign() -> Option<String> {
         }
         Some(CStr::from_ptr(pg_sys::GetDatabaseEncodingName()).to_string_lossy().into_owned())
     }
+}
+
+/// Whether the database's encoding is UTF-8.
+pub(crate) fn is_utf8() -> bool {
+    // SAFETY: returns a number that is set when the session starts.
+    unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as c_int }
 }
 
 /// Text of the database's.
@@ -119,13 +128,31 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Text<'fcx> {
 /// `jsonb_out`, fixed in `catalog/pg_proc.dat`.
 const F_JSONB_OUT: u32 = 3804;
 
-/// A `jsonb` argument. pgrx's own panics at numbers and depths that serde_json doesn't take.
-pub(crate) struct Json(serde_json::Value);
+/// A `jsonb` argument, as text. pgrx's own panics at numbers and depths that serde_json doesn't take, and makes doubles of
+/// numbers.
+pub(crate) struct Json(String);
 
 impl Json {
-    pub(crate) fn value(&self) -> &serde_json::Value {
-        &self.0
+    /// The fields of what must be an object, by their names.
+    pub(crate) fn fields(&self) -> Result<BTreeMap<String, &RawValue>, Error> {
+        serde_json::from_str(&self.0).map_err(|_| Error::OptionValue {
+            option: "options".into(),
+            problem: "must be a JSON object".into(),
+        })
     }
+}
+
+/// The value of such a field.
+///
+/// # Errors
+/// A number or a depth that serde_json doesn't take.
+pub(crate) fn json_value(option: &str, json: &RawValue) -> Result<serde_json::Value, Error> {
+    serde_json::from_str(json.get()).map_err(|error| {
+        // Where it stands in the text that we made of it tells nobody anything.
+        let problem = error.to_string();
+        let problem = problem.split(" at line").next().unwrap_or_default();
+        Error::OptionValue { option: option.into(), problem: format!("can't be read: {problem}") }
+    })
 }
 
 impl_sql_translatable!(Json, arg_only = "jsonb");
@@ -138,14 +165,35 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Json {
             let datum = arg.unbox_arg_using_from_datum::<AnyDatum>().map_or(pg_sys::Datum::null(), |d| d.0);
             CStr::from_ptr(pg_sys::OidOutputFunctionCall(pg_sys::Oid::from(F_JSONB_OUT), datum))
         };
-        let value = from_server(text.to_bytes()).and_then(|text| {
-            serde_json::from_str(text).map_err(|error| {
-                // Where it stands in the text that we made of it tells nobody anything.
-                let problem = error.to_string();
-                let problem = problem.split(" at line").next().unwrap_or_default();
-                Error::OptionValue { option: "options".into(), problem: format!("can't be read: {problem}") }
-            })
-        });
-        Json(value.unwrap_or_else(|error| raise(error)))
+        Json(from_server(text.to_bytes()).unwrap_or_else(|error| raise(error)).to_owned())
+    }
+}
+
+/// JSON to return as `jsonb`. pgrx's own is made of a tree of values, whose numbers are doubles.
+pub(crate) struct JsonOut(pub(crate) String);
+
+impl_sql_translatable!(JsonOut, "jsonb");
+
+// SAFETY: the datum is a jsonb, which is what the SQL declarations promise.
+unsafe impl BoxRet for JsonOut {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        match self.into_datum() {
+            // SAFETY: as above.
+            Some(datum) => unsafe { fcinfo.return_raw_datum(datum) },
+            None => fcinfo.return_null(),
+        }
+    }
+}
+
+impl IntoDatum for JsonOut {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        // JSON has no NUL byte.
+        let text = CString::new(self.0).ok()?;
+        // SAFETY: an input function takes a C string, which it doesn't keep.
+        unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text.as_ptr().into())]) }
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::JSONBOID
     }
 }

@@ -17,10 +17,10 @@ use crate::formats::{Direction, Format, check_option, format_of, option_value};
 fn tq_export(query: Text<'_>, path: Text<'_>, options: Json) -> SqlResult<i64> {
     let query = &*query;
     let path = &*path;
-    Ok(export(query, path, options.value())?)
+    Ok(export(query, path, &options)?)
 }
 
-fn export(query: &str, path: &str, options: &serde_json::Value) -> Result<i64, Error> {
+fn export(query: &str, path: &str, options: &Json) -> Result<i64, Error> {
     let (format, written) = copy_options(options)?;
     let copy = format!(
         // A comment at the query's end must not swallow the parenthesis.
@@ -41,17 +41,14 @@ fn export(query: &str, path: &str, options: &serde_json::Value) -> Result<i64, E
 }
 
 /// The format, and the other options as COPY writes them.
-fn copy_options(options: &serde_json::Value) -> Result<(Format, String), Error> {
-    let object = options.as_object().ok_or_else(|| Error::OptionValue {
-        option: "options".into(),
-        problem: "must be a JSON object".into(),
-    })?;
-    let format = match object.get("format") {
+fn copy_options(options: &Json) -> Result<(Format, String), Error> {
+    let fields = options.fields()?;
+    let format = match fields.get("format") {
         Some(format) => format_of(&option_value("format", format)?)?,
         None => Format::Tqcv,
     };
     let mut written = String::new();
-    for (name, value) in object.iter().filter(|(name, _)| *name != "format") {
+    for (name, value) in fields.iter().filter(|(name, _)| *name != "format") {
         check_option("tq_export", &["format"], format, Direction::To, name)?;
         written.push_str(&format!(", {name} {}", quote_literal(option_value(name, value)?)));
     }

@@ -12,7 +12,7 @@ use tq_corpus::{Numbers, Real, RowReader};
 use super::columns::VectorColumn;
 use super::ids::IdColumn;
 use super::plan::RecordColumn;
-use super::source::{RowSource, write_row};
+use super::source::{Pending, RowSource, Stop, write_row};
 use super::statement::Statement;
 use super::vector_type::VectorType;
 use crate::error::Error;
@@ -96,19 +96,97 @@ impl FloatRows {
         })
     }
 
-    fn read(&mut self) -> Result<usize, Error> {
+    /// Reads a block: how many rows it has, and what is wrong with the row behind them.
+    fn read(&mut self) -> Result<(usize, Option<Error>), Stop> {
         let dimension = self.reader.dimension().max(1) as usize;
-        let read = match &mut self.fill {
+        let (read, numbers) = match &mut self.fill {
             Fill::Records { floats, .. } => {
                 floats.clear();
-                self.reader.read((BLOCK_BYTES / size_of::<f32>() / dimension).max(1), floats)
+                let read = self.reader.read((BLOCK_BYTES / size_of::<f32>() / dimension).max(1), floats);
+                (read, floats.len())
             }
             Fill::Floats { numbers, .. } => {
                 let most = PLAIN_BLOCK_BYTES / numbers.width() / dimension;
-                numbers.read(&mut *self.reader, most.max(1))
+                (numbers.read(&mut *self.reader, most.max(1)), numbers.len())
             }
         };
-        read.map_err(|source| rows_error(&self.path, source))
+        let error = match read {
+            Ok(count) => return Ok((count, None)),
+            Err(error) => error,
+        };
+        let before = error.row().and_then(|row| usize::try_from((row - 1).checked_sub(self.next)?).ok());
+        let error = rows_error(&self.path, error);
+        match before.filter(|count| count.saturating_mul(dimension) <= numbers) {
+            Some(count) => Ok((count, Some(error))),
+            None => Err(Stop::elsewhere(error)),
+        }
+    }
+
+    /// Appends the first rows of the block, so many.
+    fn write(&mut self, count: usize, pending: &mut Pending) -> Result<(), Stop> {
+        let FloatRows { path, id, fill, next, records, reader, .. } = self;
+        let (first, dimension) = (*next, reader.dimension() as usize);
+        let numbered = |row: u64, source: Error| Error::CorpusRow {
+            path: path.clone(),
+            source: Box::new(Error::FileRow { row: row + 1, source: Box::new(source) }),
+        };
+        match fill {
+            Fill::Records { codec, workers, floats } => {
+                let made = encode(codec, workers, &floats[..count * dimension], records, |row, source| {
+                    numbered(first + row as u64, source)
+                })?;
+                for (row, record) in (first..).zip(records.chunks_exact(record_len(codec))) {
+                    let written = write_row(id.as_mut(), row, pending, |out| {
+                        out.extend_from_slice(&(record.len() as i32).to_be_bytes());
+                        out.extend_from_slice(record);
+                        Ok(())
+                    });
+                    written.map_err(Stop::at_row)?;
+                }
+                made.map_or(Ok(()), |error| Err(Stop::at_row(error)))
+            }
+            Fill::Floats { kind, numbers } => {
+                let rows = Rows { first, count, dimension, kind: *kind };
+                match numbers {
+                    Numbers::Single(floats) => rows.write(floats, id, pending, numbered),
+                    Numbers::Double(floats) => rows.write(floats, id, pending, numbered),
+                }
+                .map_err(Stop::at_row)
+            }
+        }
+    }
+}
+
+/// Bytes of the codec's records.
+pub(super) fn record_len(codec: &Codec) -> usize {
+    let config = codec.config();
+    tq_format::record_len(config.bit_width(), config.dimension(), config.residual())
+}
+
+/// Replaces `records` by those of rows, and returns what is wrong with the first that can't be compressed.
+fn encode(
+    codec: &Codec,
+    workers: &Workers,
+    floats: &[f32],
+    records: &mut Vec<u8>,
+    numbered: impl Fn(usize, Error) -> Error,
+) -> Result<Option<Error>, Stop> {
+    let (mut end, mut failure) = (floats.len(), None);
+    loop {
+        records.clear();
+        let mut failed = None;
+        let result = registry::encode_batch(codec, workers, &floats[..end], records, |row, source| {
+            failed = Some(row);
+            numbered(row, source)
+        });
+        match (result, failed) {
+            (Ok(()), _) => return Ok(failure),
+            // Those before it again.
+            (Err(error), Some(row)) => {
+                (end, failure) = (row * codec.config().dimension() as usize, Some(error));
+            }
+            (Err(error), None) => return Err(Stop::elsewhere(error)),
+        }
     }
 }
 
@@ -117,48 +195,21 @@ impl RowSource for FloatRows {
         self.bytes
     }
 
-    fn more(&mut self, pending: &mut Vec<u8>) -> Result<bool, Error> {
-        let count = self.read()?;
-        if count == 0 {
-            return Ok(false);
+    fn more(&mut self, pending: &mut Pending) -> Result<bool, Stop> {
+        let (count, failure) = self.read()?;
+        self.write(count, pending)?;
+        self.next += count as u64;
+        match failure {
+            Some(error) => Err(Stop::at_row(error)),
+            None => Ok(count > 0),
         }
-        let FloatRows { path, id, fill, next, records, reader, .. } = self;
-        let first = *next;
-        *next += count as u64;
-        let numbered = |row: u64, source: Error| Error::CorpusRow {
-            path: path.clone(),
-            source: Box::new(Error::FileRow { row: row + 1, source: Box::new(source) }),
-        };
-        match fill {
-            Fill::Records { codec, workers, floats } => {
-                records.clear();
-                registry::encode_batch(codec, workers, floats, records, |row, source| {
-                    numbered(first + row as u64, source)
-                })?;
-                let length = records.len() / count;
-                for (row, record) in (first..).zip(records.chunks_exact(length.max(1))) {
-                    write_row(id.as_mut(), row, pending, |out| {
-                        out.extend_from_slice(&(record.len() as i32).to_be_bytes());
-                        out.extend_from_slice(record);
-                        Ok(())
-                    })?;
-                }
-            }
-            Fill::Floats { kind, numbers } => {
-                let rows = Rows { first, dimension: reader.dimension() as usize, kind: *kind };
-                match numbers {
-                    Numbers::Single(floats) => rows.write(floats, id, pending, numbered)?,
-                    Numbers::Double(floats) => rows.write(floats, id, pending, numbered)?,
-                }
-            }
-        }
-        Ok(true)
     }
 }
 
 /// Rows of a block that go into a column as floats.
 struct Rows {
     first: u64,
+    count: usize,
     dimension: usize,
     kind: VectorType,
 }
@@ -168,10 +219,10 @@ impl Rows {
         &self,
         floats: &[N],
         id: &mut Option<IdColumn>,
-        pending: &mut Vec<u8>,
+        pending: &mut Pending,
         numbered: impl Fn(u64, Error) -> Error,
     ) -> Result<(), Error> {
-        for (row, vector) in (self.first..).zip(floats.chunks_exact(self.dimension)) {
+        for (row, vector) in (self.first..).zip(floats.chunks_exact(self.dimension).take(self.count)) {
             write_row(id.as_mut(), row, pending, |out| {
                 self.kind.write(vector, out).map_err(|source| numbered(row, source))
             })?;

@@ -9,6 +9,7 @@ use tq_corpus::Ids;
 use tq_format::MAX_METADATA_LEN;
 
 use super::ids::IdType;
+use crate::encoding::is_utf8;
 use crate::error::Error;
 use crate::vector::Varlena;
 
@@ -100,9 +101,4 @@ pub(super) fn to_utf8(text: &[u8]) -> String {
         let bytes = if converted == given { text } else { CStr::from_ptr(converted).to_bytes() };
         String::from_utf8_lossy(bytes).into_owned()
     }
-}
-
-fn is_utf8() -> bool {
-    // SAFETY: returns a number that is set when the session starts.
-    unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as c_int }
 }

@@ -132,6 +132,10 @@ unsafe fn load(
             (Path::new("STDIN"), received.as_ref().map_or(Path::new(""), |received| &received.path))
         }
     };
+    let attlist = match columns.id {
+        Some(_) => columns.list()?,
+        None => attlist,
+    };
     let Opened { rows, unknown_codec } = open(statement, path, place, columns)?;
 
     let bytes = rows.bytes();
@@ -145,11 +149,13 @@ unsafe fn load(
             BeginCopyFrom(parse, relation, condition, ptr::null(), false, callback, attlist, options)
         })?;
         pg_sys::pgstat_progress_update_param(pg_sys::PROGRESS_COPY_BYTES_TOTAL as i32, bytes as i64);
-        keeping(|| {
+        let copied = keeping(|| {
             let rows = CopyFrom(state);
             EndCopyFrom(state);
             rows
-        })?
+        });
+        guard.leave_encoding();
+        copied?
     };
     guard.finish();
     if let Some(received) = received {

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pgrx::prelude::*;
-use serde_json::Value;
 use tq_codec::{Codec, RotationKind, Workers};
 use tq_corpus::{Corpus, CorpusRowWriter, CorpusRows, FileFormat, Metadata, Numbers, Output, RowsError};
 use tq_format::{BitWidth, CorpusHeader};
@@ -12,7 +11,7 @@ use tq_format::{BitWidth, CorpusHeader};
 use super::keys::{KeyList, all_keys, to_ids};
 use super::open::{check_described, detected};
 use super::{
-    Direction, FloatWriter, Format, Key, KeySource, Matrix, Options, check_option, format_of, open_matrix,
+    Direction, FloatWriter, Format, Key, KeySource, Matrix, Options, bad_option, check_option, format_of, open_matrix,
     option_value, rows_error,
 };
 use crate::encoding::{Json, Text};
@@ -35,7 +34,7 @@ fn tq_convert(source: Text<'_>, target: Text<'_>, options: Json) -> SqlResult<i6
     files::require(FileAccess::Write, "write a file")?;
     let source = files::absolute(source, "tq_convert")?;
     let target = files::absolute(target, "tq_convert")?;
-    let request = Request::parse(options.value())?;
+    let request = Request::parse(&options)?;
     Ok(request.run(&source, &target)? as i64)
 }
 
@@ -47,22 +46,18 @@ struct Request {
 }
 
 impl Request {
-    fn parse(options: &Value) -> Result<Request, Error> {
-        let bad = |option: &str, problem: &str| Error::OptionValue {
-            option: option.into(),
-            problem: problem.into(),
-        };
-        let object = options.as_object().ok_or_else(|| bad("options", "must be a JSON object"))?;
-        let format = object
-            .get("format")
-            .ok_or_else(|| bad("format", "must be given: 'tqcv', 'qvec', 'ztensor' or 'burnpack'"))?;
+    fn parse(options: &Json) -> Result<Request, Error> {
+        let fields = options.fields()?;
+        let format = fields.get("format").ok_or_else(|| {
+            bad_option("format", "must be given: 'tqcv', 'qvec', 'ztensor' or 'burnpack'")
+        })?;
         let format = format_of(&option_value("format", format)?)?;
         let mut own = vec!["format", "source_tensor"];
         if format == Format::Tqcv {
             own.extend(CORPUS_OPTIONS);
         }
         let (mut source_tensor, mut texts) = (None, Vec::new());
-        for (name, value) in object.iter().filter(|(name, _)| *name != "format") {
+        for (name, value) in fields.iter().filter(|(name, _)| *name != "format") {
             match name.as_str() {
                 "source_tensor" => source_tensor = Some(option_value(name, value)?),
                 _ if own.contains(&name.as_str()) => texts.push((name.clone(), option_value(name, value)?)),
@@ -123,7 +118,7 @@ impl Request {
             None => None,
         };
         let user = match self.options.text("metadata") {
-            Some(json) => Some(super::parse_metadata(json)?),
+            Some(json) => Some(super::checked_metadata(json)?),
             None => opened.user.take(),
         };
         let config = codec.config();
@@ -192,7 +187,7 @@ struct Opened {
     /// Of a corpus: what decodes its records.
     codec: Option<Arc<Codec>>,
     /// Of a corpus: the user's own metadata.
-    user: Option<Value>,
+    user: Option<String>,
 }
 
 impl Opened {

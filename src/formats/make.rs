@@ -1,9 +1,11 @@
 //! Writers of float files, made by the options of a COPY TO or of a conversion.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use tq_codec::Workers;
 use tq_corpus::{
@@ -12,7 +14,7 @@ use tq_corpus::{
 };
 use tq_format::{QvecBits, QvecMetric};
 
-use super::options::{bad_option, parse_metadata};
+use super::options::{bad_option, checked_metadata, invalid_json};
 use super::{Format, Key, Options};
 use crate::error::Error;
 use crate::guc;
@@ -181,16 +183,46 @@ fn compress(options: &Options) -> Result<bool, Error> {
     }
 }
 
-/// The option METADATA, whose values are texts in these formats.
+/// The option METADATA, whose values are texts in these formats, each with a name of its own.
 fn texts(options: &Options) -> Result<BTreeMap<String, String>, Error> {
     let wrong = || bad_option("metadata", "must be a JSON object whose values are strings");
     let Some(json) = options.text("metadata") else { return Ok(BTreeMap::new()) };
-    let Value::Object(fields) = parse_metadata(json)? else { return Err(wrong()) };
-    fields
-        .into_iter()
-        .map(|(name, value)| match value {
-            Value::String(text) => Ok((name, text)),
-            _ => Err(wrong()),
-        })
-        .collect()
+    if !checked_metadata(json)?.trim_start().starts_with('{') {
+        return Err(wrong());
+    }
+    let Fields(fields) = serde_json::from_str(json).map_err(invalid_json)?;
+    let mut texts = BTreeMap::new();
+    for (name, value) in fields {
+        let Value::String(text) = value else { return Err(wrong()) };
+        if texts.contains_key(&name) {
+            return Err(bad_option("metadata", &format!("must not have \"{}\" twice", name.escape_debug())));
+        }
+        texts.insert(name, text);
+    }
+    Ok(texts)
+}
+
+/// All fields of an object, equal names included.
+struct Fields(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Fields, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Fields;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Fields, A::Error> {
+                let mut all = Vec::new();
+                while let Some(field) = fields.next_entry()? {
+                    all.push(field);
+                }
+                Ok(Fields(all))
+            }
+        }
+        deserializer.deserialize_map(All)
+    }
 }

@@ -39,7 +39,7 @@ pub use matrix::{
     MatrixCheck, MatrixEntry, MatrixError, MatrixFile, MatrixKey, list_matrices, remove_matrix, store_matrix,
 };
 pub use merge::{MergeError, MergeIds, Merged, merge_corpora};
-pub use metadata::{Ids, Metadata, MetadataError, parse_uuid, uuid_text};
+pub use metadata::{Ids, Metadata, MetadataError, check_json, parse_uuid, uuid_text};
 pub use qvec::{QvecFile, QvecFileError, QvecOptions, QvecRowId, QvecRows, QvecVersion, QvecWriter};
 pub use number::{Numbers, Real};
 pub use read::read_small;

@@ -13,12 +13,14 @@
 //! ```
 //! `codebook` is missing where it is the Lloyd-Max codebook of the normal distribution. `ids` has one id for each record,
 //! in their order: `values` in an array or, for whole numbers where that is shorter, `ranges` of a first number and a
-//! count. Codebook entries are written with the digits of the `f64` that equals them, and come back bit by bit.
+//! count. Codebook entries are written with the digits of the `f64` that equals them, and come back bit by bit. What the maker
+//! added is text from beginning to end, and stays to the byte.
 
 mod read;
 
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tq_codec::{Codebook, CodecConfig, CodecError};
 use tq_format::MAX_METADATA_LEN;
 
@@ -94,8 +96,8 @@ impl Ids {
 pub struct Metadata {
     /// The codec of the records.
     pub codec: Option<(CodecConfig, Codebook)>,
-    /// What the maker of the corpus wanted to add.
-    pub user: Option<Value>,
+    /// What the maker of the corpus wanted to add: JSON, as it was written.
+    pub user: Option<String>,
     /// The records' ids.
     pub ids: Option<Ids>,
 }
@@ -104,7 +106,7 @@ pub struct Metadata {
 struct Document {
     tinyquant: Ours,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<Value>,
+    metadata: Option<Box<RawValue>>,
 }
 
 #[derive(Serialize)]
@@ -142,7 +144,7 @@ impl Metadata {
     /// The bytes for a corpus's header; none at all if there is nothing to say.
     ///
     /// # Errors
-    /// [`MetadataError::TooLong`], and [`MetadataError::Malformed`] if the JSON writer fails, which it has no reason to.
+    /// [`MetadataError::TooLong`], and [`MetadataError::Malformed`] if [`user`](Self::user) is no JSON.
     pub fn encode(&self) -> Result<Vec<u8>, MetadataError> {
         if self == &Self::default() {
             return Ok(Vec::new());
@@ -151,8 +153,8 @@ impl Metadata {
         let ids = self.ids.as_ref().map(IdFields::of);
         let length = |value: &IdFields| serde_json::to_vec(value).map_or(0, |bytes| bytes.len());
         let ids_len = ids.as_ref().map_or(0, length);
-        let document =
-            Document { tinyquant: Ours { version: VERSION, codec, ids }, metadata: self.user.clone() };
+        let metadata = self.user.clone().map(RawValue::from_string).transpose().map_err(malformed)?;
+        let document = Document { tinyquant: Ours { version: VERSION, codec, ids }, metadata };
         let bytes = serde_json::to_vec(&document).map_err(malformed)?;
         if bytes.len() > MAX_METADATA_LEN {
             return Err(MetadataError::TooLong { bytes: bytes.len(), ids: ids_len });
@@ -169,11 +171,11 @@ impl Metadata {
     /// All but [`MetadataError::TooLong`].
     pub fn parse(bytes: &[u8], records: u64) -> Result<Option<Self>, MetadataError> {
         let Some((metadata, user)) = read::read(bytes, records)? else { return Ok(None) };
-        let user = user.map(|user| serde_json::from_str(user.get())).transpose().map_err(malformed)?;
-        Ok(Some(Self { user, ..metadata }))
+        let user = user.map(|user| check_json(user.get()).map(|()| user.get().to_owned()));
+        Ok(Some(Self { user: user.transpose().map_err(malformed)?, ..metadata }))
     }
 
-    /// [`parse`](Self::parse) without [`user`](Self::user), which takes many times the room of its text.
+    /// [`parse`](Self::parse) without [`user`](Self::user).
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
@@ -216,6 +218,33 @@ impl IdFields {
         }
         Self { kind: ids.type_name().to_owned(), values, ranges }
     }
+}
+
+/// Levels that JSON may be nested by, as many as readers commonly take.
+const MOST_LEVELS: usize = 127;
+
+/// Checks that a text is JSON, and not nested deeper than readers take. Nothing is made of it, so that neither equal keys nor
+/// the length of a number matters.
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn check_json(text: &str) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<&RawValue>(text)?;
+    let (mut depth, mut quoted, mut escaped) = (0usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => depth += 1,
+            b']' | b'}' if !quoted => depth -= 1,
+            _ => {}
+        }
+        if depth > MOST_LEVELS {
+            return Err(serde::de::Error::custom(format_args!("more than {MOST_LEVELS} levels")));
+        }
+    }
+    Ok(())
 }
 
 /// Without the position, which counts from the beginning of a part.
@@ -306,7 +335,7 @@ mod tests {
             let count = ids.len() as u64;
             let metadata = Metadata {
                 ids: Some(ids),
-                user: Some(serde_json::json!({"model": "x", "tinyquant": {}})),
+                user: Some("{\"model\": \"x\", \"tinyquant\": {}}".into()),
                 ..Metadata::default()
             };
             assert_eq!(round_trip(&metadata, count), metadata);
@@ -322,6 +351,38 @@ mod tests {
         let ids = Ids::Bigint((0..2_000_000).map(|i| i * 1_000_003).collect());
         let error = Metadata { ids: Some(ids), ..Metadata::default() }.encode().unwrap_err();
         assert!(matches!(error, MetadataError::TooLong { bytes, ids } if ids > 16 << 20 && bytes > ids));
+    }
+
+    #[test]
+    fn what_the_user_added_stays_to_the_byte() {
+        for user in [
+            "{\"b\": 1,  \"a\":\t2, \"b\": 3}",
+            "[12345678901234567890123, 0.10000000000000000000000001, 1e400, -0]",
+            "{\"\\u00e9\": \"\\ud83d\\ude00 \\/ \\ud800\", \"ü\": \"é\"}",
+            "1.0",
+            "\"[[\\\"{{\"",
+            "null",
+        ] {
+            let metadata = Metadata { user: Some(user.into()), ..Metadata::default() };
+            assert_eq!(round_trip(&metadata, 0), metadata);
+            // Written again, it is the same file.
+            let bytes = metadata.encode().unwrap();
+            assert_eq!(Metadata::parse(&bytes, 0).unwrap().unwrap().encode().unwrap(), bytes);
+        }
+        let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        for broken in ["", "{", "{} {}", "{'a': 1}", "01", "\"\\x\"", "nul", &nested(128), &nested(1 << 20)] {
+            let error = check_json(broken).unwrap_err();
+            let metadata = Metadata { user: Some(broken.into()), ..Metadata::default() };
+            if broken.starts_with("[[") {
+                assert_eq!(error.to_string(), "more than 127 levels");
+                let bytes = metadata.encode().unwrap();
+                assert!(matches!(Metadata::parse(&bytes, 0), Err(MetadataError::Malformed { .. })));
+                assert!(Metadata::parse_ours(&bytes, 0).unwrap().is_some());
+            } else {
+                assert!(matches!(metadata.encode(), Err(MetadataError::Malformed { .. })), "{broken}");
+            }
+        }
+        assert!(check_json(&nested(127)).is_ok());
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub trait RowReader: Send {
     fn rows(&self) -> u64;
 
     /// Appends the next rows to `out`, `dimension` numbers each, `most` rows at most (at least one unless the end is
-    /// reached), and returns how many these are; 0 at the end. All numbers are finite. After an error there is no going on.
+    /// reached), and returns how many these are; 0 at the end. All numbers are finite. After an error there is no going on;
+    /// what was appended then is of use only as [`RowsError::row`] says.
     ///
     /// # Errors
     /// The file changed or is malformed, or a number isn't finite in `f32`.
@@ -182,6 +183,16 @@ pub enum RowsError {
         /// What is wrong with it.
         problem: &'static str,
     },
+}
+
+impl RowsError {
+    /// The row, counted from 1, that has a number that vectors can't have. A reader has appended the rows before it.
+    pub fn row(&self) -> Option<u64> {
+        match self {
+            RowsError::Value { row, .. } => Some(*row),
+            _ => None,
+        }
+    }
 }
 
 impl From<CorpusFileError> for RowsError {
