@@ -60,6 +60,19 @@ pub(crate) fn name_of(name: &pg_sys::NameData) -> Result<String, Error> {
 /// # Errors
 /// [`from_server`].
 pub(crate) fn qualified_name(relation: pg_sys::Oid) -> Result<Option<String>, Error> {
+    Ok(names_of(relation)?.map(|(schema, table)| quote_qualified_identifier(schema, table)))
+}
+
+/// [`qualified_name`] for messages, which put quotes around it: the names as they are.
+///
+/// # Errors
+/// [`from_server`].
+pub(crate) fn shown_name(relation: pg_sys::Oid) -> Result<Option<String>, Error> {
+    Ok(names_of(relation)?.map(|(schema, table)| format!("{schema}.{table}")))
+}
+
+/// A relation's schema and its own name, in the current memory context.
+fn names_of<'a>(relation: pg_sys::Oid) -> Result<Option<(&'a str, &'a str)>, Error> {
     // SAFETY: look-ups by OID, whose results are null for what doesn't exist, else NUL-terminated copies.
     unsafe {
         let table = pg_sys::get_rel_name(relation);
@@ -68,7 +81,7 @@ pub(crate) fn qualified_name(relation: pg_sys::Oid) -> Result<Option<String>, Er
             return Ok(None);
         }
         let text = |pointer| from_server(CStr::from_ptr(pointer).to_bytes());
-        Ok(Some(quote_qualified_identifier(text(schema)?, text(table)?)))
+        Ok(Some((text(schema)?, text(table)?)))
     }
 }
 
@@ -93,9 +106,6 @@ pub(crate) fn message(text: String) -> String {
     let mut plain = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
-            '…' => plain.push_str("..."),
-            '×' => plain.push('x'),
-            '−' => plain.push('-'),
             letter if letter.is_ascii() => plain.push(letter),
             letter => plain.extend(letter.escape_unicode()),
         }

@@ -28,6 +28,7 @@ mod guc;
 mod interrupts;
 mod ops;
 mod pg_compat;
+mod query;
 mod recovery;
 mod registry;
 mod vector;

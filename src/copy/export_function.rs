@@ -4,19 +4,21 @@
 
 use std::ffi::{CString, c_long};
 
-use pgrx::PgList;
 use pgrx::prelude::*;
 use pgrx::spi::quote_literal;
 
 use crate::encoding::{Json, Text};
 use crate::error::{Error, SqlResult};
+use crate::files::{self, FileAccess};
 use crate::formats::{Direction, Format, check_option, format_of, option_value};
+use crate::query::one_select;
 
 /// Writes what a query gives into a file; returns the number of rows.
 #[pg_extern(sql = false)]
 fn tq_export(query: Text<'_>, path: Text<'_>, options: Json) -> SqlResult<i64> {
     let query = &*query;
     let path = &*path;
+    files::require(FileAccess::Write, "COPY to a file")?;
     Ok(export(query, path, &options)?)
 }
 
@@ -29,7 +31,7 @@ fn export(query: &str, path: &str, options: &Json) -> Result<i64, Error> {
         quote_literal(path),
         format.name(),
     );
-    let copy = CString::new(copy).map_err(|_| not_one_select())?;
+    let copy = CString::new(copy).map_err(|_| Error::QueryNotSelect)?;
     // Through PostgreSQL's SPI itself: pgrx takes a transaction id for whatever isn't a SELECT, and a standby has none.
     Spi::connect(|_| {
         // SAFETY: connected; the text is a C string in the database's encoding, as the arguments were.
@@ -53,30 +55,4 @@ fn copy_options(options: &Json) -> Result<(Format, String), Error> {
         written.push_str(&format!(", {name} {}", quote_literal(option_value(name, value)?)));
     }
     Ok((format, written))
-}
-
-/// The text of the one SELECT that `query` is, without a semicolon.
-fn one_select(query: &str) -> Result<&str, Error> {
-    let text = CString::new(query).map_err(|_| not_one_select())?;
-    // SAFETY: the parser raises its own errors, and gives a list of RawStmts that say where in the text they stand.
-    let (start, length) = unsafe {
-        let statements = PgList::<pg_sys::RawStmt>::from_pg(pg_sys::pg_parse_query(text.as_ptr()));
-        match statements.get_ptr(0) {
-            Some(raw) if statements.len() == 1 && pgrx::is_a((*raw).stmt, pg_sys::NodeTag::T_SelectStmt) => {
-                ((*raw).stmt_location, (*raw).stmt_len)
-            }
-            _ => return Err(not_one_select()),
-        }
-    };
-    let start = usize::try_from(start).unwrap_or(0);
-    // A length of 0 is "to the end".
-    let end = match usize::try_from(length) {
-        Ok(0) | Err(_) => query.len(),
-        Ok(length) => start + length,
-    };
-    query.get(start..end).ok_or_else(not_one_select)
-}
-
-fn not_one_select() -> Error {
-    Error::OptionValue { option: "query".into(), problem: "must be one SELECT".into() }
 }

@@ -45,6 +45,7 @@ impl ImportOptions<'_> {
 #[pg_extern(sql = false)]
 fn tq_import(relation: pg_sys::Oid, path: Text<'_>, options: Json) -> SqlResult<i64> {
     let path = &*path;
+    files::require(FileAccess::Read, "COPY from a file")?;
     let options = ImportOptions::parse(&options)?;
     let format = match options.format {
         Some(format) => format,
@@ -88,7 +89,6 @@ fn tq_import(relation: pg_sys::Oid, path: Text<'_>, options: Json) -> SqlResult<
 
 /// What the file is, by its content.
 fn detect(path: &str) -> Result<Format, Error> {
-    files::require(FileAccess::Read, "COPY from a file")?;
     let path = files::absolute(path, "tq_import")?;
     let found = tq_corpus::detect(&path)?;
     found.and_then(|found| Format::by_name(found.name())).ok_or(Error::UnknownFormat(path))

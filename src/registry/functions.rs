@@ -2,14 +2,14 @@
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{AnyNumeric, PgTrigger};
+use pgrx::AnyNumeric;
 use tq_codec::{Codebook, CodecConfig, RotationKind};
 use tq_format::BitWidth;
 
 use super::rotations;
 use super::table::{self, Row};
 use crate::encoding::Text;
-use crate::error::{Error, SqlResult, raise};
+use crate::error::{Error, SqlResult};
 use crate::vector::FloatArray;
 
 /// Columns that `tq_drop_codec` names before it says "and more".
@@ -39,8 +39,8 @@ fn tq_create_codec(
     let kind = RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(rotation.to_string()))?;
     let seed = whole(&seed).to_owned();
     let parsed_seed = seed.parse().map_err(|_| Error::SeedRange(seed.clone()))?;
-    let config = CodecConfig::new(width, parsed_seed, u32::try_from(dimension).unwrap_or(0), residual, kind)
-        .map_err(Error::from)?;
+    let config = CodecConfig::new(width, parsed_seed, table::dimension(dimension)?, residual, kind);
+    let config = config.map_err(Error::from)?;
     let codebook = match codebook {
         Some(entries) => entries.floats()?.into_owned(),
         None => Codebook::lloyd_max(width, config.dimension()).entries().to_vec(),
@@ -162,19 +162,4 @@ fn tq_codec_check(
     )?
     .check()?;
     Ok(true)
-}
-
-/// The table's trigger: refuses updates, and announces every other change to all backends.
-#[pg_trigger(sql = false)]
-fn tq_codec_changed<'a>(
-    trigger: &'a PgTrigger<'a>,
-) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, std::convert::Infallible> {
-    if trigger.event().fired_by_update() {
-        raise(Error::CodecUpdate);
-    }
-    match trigger.relid() {
-        Ok(relation) => table::announce_change(relation),
-        Err(_) => raise(Error::NoRegistry),
-    }
-    Ok(trigger.old())
 }

@@ -94,7 +94,12 @@ impl Pool {
             })
             .build();
         drop(blocked);
-        let rayon = rayon.map_err(|error| CodecError::Threads { threads, reason: error.to_string() })?;
+        let rayon = rayon.map_err(|error| {
+            // The system's words, without the number that Rust puts behind them.
+            let reason = error.to_string();
+            let reason = reason.split(" (os error").next().unwrap_or_default().to_owned();
+            CodecError::Threads { threads, reason }
+        })?;
         Ok(Self { rayon: Some(rayon), handles })
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum FileError {
     /// A system call failed.
-    #[error("could not {op} file \"{}\": {source}", path.display())]
+    #[error("could not {op} file \"{}\": {}", path.display(), system_words(source))]
     Io {
         /// The file.
         path: PathBuf,
@@ -98,4 +98,10 @@ impl FileError {
             | FileError::TooManyMapped { path, .. } => path,
         }
     }
+}
+
+/// What the system calls an error, without the number that Rust puts behind it.
+fn system_words(error: &io::Error) -> String {
+    let words = error.to_string();
+    words.split(" (os error").next().unwrap_or_default().to_owned()
 }

@@ -147,7 +147,7 @@ fn malformed_files() {
         ("shape_too_big", "it has 3840 bytes: its shape [21, 48] of F32 needs 4032"),
         ("shape_too_small", "needs 3648"),
         ("short_header", "header is truncated: 10 bytes needed, 9 present"),
-        ("trailing", ""),
+        ("trailing", "stand behind the end of the last tensor"),
         ("trunc_at_data", "file of 256 bytes is truncated"),
         ("trunc_data_1", "file of 4095 bytes is truncated"),
         ("trunc_data_pad", "file of 3920 bytes is truncated"),
