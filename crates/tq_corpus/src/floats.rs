@@ -154,7 +154,7 @@ mod tests {
         for value in [1.0, 2.0, 3.0, f64::MAX] {
             bytes.extend(value.to_le_bytes());
         }
-        let mut rows = Vec::new();
+        let mut rows: Vec<f32> = Vec::new();
         FloatType::F64.decode(&bytes, &mut rows);
         let error = FloatType::F64.check_decoded(&rows, 2, 10).unwrap_err();
         assert_eq!(error.to_string(), "row 12, column 2: infinite in single precision");

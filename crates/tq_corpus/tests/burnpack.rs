@@ -490,3 +490,18 @@ fn all_rows(path: &Path) -> Result<Option<Vec<Vec<f32>>>, OpenError> {
     }
     Ok(Some(all))
 }
+
+#[test]
+fn bytes_behind_the_end_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("behind.bpk");
+    for name in ["zero_rows.bpk", "pack022.bpk"] {
+        let mut bytes = fs::read(data(name)).unwrap();
+        for behind in [1, 255, 4096] {
+            bytes.resize(bytes.len() + behind, 0);
+            common::write_anew(&path, &bytes);
+            let error = BurnpackFile::open(&path).unwrap_err().to_string();
+            assert!(error.contains("stand behind the end of the last tensor"), "{error}");
+        }
+    }
+}
