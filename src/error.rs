@@ -14,8 +14,7 @@ use tq_corpus::{ContainerError, CorpusFileError, FileError, MergeError, RowsErro
 use tq_format::{BitWidth, CorpusError, MAX_DIMENSION, QvecError, RecordError, tqcb::TqcbError};
 
 use self::messages::{
-    codec_message, corpus_file_message, residual_words, shortened, sidecar_message,
-    tqcb_message,
+    codec_message, corpus_file_message, residual_words, shortened, sidecar_message, tqcb_message,
 };
 use crate::copy::KeptError;
 use crate::encoding;

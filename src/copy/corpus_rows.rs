@@ -105,11 +105,12 @@ impl RowSource for CorpusRows {
         let first = *next;
         let end = header.vector_count.min(first + count);
         // What the batch made of a file that changed meanwhile is never given out: an error comes instead.
-        let made = corpus.batch(first..end, |records| plan.write(records, first, pending)).map_err(|source| {
-            let of_record = matches!(source, CorpusFileError::Format(_));
-            let error = Error::CorpusFile { path: path.clone(), source };
-            if of_record { Stop::at_row(error) } else { Stop::elsewhere(error) }
-        })?;
+        let made =
+            corpus.batch(first..end, |records| plan.write(records, first, pending)).map_err(|source| {
+                let of_record = matches!(source, CorpusFileError::Format(_));
+                let error = Error::CorpusFile { path: path.clone(), source };
+                if of_record { Stop::at_row(error) } else { Stop::elsewhere(error) }
+            })?;
         let of_file = |source: Error| Error::CorpusRow { path: path.clone(), source: source.into() };
         match made {
             Written::All => {

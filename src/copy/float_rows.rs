@@ -85,15 +85,7 @@ impl FloatRows {
             }
             kind => Fill::Floats { kind, numbers: Numbers::new(kind.is_double()) },
         };
-        Ok(FloatRows {
-            path: path.into(),
-            reader,
-            id,
-            fill,
-            bytes,
-            next: 0,
-            records: Vec::new(),
-        })
+        Ok(FloatRows { path: path.into(), reader, id, fill, bytes, next: 0, records: Vec::new() })
     }
 
     /// Reads a block: how many rows it has, and what is wrong with the row behind them.

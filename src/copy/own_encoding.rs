@@ -23,8 +23,7 @@ impl OwnEncoding {
     /// What the session has now.
     pub(super) fn new() -> OwnEncoding {
         // SAFETY: both return a number that the session has.
-        let (client, server) =
-            unsafe { (pg_sys::pg_get_client_encoding(), pg_sys::GetDatabaseEncoding()) };
+        let (client, server) = unsafe { (pg_sys::pg_get_client_encoding(), pg_sys::GetDatabaseEncoding()) };
         OwnEncoding { client, server, entered: false }
     }
 

@@ -174,7 +174,15 @@ impl SourceGuard {
             // Alone, so that core has begun its rows when the first is made.
             let pending =
                 Pending { bytes: SIGNATURE.to_vec(), ids: Vec::new(), marked: encoding.is_another() };
-            stack.push(Source { rows, finished: false, failed: None, pending, taken: 0, next_id: 0, encoding });
+            stack.push(Source {
+                rows,
+                finished: false,
+                failed: None,
+                pending,
+                taken: 0,
+                next_id: 0,
+                encoding,
+            });
             SourceGuard { depth: stack.len() }
         })
     }

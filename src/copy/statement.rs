@@ -104,7 +104,10 @@ unsafe fn read_options(
                     return Err(Error::OptionMisplaced { option, direction: direction.name(), hint });
                 }
                 let hint = match name.as_str() {
-                    "encoding" => format!("Text in files of FORMAT {} is UTF-8, whatever the client's is.", format.name()),
+                    "encoding" => format!(
+                        "Text in files of FORMAT {} is UTF-8, whatever the client's is.",
+                        format.name()
+                    ),
                     _ => hint,
                 };
                 return Err(Error::OptionUnknown { option: name, hint });

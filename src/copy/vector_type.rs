@@ -152,9 +152,8 @@ impl VectorType {
                 }
                 VectorType::Tqvec(_) | VectorType::Vector(_) | VectorType::Halfvec(_) => {
                     let value = Varlena::packed(datum);
-                    let result = self
-                        .pgvector_floats(value.bytes())
-                        .and_then(|floats| take(Elements::Real(&floats)));
+                    let result =
+                        self.pgvector_floats(value.bytes()).and_then(|floats| take(Elements::Real(&floats)));
                     value.release();
                     result
                 }

@@ -11,8 +11,8 @@ use tq_format::{BitWidth, CorpusHeader};
 use super::keys::{KeyList, all_keys, to_ids};
 use super::open::{check_described, detected};
 use super::{
-    Direction, FloatWriter, Format, Key, KeySource, Matrix, Options, bad_option, check_option, format_of, open_matrix,
-    option_value, rows_error,
+    Direction, FloatWriter, Format, Key, KeySource, Matrix, Options, bad_option, check_option, format_of,
+    open_matrix, option_value, rows_error,
 };
 use crate::encoding::{Json, Text};
 use crate::error::{Error, SqlResult};
@@ -48,9 +48,9 @@ struct Request {
 impl Request {
     fn parse(options: &Json) -> Result<Request, Error> {
         let fields = options.fields()?;
-        let format = fields.get("format").ok_or_else(|| {
-            bad_option("format", "must be given: 'tqcv', 'qvec', 'ztensor' or 'burnpack'")
-        })?;
+        let format = fields
+            .get("format")
+            .ok_or_else(|| bad_option("format", "must be given: 'tqcv', 'qvec', 'ztensor' or 'burnpack'"))?;
         let format = format_of(&option_value("format", format)?)?;
         let mut own = vec!["format", "source_tensor"];
         if format == Format::Tqcv {

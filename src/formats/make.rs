@@ -9,8 +9,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use tq_codec::Workers;
 use tq_corpus::{
-    BurnpackOptions, BurnpackWriter, FloatType, Numbers, Output, QvecOptions, QvecVersion, QvecWriter, RowWriter,
-    ZtensorGeneration, ZtensorOptions, ZtensorWriter,
+    BurnpackOptions, BurnpackWriter, FloatType, Numbers, Output, QvecOptions, QvecVersion, QvecWriter,
+    RowWriter, ZtensorGeneration, ZtensorOptions, ZtensorWriter,
 };
 use tq_format::{QvecBits, QvecMetric};
 

@@ -8,8 +8,8 @@ use tq_corpus::{
     merge_corpora, merge_ztensors,
 };
 
-use super::open::{detected, opened};
 use super::bad_option;
+use super::open::{detected, opened};
 use crate::encoding::{Json, Text, json_value};
 use crate::error::{Error, SqlResult, notice};
 use crate::files::{self, FileAccess};

@@ -19,7 +19,9 @@ pub(super) fn shown(json: &str) -> Option<Box<RawValue>> {
 /// Whether `jsonb` takes a text that is JSON, in a database of UTF-8 or of another encoding.
 fn fits(json: &str, unicode: bool) -> bool {
     let mut rest = json;
-    while let Some(start) = rest.find(|letter: char| letter == '"' || letter == '-' || letter.is_ascii_digit()) {
+    while let Some(start) =
+        rest.find(|letter: char| letter == '"' || letter == '-' || letter.is_ascii_digit())
+    {
         let (fine, behind) = match rest[start..].strip_prefix('"') {
             Some(string) => string_fits(string, unicode),
             None => number_fits(&rest[start..]),
@@ -70,7 +72,8 @@ fn string_fits(string: &str, unicode: bool) -> (bool, &str) {
 fn number_fits(text: &str) -> (bool, &str) {
     let end = text.find(|letter: char| !(letter.is_ascii_alphanumeric() || "+-.".contains(letter)));
     let (number, behind) = text.split_at(end.unwrap_or(text.len()));
-    let exponent = number.find(['e', 'E']).map_or(0, |at| number[at + 1..].trim_start_matches(['+', '-']).len());
+    let exponent =
+        number.find(['e', 'E']).map_or(0, |at| number[at + 1..].trim_start_matches(['+', '-']).len());
     (number.len() <= MOST_DIGITS && exponent <= MOST_EXPONENT_DIGITS, behind)
 }
 

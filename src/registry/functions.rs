@@ -1,8 +1,8 @@
 //! What SQL does with the codec table: create and drop codecs, check rows, hear of changes.
 
+use pgrx::AnyNumeric;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::AnyNumeric;
 use tq_codec::{Codebook, CodecConfig, RotationKind};
 use tq_format::BitWidth;
 

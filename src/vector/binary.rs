@@ -63,7 +63,9 @@ fn tqvec_recv<'fcx>(
 fn foreign_form(bytes: &[u8]) -> Option<String> {
     let (words, _) = bytes.as_chunks::<4>();
     let word = |index: usize| words.get(index).map(|word| i32::from_be_bytes(*word));
-    let of = |what: &str, dimensions: i32| Some(format!("got the binary form of {what} with {dimensions} elements"));
+    let of = |what: &str, dimensions: i32| {
+        Some(format!("got the binary form of {what} with {dimensions} elements"))
+    };
     if let (Some(1), Some(0 | 1), Some(oid), Some(length @ 0..)) = (word(0), word(1), word(2), word(3))
         && bytes.len() >= 20
     {

@@ -112,7 +112,9 @@ mod tests {
 
     #[test]
     fn errors_of_the_system_are_told_in_its_words() {
-        for (code, words) in [(28, "No space left on device"), (13, "Permission denied"), (122, "quota exceeded")] {
+        for (code, words) in
+            [(28, "No space left on device"), (13, "Permission denied"), (122, "quota exceeded")]
+        {
             let source = io::Error::from_raw_os_error(code);
             assert!(source.to_string().ends_with(&format!("(os error {code})")), "{source}");
             let error = FileError::Io { path: "/a".into(), op: "write", source }.to_string();

@@ -2,9 +2,9 @@
 
 use half::{bf16, f16};
 
+use crate::RowsError;
 use crate::number::Real;
 use crate::rows::{TOO_LARGE_FOR_SINGLE, check_finite, check_read, value_error};
-use crate::RowsError;
 
 /// A type of floating-point numbers in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -40,8 +40,8 @@ pub use matrix::{
 };
 pub use merge::{MergeError, MergeIds, Merged, merge_corpora};
 pub use metadata::{Ids, Metadata, MetadataError, check_json, parse_uuid, uuid_text};
-pub use qvec::{QvecFile, QvecFileError, QvecOptions, QvecRowId, QvecRows, QvecVersion, QvecWriter};
 pub use number::{Numbers, Real};
+pub use qvec::{QvecFile, QvecFileError, QvecOptions, QvecRowId, QvecRows, QvecVersion, QvecWriter};
 pub use read::read_small;
 pub use rows::{Output, RowReader, RowWriter, RowsError};
 pub use search::{Neighbour, SearchError};

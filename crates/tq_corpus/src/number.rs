@@ -119,9 +119,8 @@ macro_rules! real {
             fn all_finite(numbers: &[Self]) -> bool {
                 const EXPONENT: $bits = <$float>::INFINITY.to_bits();
                 // An exponent of ones carries into the sign when its lowest bit is added.
-                let carry = |number: &$float| {
-                    (number.to_bits() & EXPONENT) + (1 << (<$float>::MANTISSA_DIGITS - 1))
-                };
+                let carry =
+                    |number: &$float| (number.to_bits() & EXPONENT) + (1 << (<$float>::MANTISSA_DIGITS - 1));
                 numbers.iter().fold(0, |bits, number| bits | carry(number)) >> (<$bits>::BITS - 1) == 0
             }
         }

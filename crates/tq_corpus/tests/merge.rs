@@ -80,7 +80,8 @@ fn contents(bytes: &[u8]) -> (Vec<Vec<u8>>, Option<Metadata>) {
 fn records_and_ids_in_order() {
     let mut corpora = Corpora::new();
     let a = corpora.described("a", 3, Some(Ids::Bigint(vec![7, 8, 9])), None);
-    let none = corpora.described("none", 0, None, Some("{\"model\":  \"first\", \"n\": 12345678901234567890123}"));
+    let none =
+        corpora.described("none", 0, None, Some("{\"model\":  \"first\", \"n\": 12345678901234567890123}"));
     let b = corpora.described("b", 20_000, Some(Ids::Bigint((10..20_010).collect())), Some("\"second\""));
     let (bytes, merged) = merge(&[&a, &none, &b, &a], MergeIds::Keep).unwrap();
     assert_eq!((merged.count, merged.foreign_dropped), (20_006, false));

@@ -30,7 +30,9 @@ pub enum RecordError {
     #[error("configuration hash of the record is not valid UTF-8")]
     InvalidUtf8,
     /// The configuration hash is hexadecimal, but in capital letters.
-    #[error("configuration hash of the record has capital letters: its hexadecimal digits must be lower-case")]
+    #[error(
+        "configuration hash of the record has capital letters: its hexadecimal digits must be lower-case"
+    )]
     HashCapitals,
     /// The bit width is not 2, 4 or 8.
     #[error("invalid bit width {got}: must be 2, 4 or 8")]

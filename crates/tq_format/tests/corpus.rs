@@ -227,7 +227,8 @@ fn a_hash_with_capital_letters_is_refused() {
     let lower = "0123456789abcdef".repeat(4);
     let capital = lower.replacen('a', "A", 1);
     let header = |hash: &str| CorpusHeader { config_hash: hash.to_owned(), ..header() };
-    for hash in [lower.as_str(), "Text in CAPITALS", &format!("{capital}00"), &format!("X{}", &capital[1..])] {
+    for hash in [lower.as_str(), "Text in CAPITALS", &format!("{capital}00"), &format!("X{}", &capital[1..])]
+    {
         let file = header(hash).encode(Magic::Final).unwrap();
         assert_eq!(CorpusView::parse(&file).unwrap().config_hash(), hash);
     }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use half::{bf16, f16};
 use half::slice::HalfBitsSliceExt;
+use half::{bf16, f16};
 
 use super::types::Element;
 use crate::number::Real;

@@ -250,12 +250,7 @@ impl Sparse {
     }
 
     /// Adds the numbers of rows that aren't zero; `encoded` is all of them in the file's type. A negative zero stays.
-    fn append<N: Real>(
-        &mut self,
-        rows: &[N],
-        dimension: usize,
-        encoded: &[u8],
-    ) -> Result<(), RowsError> {
+    fn append<N: Real>(&mut self, rows: &[N], dimension: usize, encoded: &[u8]) -> Result<(), RowsError> {
         let width = encoded.len() / rows.len();
         let (mut indices, mut indptr, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for (row, encoded) in rows.chunks_exact(dimension).zip(encoded.chunks_exact(dimension * width)) {
