@@ -55,28 +55,17 @@ GRANT EXECUTE ON FUNCTION tq_rotation_cache() TO pg_monitor;
 
 -- src/files.sql -------------------------------------------------------------------------------------------------
 
-REVOKE EXECUTE ON FUNCTION tq_import(regclass, text, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tq_import(regclass, text, jsonb) TO pg_read_server_files;
-REVOKE EXECUTE ON FUNCTION tq_import_codec(text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tq_import_codec(text, text, text) TO pg_read_server_files;
-REVOKE EXECUTE ON FUNCTION tq_corpus_info(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tq_corpus_info(text) TO pg_read_server_files;
-REVOKE EXECUTE ON FUNCTION tq_corpus_scan(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tq_corpus_scan(text) TO pg_read_server_files;
-REVOKE EXECUTE ON FUNCTION tq_corpus_search(text, real[], integer, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tq_corpus_search(text, real[], integer, text) TO pg_read_server_files;
-REVOKE EXECUTE ON FUNCTION tq_corpus_verify(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tq_corpus_verify(text) TO pg_read_server_files;
-REVOKE EXECUTE ON FUNCTION tq_file_info(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tq_file_info(text) TO pg_read_server_files;
 
-REVOKE EXECUTE ON FUNCTION tq_export(text, text, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tq_export(text, text, jsonb) TO pg_write_server_files;
-REVOKE EXECUTE ON FUNCTION tq_export_codec(text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tq_export_codec(text, text, text) TO pg_write_server_files;
-REVOKE EXECUTE ON FUNCTION tq_convert(text, text, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tq_convert(text, text, jsonb) TO pg_write_server_files;
-REVOKE EXECUTE ON FUNCTION tq_merge(text, text[], jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tq_merge(text, text[], jsonb) TO pg_write_server_files;
 
 -- src/vector/vector.sql -----------------------------------------------------------------------------------------

@@ -5,12 +5,15 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString, c_int};
 use std::ops::Deref;
 
-use pgrx::callconv::{Arg, ArgAbi};
+use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
+use pgrx::datum::Datum;
 use pgrx::spi::quote_qualified_identifier;
-use pgrx::{impl_sql_translatable, pg_sys};
+use pgrx::{IntoDatum, impl_sql_translatable, pg_sys};
+use serde_json::value::RawValue;
 
 use crate::error::{Error, raise};
 use crate::vector::AnyDatum;
@@ -26,6 +29,12 @@ fn foreign() -> Option<String> {
         }
         Some(CStr::from_ptr(pg_sys::GetDatabaseEncodingName()).to_string_lossy().into_owned())
     }
+}
+
+/// Whether the database's encoding is UTF-8.
+pub(crate) fn is_utf8() -> bool {
+    // SAFETY: returns a number that is set when the session starts.
+    unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as c_int }
 }
 
 /// Text of the database's.
@@ -51,6 +60,19 @@ pub(crate) fn name_of(name: &pg_sys::NameData) -> Result<String, Error> {
 /// # Errors
 /// [`from_server`].
 pub(crate) fn qualified_name(relation: pg_sys::Oid) -> Result<Option<String>, Error> {
+    Ok(names_of(relation)?.map(|(schema, table)| quote_qualified_identifier(schema, table)))
+}
+
+/// [`qualified_name`] for messages, which put quotes around it: the names as they are.
+///
+/// # Errors
+/// [`from_server`].
+pub(crate) fn shown_name(relation: pg_sys::Oid) -> Result<Option<String>, Error> {
+    Ok(names_of(relation)?.map(|(schema, table)| format!("{schema}.{table}")))
+}
+
+/// A relation's schema and its own name, in the current memory context.
+fn names_of<'a>(relation: pg_sys::Oid) -> Result<Option<(&'a str, &'a str)>, Error> {
     // SAFETY: look-ups by OID, whose results are null for what doesn't exist, else NUL-terminated copies.
     unsafe {
         let table = pg_sys::get_rel_name(relation);
@@ -59,7 +81,7 @@ pub(crate) fn qualified_name(relation: pg_sys::Oid) -> Result<Option<String>, Er
             return Ok(None);
         }
         let text = |pointer| from_server(CStr::from_ptr(pointer).to_bytes());
-        Ok(Some(quote_qualified_identifier(text(schema)?, text(table)?)))
+        Ok(Some((text(schema)?, text(table)?)))
     }
 }
 
@@ -84,9 +106,6 @@ pub(crate) fn message(text: String) -> String {
     let mut plain = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
-            '…' => plain.push_str("..."),
-            '×' => plain.push('x'),
-            '−' => plain.push('-'),
             letter if letter.is_ascii() => plain.push(letter),
             letter => plain.extend(letter.escape_unicode()),
         }
@@ -119,16 +138,34 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Text<'fcx> {
 /// `jsonb_out`, fixed in `catalog/pg_proc.dat`.
 const F_JSONB_OUT: u32 = 3804;
 
-/// A `jsonb` argument. pgrx's own panics at numbers and depths that serde_json doesn't take.
-pub(crate) struct Json(serde_json::Value, #[allow(dead_code)] tq_memory::Hold);
-
-/// Bytes that are held for a byte of the text: for the value, many small pieces, and for what is made of it in the call.
+/// Bytes that are held for a byte of the text of a value, which is many small pieces, and for what is made of it in the call.
 pub(crate) const HELD_FOR_A_BYTE: usize = 192;
 
+/// A `jsonb` argument, as text. pgrx's own panics at numbers and depths that serde_json doesn't take, and makes doubles of
+/// numbers.
+pub(crate) struct Json(String, #[allow(dead_code)] tq_memory::Hold);
+
 impl Json {
-    pub(crate) fn value(&self) -> &serde_json::Value {
-        &self.0
+    /// The fields of what must be an object, by their names.
+    pub(crate) fn fields(&self) -> Result<BTreeMap<String, &RawValue>, Error> {
+        serde_json::from_str(&self.0).map_err(|_| Error::OptionValue {
+            option: "options".into(),
+            problem: "must be a JSON object".into(),
+        })
     }
+}
+
+/// The value of such a field.
+///
+/// # Errors
+/// A number or a depth that serde_json doesn't take.
+pub(crate) fn json_value(option: &str, json: &RawValue) -> Result<serde_json::Value, Error> {
+    serde_json::from_str(json.get()).map_err(|error| {
+        // Where it stands in the text that we made of it tells nobody anything.
+        let problem = error.to_string();
+        let problem = problem.split(" at line").next().unwrap_or_default();
+        Error::OptionValue { option: option.into(), problem: format!("can't be read: {problem}") }
+    })
 }
 
 impl_sql_translatable!(Json, arg_only = "jsonb");
@@ -143,14 +180,37 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Json {
         };
         let bytes = HELD_FOR_A_BYTE * text.count_bytes() + (64 << 10);
         let hold = tq_memory::hold(bytes).unwrap_or_else(|error| raise(error.into()));
-        let value = from_server(text.to_bytes()).and_then(|text| {
-            serde_json::from_str(text).map_err(|error| {
-                // Where it stands in the text that we made of it tells nobody anything.
-                let problem = error.to_string();
-                let problem = problem.split(" at line").next().unwrap_or_default();
-                Error::OptionValue { option: "options".into(), problem: format!("can't be read: {problem}") }
-            })
-        });
-        Json(value.unwrap_or_else(|error| raise(error)), hold)
+        let text = from_server(text.to_bytes());
+        let text = text.and_then(|text| Ok(tq_memory::text(text)?)).unwrap_or_else(|error| raise(error));
+        Json(text, hold)
+    }
+}
+
+/// JSON to return as `jsonb`. pgrx's own is made of a tree of values, whose numbers are doubles.
+pub(crate) struct JsonOut(pub(crate) String);
+
+impl_sql_translatable!(JsonOut, "jsonb");
+
+// SAFETY: the datum is a jsonb, which is what the SQL declarations promise.
+unsafe impl BoxRet for JsonOut {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        match self.into_datum() {
+            // SAFETY: as above.
+            Some(datum) => unsafe { fcinfo.return_raw_datum(datum) },
+            None => fcinfo.return_null(),
+        }
+    }
+}
+
+impl IntoDatum for JsonOut {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        // JSON has no NUL byte.
+        let text = CString::new(self.0).ok()?;
+        // SAFETY: an input function takes a C string, which it doesn't keep.
+        unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(text.as_ptr().into())]) }
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::JSONBOID
     }
 }

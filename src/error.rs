@@ -12,12 +12,11 @@ use pgrx::PgSqlErrorCode as Code;
 use pgrx::pg_sys::panic::ErrorReport;
 use tq_codec::CodecError;
 use tq_corpus::{ContainerError, CorpusFileError, FileError, MergeError, RowsError};
-use tq_memory::OutOfMemory;
 use tq_format::{BitWidth, CorpusError, MAX_DIMENSION, QvecError, RecordError, tqcb::TqcbError};
+use tq_memory::OutOfMemory;
 
 use self::messages::{
-    codec_message, corpus_file_message, file_message, residual_words, shortened, sidecar_message,
-    tqcb_message,
+    codec_message, corpus_file_message, residual_words, shortened, sidecar_message, tqcb_message,
 };
 use crate::copy::KeptError;
 use crate::encoding;
@@ -32,6 +31,9 @@ pub(crate) enum Error {
     /// A record whose bytes break the Level-1 format.
     #[error("invalid tqvec record: {0}")]
     Record(#[from] RecordError),
+    /// Bytes that are no record, but the binary form of another type.
+    #[error("invalid tqvec record: {0}")]
+    ForeignForm(String),
     /// The codec refused its input.
     #[error("{}", codec_message(.0))]
     Codec(#[from] CodecError),
@@ -39,7 +41,7 @@ pub(crate) enum Error {
     #[error("{}", corpus_file_message(path, source))]
     CorpusFile { path: PathBuf, source: CorpusFileError },
     /// Any other file could not be opened, read or written.
-    #[error("{}", file_message(.0))]
+    #[error(transparent)]
     File(#[from] FileError),
 
     /// Memory that the system refused.
@@ -105,8 +107,16 @@ pub(crate) enum Error {
     ReservedSeed(u64),
     #[error("seed {0} is out of range: it must be a whole number from 0 to 18446744073709551615")]
     SeedRange(String),
+    #[error("dimension {0} is out of range (1 to {MAX_DIMENSION})")]
+    Dimension(i32),
     #[error("registered codecs are immutable")]
     CodecUpdate,
+    #[error("function \"{0}\" was not called by trigger manager")]
+    NotTrigger(&'static str),
+    #[error("the query is empty")]
+    QueryEmpty,
+    #[error("the query must be one SELECT")]
+    QueryNotSelect,
     #[error("codec name must not be empty")]
     CodecNameEmpty,
     #[error("\"{}\" can't be the name of this codec: it names another", shortened(.0))]
@@ -329,7 +339,7 @@ impl Error {
         match self {
             error if is_memory(error) => Code::ERRCODE_OUT_OF_MEMORY,
             Error::Memory(_) => Code::ERRCODE_OUT_OF_MEMORY,
-            Error::Record(_) => Code::ERRCODE_INVALID_BINARY_REPRESENTATION,
+            Error::Record(_) | Error::ForeignForm(_) => Code::ERRCODE_INVALID_BINARY_REPRESENTATION,
             Error::Codec(error) => codec_code(error),
             Error::CorpusFile { source: CorpusFileError::File(error), .. } => file_code(error),
             Error::File(error) => file_code(error),
@@ -352,6 +362,8 @@ impl Error {
             | Error::CodecNameTaken(_)
             | Error::CodecHash { .. }
             | Error::FunctionOptionUnknown { .. }
+            | Error::QueryEmpty
+            | Error::QueryNotSelect
             | Error::CodecFilesSame(_)
             | Error::OptionValue { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
             Error::TypmodDimension { .. }
@@ -360,6 +372,7 @@ impl Error {
             | Error::TypmodRotation { .. }
             | Error::DimensionsDiffer(..)
             | Error::CodecDimension { .. }
+            | Error::Dimension(_)
             | Error::ArrayEmpty => Code::ERRCODE_DATA_EXCEPTION,
             Error::CorpusMetadata { .. } | Error::CorpusCodec { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
             Error::CopyFailed(_) => Code::ERRCODE_QUERY_CANCELED,
@@ -407,6 +420,7 @@ impl Error {
             | Error::SampleSize { .. }
             | Error::NeighbourCount(_)
             | Error::UnknownMetric(_) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            Error::NotTrigger(_) => Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
             Error::CallInTransaction => Code::ERRCODE_INVALID_TRANSACTION_TERMINATION,
             Error::NoSuchRelation(_) => Code::ERRCODE_UNDEFINED_TABLE,
             Error::NoSuchColumn { .. } => Code::ERRCODE_UNDEFINED_COLUMN,

@@ -29,6 +29,7 @@ mod interrupts;
 mod memory;
 mod ops;
 mod pg_compat;
+mod query;
 mod recovery;
 mod registry;
 mod vector;

@@ -33,7 +33,7 @@ impl CopyOut {
             return Err(Error::CopyUnsupported {
                 format,
                 what: "STDOUT in a session without a client".into(),
-                hint: Some("Name a file of the server: COPY … TO '/path/file.tqcv'."),
+                hint: Some("Name a file of the server: COPY ... TO '/path/file.tqcv'."),
             });
         }
         Ok(CopyOut { columns: columns as u16 })

@@ -2,9 +2,9 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
-use pgrx::{PgRelation, pg_sys};
+use pgrx::{PgList, PgRelation, pg_sys};
 
 use super::ids::IdColumn;
 
@@ -23,8 +23,6 @@ pub(super) struct VectorColumn {
 pub(super) struct IdTarget {
     pub(super) name: String,
     pub(super) type_oid: pg_sys::Oid,
-    /// Whether it stands before the vectors' column in the list.
-    pub(super) first: bool,
 }
 
 /// What a COPY FROM fills.
@@ -34,6 +32,21 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// The list of them for core, which gets the id before the vector.
+    ///
+    /// # Errors
+    /// A name that is none, which no column has.
+    pub(super) fn list(&self) -> Result<*mut pg_sys::List, Error> {
+        let id = self.id.as_ref().map(|id| id.name.as_str());
+        let mut list = PgList::<pg_sys::Node>::new();
+        for name in id.into_iter().chain([self.vector.name.as_str()]) {
+            let name = CString::new(name).map_err(|_| Error::NotUtf8)?;
+            // SAFETY: the node is made in the current memory context, and so is its copy of the name.
+            list.push(unsafe { pg_sys::makeString(pg_sys::pstrdup(name.as_ptr())).cast() });
+        }
+        Ok(list.into_pg())
+    }
+
     /// Sorts out the columns of these numbers.
     ///
     /// # Errors
@@ -52,13 +65,13 @@ impl Columns {
         let columns = unsafe { PgRelation::from_pg(relation) };
         let descriptor = columns.tuple_desc();
         let (mut vectors, mut others) = (Vec::new(), Vec::new());
-        for (position, number) in numbers.iter().enumerate() {
+        for number in numbers {
             let attribute = usize::try_from(*number - 1).ok().and_then(|index| descriptor.get(index));
             let attribute = attribute.ok_or_else(|| wrong(format!("column {number} is missing")))?;
             let name = encoding::name_of(&attribute.attname)?;
             match VectorType::of(attribute.atttypid, attribute.atttypmod) {
-                Some(kind) if holds(format, kind) => vectors.push((position, VectorColumn { name, kind })),
-                _ => others.push((position, name, attribute.atttypid)),
+                Some(kind) if holds(format, kind) => vectors.push(VectorColumn { name, kind }),
+                _ => others.push((name, attribute.atttypid)),
             }
         }
         if numbers.len() > 2 {
@@ -67,15 +80,15 @@ impl Columns {
         if vectors.len() > 1 {
             return Err(wrong(format!("{} are to be filled", vectors.len())));
         }
-        let Some((place, vector)) = vectors.pop() else {
+        let Some(vector) = vectors.pop() else {
             return Err(match others.pop() {
-                Some((_, column, oid)) => Error::CopyColumnType { column, got: type_name(oid), wanted },
+                Some((column, oid)) => Error::CopyColumnType { column, got: type_name(oid), wanted },
                 None => wrong("no column is to be filled".into()),
             });
         };
-        let id = others.pop().map(|(position, name, type_oid)| {
+        let id = others.pop().map(|(name, type_oid)| {
             if IdColumn::takes(type_oid) {
-                Ok(IdTarget { name, type_oid, first: position < place })
+                Ok(IdTarget { name, type_oid })
             } else {
                 Err(Error::CopyIdType { column: name, got: type_name(type_oid) })
             }

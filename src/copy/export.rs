@@ -24,7 +24,7 @@ use super::writer::{self, CorpusWriter, Wanted};
 use crate::encoding;
 use crate::error::Error;
 use crate::files::{self, FileAccess};
-use crate::formats::{Format, parse_metadata};
+use crate::formats::{Format, checked_metadata};
 use crate::{pg_compat, registry};
 
 // Called without pgrx's guard, so that their errors stay as they are.
@@ -219,7 +219,7 @@ fn sink(statement: &Statement, columns: Columns) -> Result<Box<dyn RowSink>, Err
             let wanted = Wanted {
                 codec: statement.options.text("codec").map(registry::definition).transpose()?,
                 empty: typmod.builtin_codec()?,
-                user: statement.options.text("metadata").map(parse_metadata).transpose()?,
+                user: statement.options.text("metadata").map(checked_metadata).transpose()?,
             };
             let target = match &statement.endpoint {
                 Endpoint::File(path) => writer::create(path)?,

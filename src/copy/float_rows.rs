@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tq_codec::{Codec, Workers};
-use tq_corpus::RowReader;
+use tq_corpus::{Numbers, Real, RowReader};
 
 use super::columns::VectorColumn;
 use super::ids::IdColumn;
 use super::plan::RecordColumn;
-use super::source::{RowSource, write_field, write_row};
+use super::source::{Pending, RowSource, Stop, write_field, write_row};
 use super::statement::Statement;
 use super::vector_type::VectorType;
 use crate::error::Error;
@@ -24,10 +24,10 @@ const BLOCK_BYTES: usize = 4 << 20;
 /// The same where nothing is compressed.
 const PLAIN_BLOCK_BYTES: usize = 256 << 10;
 
-/// What becomes of the floats.
+/// What becomes of a block's floats.
 enum Fill {
-    Records { codec: Arc<Codec>, workers: Workers },
-    Floats(VectorType),
+    Records { codec: Arc<Codec>, workers: Workers, floats: Vec<f32> },
+    Floats { kind: VectorType, numbers: Numbers },
 }
 
 /// What remains to be given out of a matrix.
@@ -39,7 +39,6 @@ pub(super) struct FloatRows {
     /// Bytes of the file, for the progress.
     bytes: u64,
     next: u64,
-    floats: Vec<f32>,
     records: Vec<u8>,
 }
 
@@ -79,33 +78,103 @@ impl FloatRows {
                 if expected != dimension {
                     return Err(misfit(Error::TypmodDimension { expected, got: dimension }));
                 }
-                Fill::Records { codec, workers: Workers::new(guc::threads())? }
+                Fill::Records { codec, workers: Workers::new(guc::threads())?, floats: Vec::new() }
             }
             _ if statement.options.text("codec").is_some() => {
                 return Err(Error::CodecWithoutRecords { column: column.name.clone() });
             }
-            kind => Fill::Floats(kind),
+            kind => Fill::Floats { kind, numbers: Numbers::new(kind.is_double()) },
         };
-        Ok(FloatRows {
-            path: path.into(),
-            reader,
-            id,
-            fill,
-            bytes,
-            next: 0,
-            floats: Vec::new(),
-            records: Vec::new(),
-        })
+        Ok(FloatRows { path: path.into(), reader, id, fill, bytes, next: 0, records: Vec::new() })
     }
 
-    fn read(&mut self) -> Result<usize, Error> {
-        let row_bytes = 4 * self.reader.dimension().max(1) as usize;
-        let most = match self.fill {
-            Fill::Records { .. } => BLOCK_BYTES / row_bytes,
-            Fill::Floats(_) => PLAIN_BLOCK_BYTES / row_bytes,
+    /// Reads a block: how many rows it has, and what is wrong with the row behind them.
+    fn read(&mut self) -> Result<(usize, Option<Error>), Stop> {
+        let dimension = self.reader.dimension().max(1) as usize;
+        let (read, numbers) = match &mut self.fill {
+            Fill::Records { floats, .. } => {
+                floats.clear();
+                let read = self.reader.read((BLOCK_BYTES / size_of::<f32>() / dimension).max(1), floats);
+                (read, floats.len())
+            }
+            Fill::Floats { numbers, .. } => {
+                let most = PLAIN_BLOCK_BYTES / numbers.width() / dimension;
+                (numbers.read(&mut *self.reader, most.max(1)), numbers.len())
+            }
         };
-        self.floats.clear();
-        self.reader.read(most.max(1), &mut self.floats).map_err(|source| rows_error(&self.path, source))
+        let error = match read {
+            Ok(count) => return Ok((count, None)),
+            Err(error) => error,
+        };
+        let before = error.row().and_then(|row| usize::try_from((row - 1).checked_sub(self.next)?).ok());
+        let error = rows_error(&self.path, error);
+        match before.filter(|count| count.saturating_mul(dimension) <= numbers) {
+            Some(count) => Ok((count, Some(error))),
+            None => Err(Stop::elsewhere(error)),
+        }
+    }
+
+    /// Appends the first rows of the block, so many.
+    fn write(&mut self, count: usize, pending: &mut Pending) -> Result<(), Stop> {
+        let FloatRows { path, id, fill, next, records, reader, .. } = self;
+        let (first, dimension) = (*next, reader.dimension() as usize);
+        let numbered = |row: u64, source: Error| Error::CorpusRow {
+            path: path.clone(),
+            source: Box::new(Error::FileRow { row: row + 1, source: Box::new(source) }),
+        };
+        match fill {
+            Fill::Records { codec, workers, floats } => {
+                let made = encode(codec, workers, &floats[..count * dimension], records, |row, source| {
+                    numbered(first + row as u64, source)
+                })?;
+                for (row, record) in (first..).zip(records.chunks_exact(record_len(codec))) {
+                    let written = write_row(id.as_mut(), row, pending, |out| write_field(record, out));
+                    written.map_err(Stop::at_row)?;
+                }
+                made.map_or(Ok(()), |error| Err(Stop::at_row(error)))
+            }
+            Fill::Floats { kind, numbers } => {
+                let rows = Rows { first, count, dimension, kind: *kind };
+                match numbers {
+                    Numbers::Single(floats) => rows.write(floats, id, pending, numbered),
+                    Numbers::Double(floats) => rows.write(floats, id, pending, numbered),
+                }
+                .map_err(Stop::at_row)
+            }
+        }
+    }
+}
+
+/// Bytes of the codec's records.
+pub(super) fn record_len(codec: &Codec) -> usize {
+    let config = codec.config();
+    tq_format::record_len(config.bit_width(), config.dimension(), config.residual())
+}
+
+/// Replaces `records` by those of rows, and returns what is wrong with the first that can't be compressed.
+fn encode(
+    codec: &Codec,
+    workers: &Workers,
+    floats: &[f32],
+    records: &mut Vec<u8>,
+    numbered: impl Fn(usize, Error) -> Error,
+) -> Result<Option<Error>, Stop> {
+    let (mut end, mut failure) = (floats.len(), None);
+    loop {
+        records.clear();
+        let mut failed = None;
+        let result = registry::encode_batch(codec, workers, &floats[..end], records, |row, source| {
+            failed = Some(row);
+            numbered(row, source)
+        });
+        match (result, failed) {
+            (Ok(()), _) => return Ok(failure),
+            // Those before it again.
+            (Err(error), Some(row)) => {
+                (end, failure) = (row * codec.config().dimension() as usize, Some(error));
+            }
+            (Err(error), None) => return Err(Stop::elsewhere(error)),
+        }
     }
 }
 
@@ -114,39 +183,38 @@ impl RowSource for FloatRows {
         self.bytes
     }
 
-    fn more(&mut self, pending: &mut Vec<u8>) -> Result<bool, Error> {
-        let count = self.read()?;
-        if count == 0 {
-            return Ok(false);
+    fn more(&mut self, pending: &mut Pending) -> Result<bool, Stop> {
+        let (count, failure) = self.read()?;
+        self.write(count, pending)?;
+        self.next += count as u64;
+        match failure {
+            Some(error) => Err(Stop::at_row(error)),
+            None => Ok(count > 0),
         }
-        let FloatRows { path, id, fill, next, floats, records, reader, .. } = self;
-        let first = *next;
-        *next += count as u64;
-        let numbered = |row: u64, source: Error| Error::CorpusRow {
-            path: path.clone(),
-            source: Box::new(Error::FileRow { row: row + 1, source: Box::new(source) }),
-        };
-        match fill {
-            Fill::Records { codec, workers } => {
-                records.clear();
-                registry::encode_batch(codec, workers, floats, records, |row, source| {
-                    numbered(first + row as u64, source)
-                })?;
-                let length = records.len() / count;
-                for (row, record) in (first..).zip(records.chunks_exact(length.max(1))) {
-                    write_row(id.as_mut(), row, pending, |out| {
-                        write_field(record, out)
-                    })?;
-                }
-            }
-            Fill::Floats(kind) => {
-                for (row, vector) in (first..).zip(floats.chunks_exact(reader.dimension() as usize)) {
-                    write_row(id.as_mut(), row, pending, |out| {
-                        kind.write(vector, out).map_err(|source| numbered(row, source))
-                    })?;
-                }
-            }
+    }
+}
+
+/// Rows of a block that go into a column as floats.
+struct Rows {
+    first: u64,
+    count: usize,
+    dimension: usize,
+    kind: VectorType,
+}
+
+impl Rows {
+    fn write<N: Real>(
+        &self,
+        floats: &[N],
+        id: &mut Option<IdColumn>,
+        pending: &mut Pending,
+        numbered: impl Fn(u64, Error) -> Error,
+    ) -> Result<(), Error> {
+        for (row, vector) in (self.first..).zip(floats.chunks_exact(self.dimension).take(self.count)) {
+            write_row(id.as_mut(), row, pending, |out| {
+                self.kind.write(vector, out).map_err(|source| numbered(row, source))
+            })?;
         }
-        Ok(true)
+        Ok(())
     }
 }

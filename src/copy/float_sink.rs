@@ -8,10 +8,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pgrx::pg_sys;
-use tq_memory::Grow;
 use tq_codec::{Codec, CodecError, Workers};
-use tq_corpus::Output;
+use tq_corpus::{Numbers, Output, Real};
 use tq_format::RecordView;
+use tq_memory::Grow;
 
 use super::client::CopyOut;
 use super::ids::IdType;
@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::files;
 use crate::formats::{FloatWriter, Key, check_options, folder_of};
 use crate::interrupts::poll;
-use crate::vector::Varlena;
+use crate::vector::{Elements, Varlena};
 use crate::{guc, registry};
 
 /// Floats of the rows that are written together, in bytes.
@@ -42,7 +42,7 @@ pub(super) struct FloatSink {
     dimension: Option<u32>,
     rows: u64,
     /// Floats that are not written yet.
-    floats: Vec<f32>,
+    floats: Numbers,
     /// Ids of the rows that are not written yet.
     keys: Vec<Key>,
     gathered: Gathered,
@@ -82,7 +82,7 @@ impl FloatSink {
             aside,
             dimension: kind.dimension(),
             rows: 0,
-            floats: Vec::new(),
+            floats: Numbers::new(kind.is_double()),
             keys: Vec::new(),
             gathered: Gathered::default(),
             workers: Workers::new(guc::threads())?,
@@ -110,19 +110,23 @@ impl FloatSink {
                 record.release();
             } else {
                 let kind = self.kind;
-                kind.read(vector, |floats| {
-                    self.check_dimension(floats.len() as u32)?;
-                    if let Some((index, &value)) =
-                        floats.iter().enumerate().find(|(_, value)| !value.is_finite())
-                    {
-                        return Err(CodecError::NotFinite { index, value }.into());
-                    }
-                    Ok(self.floats.try_extend(floats)?)
-                })
-                .map_err(row)?;
+                kind.read(vector, |elements| self.take_floats(elements)).map_err(row)?;
             }
         }
         Ok(())
+    }
+
+    /// Takes in numbers of the column's own precision, which is that of what is gathered.
+    fn take_floats(&mut self, elements: Elements<'_>) -> Result<(), Error> {
+        match elements {
+            Elements::Real(floats) => self.check_dimension(floats.len() as u32)?,
+            Elements::Double(floats) => self.check_dimension(floats.len() as u32)?,
+        }
+        match (elements, &mut self.floats) {
+            (Elements::Real(floats), Numbers::Single(gathered)) => extend(floats, gathered),
+            (Elements::Double(floats), Numbers::Double(gathered)) => extend(floats, gathered),
+            _ => Err(Error::ArrayDamaged),
+        }
     }
 
     fn check_dimension(&mut self, got: u32) -> Result<(), Error> {
@@ -140,7 +144,11 @@ impl FloatSink {
         for record in records.chunks_exact(records.len() / count.max(1)) {
             views.push(RecordView::parse_stored(record)?);
         }
-        registry::decode_batch(&codec, &self.workers, &views, &mut self.floats)
+        match &mut self.floats {
+            Numbers::Single(floats) => registry::decode_batch(&codec, &self.workers, &views, floats),
+            // Only columns that aren't of records gather these.
+            Numbers::Double(_) => Ok(()),
+        }
     }
 }
 
@@ -173,12 +181,13 @@ impl FloatSink {
     fn flush(&mut self, all: bool) -> Result<(), Error> {
         let dimension = self.dimension.unwrap_or_default() as usize;
         let waiting = self.floats.len() + self.gathered.count * dimension;
-        if !all && waiting * size_of::<f32>() < BLOCK_BYTES {
+        if !all && waiting * self.floats.width() < BLOCK_BYTES {
             return Ok(());
         }
         poll();
         self.decode()?;
-        let (floats, keys) = (std::mem::take(&mut self.floats), std::mem::take(&mut self.keys));
+        let empty = Numbers::new(self.kind.is_double());
+        let (floats, keys) = (std::mem::replace(&mut self.floats, empty), std::mem::take(&mut self.keys));
         let written = match self.writer()? {
             Some(writer) => writer.append(&floats, &keys),
             None => Ok(()),
@@ -227,6 +236,14 @@ impl RowSink for FloatSink {
         }
         Ok(self.rows)
     }
+}
+
+/// Adds numbers that are finite.
+fn extend<N: Real>(floats: &[N], gathered: &mut Vec<N>) -> Result<(), Error> {
+    if let Some((index, value)) = floats.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+        return Err(CodecError::NotFinite { index, value: value.to_f32() }.into());
+    }
+    Ok(gathered.try_extend(floats)?)
 }
 
 fn row(error: Error) -> Refusal {

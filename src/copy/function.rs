@@ -5,36 +5,36 @@
 use pgrx::PgRelation;
 use pgrx::prelude::*;
 use pgrx::spi::{quote_identifier, quote_literal};
+use serde_json::value::RawValue;
 
 use super::columns::{vector_columns, wanted_types};
 
 use crate::encoding::{self, Json, Text};
 use crate::error::{Error, SqlResult};
 use crate::files::{self, FileAccess};
-use crate::formats::{Direction, Format, bad_option as bad, check_option, format_of, option_value};
+use crate::formats::{Direction, Format, check_option, format_of, option_value};
 use crate::recovery::refuse_in_recovery;
 
 /// What the `options` argument says: what concerns the function, and COPY's own options.
 #[derive(Default)]
-struct ImportOptions {
+struct ImportOptions<'a> {
     format: Option<Format>,
     column: Option<String>,
     id_column: Option<String>,
     /// The others, which are to be COPY's.
-    copy: Vec<(String, serde_json::Value)>,
+    copy: Vec<(String, &'a RawValue)>,
 }
 
-impl ImportOptions {
-    fn parse(options: &serde_json::Value) -> Result<ImportOptions, Error> {
-        let object = options.as_object().ok_or_else(|| bad("options", "must be a JSON object"))?;
+impl ImportOptions<'_> {
+    fn parse(options: &Json) -> Result<ImportOptions<'_>, Error> {
         let mut parsed = ImportOptions::default();
-        for (name, value) in object {
-            let text = || value.as_str().map(str::to_string).ok_or_else(|| bad(name, "must be a string"));
+        for (name, value) in options.fields()? {
+            let text = || option_value(&name, value);
             match name.as_str() {
                 "format" => parsed.format = Some(format_of(&text()?)?),
                 "column" => parsed.column = Some(text()?),
                 "id_column" => parsed.id_column = Some(text()?),
-                _ => parsed.copy.push((name.clone(), value.clone())),
+                _ => parsed.copy.push((name, value)),
             }
         }
         Ok(parsed)
@@ -45,7 +45,8 @@ impl ImportOptions {
 #[pg_extern(sql = false)]
 fn tq_import(relation: pg_sys::Oid, path: Text<'_>, options: Json) -> SqlResult<i64> {
     let path = &*path;
-    let options = ImportOptions::parse(options.value())?;
+    files::require(FileAccess::Read, "COPY from a file")?;
+    let options = ImportOptions::parse(&options)?;
     let format = match options.format {
         Some(format) => format,
         None => detect(path)?,
@@ -88,7 +89,6 @@ fn tq_import(relation: pg_sys::Oid, path: Text<'_>, options: Json) -> SqlResult<
 
 /// What the file is, by its content.
 fn detect(path: &str) -> Result<Format, Error> {
-    files::require(FileAccess::Read, "COPY from a file")?;
     let path = files::absolute(path, "tq_import")?;
     let found = tq_corpus::detect(&path)?;
     found.and_then(|found| Format::by_name(found.name())).ok_or(Error::UnknownFormat(path))

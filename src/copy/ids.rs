@@ -45,8 +45,6 @@ pub(super) struct IdColumn {
     name: String,
     id_type: IdType,
     origin: Origin,
-    /// Whether it stands before the vectors' column.
-    first: bool,
 }
 
 /// An id that the column's type can't hold.
@@ -64,12 +62,12 @@ impl IdColumn {
     /// The column that takes ids from there; `None` if its type takes none.
     pub(super) fn new(target: IdTarget, origin: Origin) -> Option<IdColumn> {
         let id_type = IdType::of(target.type_oid)?;
-        Some(IdColumn { name: target.name, id_type, origin, first: target.first })
+        Some(IdColumn { name: target.name, id_type, origin })
     }
 
-    /// Whether it stands before the vectors' column.
-    pub(super) fn is_first(&self) -> bool {
-        self.first
+    /// Whether its type is text, which has an encoding.
+    pub(super) fn is_text(&self) -> bool {
+        self.id_type == IdType::Text
     }
 
     /// Appends the id of a row, counted from 0, with its length in front. Rows must come in their order.
@@ -207,20 +205,16 @@ fn field(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-/// Text in the client's encoding, which is what the receive function of text takes it for.
+/// Text in the database's encoding, as which the receive function of text is made to take it (see `own_encoding`).
 fn text_field(text: &str, out: &mut Vec<u8>) {
-    // SAFETY: both conversions take a length, and return their argument or a NUL-terminated copy; they raise an error for
-    // what the encoding doesn't have.
+    // SAFETY: the conversion takes a length, and returns its argument or a NUL-terminated copy; it raises an error for what
+    // the encoding doesn't have.
     unsafe {
         let given = text.as_ptr().cast::<std::ffi::c_char>();
         let server = pg_sys::pg_any_to_server(given, text.len() as c_int, pg_sys::pg_enc::PG_UTF8 as c_int);
-        let length = if server.cast_const() == given {
-            text.len()
-        } else {
-            std::ffi::CStr::from_ptr(server).count_bytes()
-        };
-        let client = pg_sys::pg_server_to_client(server, length as c_int);
-        let length = if client == server { length } else { std::ffi::CStr::from_ptr(client).count_bytes() };
-        field(std::slice::from_raw_parts(client.cast::<u8>(), length), out);
+        match server.cast_const() == given {
+            true => field(text.as_bytes(), out),
+            false => field(CStr::from_ptr(server).to_bytes(), out),
+        }
     }
 }

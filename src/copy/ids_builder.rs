@@ -5,11 +5,12 @@
 use std::ffi::{CStr, c_char, c_int};
 
 use pgrx::{FromDatum, pg_sys};
-use tq_memory::Grow;
 use tq_corpus::Ids;
 use tq_format::MAX_METADATA_LEN;
+use tq_memory::Grow;
 
 use super::ids::IdType;
+use crate::encoding::is_utf8;
 use crate::error::Error;
 use crate::vector::Varlena;
 
@@ -104,9 +105,4 @@ pub(super) fn to_utf8(text: &[u8]) -> Result<String, Error> {
             Err(_) => Ok(String::from_utf8_lossy(bytes).into_owned()),
         }
     }
-}
-
-fn is_utf8() -> bool {
-    // SAFETY: returns a number that is set when the session starts.
-    unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as c_int }
 }

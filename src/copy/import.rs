@@ -132,6 +132,10 @@ unsafe fn load(
             (Path::new("STDIN"), received.as_ref().map_or(Path::new(""), |received| &received.path))
         }
     };
+    let attlist = match columns.id {
+        Some(_) => columns.list()?,
+        None => attlist,
+    };
     let Opened { rows, unknown_codec } = open(statement, path, place, columns)?;
 
     let bytes = rows.bytes();
@@ -145,11 +149,13 @@ unsafe fn load(
             BeginCopyFrom(parse, relation, condition, ptr::null(), false, callback, attlist, options)
         })?;
         pg_sys::pgstat_progress_update_param(pg_sys::PROGRESS_COPY_BYTES_TOTAL as i32, bytes as i64);
-        keeping(|| {
+        let copied = keeping(|| {
             let rows = CopyFrom(state);
             EndCopyFrom(state);
             rows
-        })?
+        });
+        guard.leave_encoding();
+        copied?
     };
     guard.finish();
     if let Some(received) = received {
@@ -174,7 +180,8 @@ fn open(statement: &Statement, path: &Path, place: &Path, columns: Columns) -> R
     if let (Format::Tqcv, VectorType::Tqvec(typmod)) = (statement.format, vector.kind) {
         let corpus = Corpus::open(place).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
         let cloned = corpus.header().try_clone();
-        let header = cloned.map_err(|source| Error::CorpusFile { path: path.into(), source: source.into() })?;
+        let header =
+            cloned.map_err(|source| Error::CorpusFile { path: path.into(), source: source.into() })?;
         let column = RecordColumn { name: &vector.name, typmod };
         let plan = Plan::make(statement, path, &header, &column, id)?;
         return Ok(Opened {

@@ -20,6 +20,7 @@ mod ids_builder;
 mod import;
 mod keep;
 mod numeric;
+mod own_encoding;
 mod plan;
 mod receive;
 mod receiver;

@@ -62,7 +62,7 @@ pub(super) fn receive(format: &'static str, columns: usize) -> Result<Received, 
         return Err(Error::CopyUnsupported {
             format,
             what: "STDIN in a session without a client".into(),
-            hint: Some("Name a file of the server: COPY … FROM '/path/file.tqcv'."),
+            hint: Some("Name a file of the server: COPY ... FROM '/path/file.tqcv'."),
         });
     }
     let (temporary, path) = temporary_file();

@@ -2,9 +2,12 @@
 //!
 //! ```text
 //! "PGCOPY\n\377\r\n\0"  i32 flags = 0  i32 extension length = 0
-//! per row:  i16 columns = 1 or 2   per column, in the statement's order:  i32 length   the vector, or the id
+//! per row:  i16 columns = 1 or 2   per column, the id before the vector:  i32 length   the id, or the vector
 //! i16 -1
 //! ```
+//!
+//! Each part is given out before the next is made. So where a row can't be made, core has counted to it when the error is raised,
+//! and both name the same row; and core's encoding of the client is another between the id of a row and its vector.
 //!
 //! Core calls back for bytes without saying for which COPY, so the sources stand on a stack: the innermost running
 //! COPY reads from the top. A guard takes a source off again however its COPY ends, so that an error in a nested
@@ -15,11 +18,13 @@
 use std::cell::RefCell;
 use std::ffi::{c_int, c_void};
 
+use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::ids::IdColumn;
-use tq_memory::Grow;
+use super::own_encoding::OwnEncoding;
 use crate::error::{Error, raise};
+use tq_memory::{Grow, OutOfMemory};
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: [u8; 2] = (-1i16).to_be_bytes();
@@ -33,60 +38,131 @@ pub(super) trait RowSource {
     ///
     /// # Errors
     /// The file is malformed, or not any more what it was; a row that can't be made.
-    fn more(&mut self, pending: &mut Vec<u8>) -> Result<bool, Error>;
+    fn more(&mut self, pending: &mut Pending) -> Result<bool, Stop>;
 }
 
-/// Appends a row: the number of its columns, the id on its side, and what `vector` writes. Rows count from 0.
+/// Why there are no more rows.
+pub(super) struct Stop {
+    error: Error,
+    /// Whether the error is about the row behind those that were appended.
+    placed: bool,
+}
+
+impl From<OutOfMemory> for Stop {
+    fn from(error: OutOfMemory) -> Stop {
+        Stop::elsewhere(error.into())
+    }
+}
+
+impl Stop {
+    /// An error of the row behind those that were appended.
+    pub(super) fn at_row(error: Error) -> Stop {
+        Stop { error, placed: true }
+    }
+
+    /// An error of a row that is not said, or of the whole file. Rows that were appended are not given out.
+    pub(super) fn elsewhere(error: Error) -> Stop {
+        Stop { error, placed: false }
+    }
+}
+
+/// Binary COPY data that waits to be given out.
+#[derive(Default)]
+pub(super) struct Pending {
+    bytes: Vec<u8>,
+    /// Where ids end that are text, if these are to be read in the database's encoding whatever the client's is.
+    ids: Vec<usize>,
+    marked: bool,
+}
+
+impl Pending {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ids.clear();
+    }
+}
+
+/// Appends a row: the number of its columns, the id, and what `vector` writes; nothing if either can't be. Rows count from 0.
 pub(super) fn write_row(
-    mut id: Option<&mut IdColumn>,
+    id: Option<&mut IdColumn>,
     row: u64,
-    out: &mut Vec<u8>,
+    out: &mut Pending,
     vector: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    out.try_extend(&(1 + i16::from(id.is_some())).to_be_bytes())?;
-    if let Some(id) = id.as_mut().filter(|id| id.is_first()) {
-        id.write(row, out)?;
+    let Pending { bytes, ids, marked } = out;
+    let start = bytes.len();
+    let text = *marked && id.as_ref().is_some_and(|id| id.is_text());
+    let columns = 1 + i16::from(id.is_some());
+    let mut end = start;
+    let written = bytes.try_extend(&columns.to_be_bytes()).map_err(Error::from);
+    let written = written.and_then(|()| id.map_or(Ok(()), |id| id.write(row, bytes))).and_then(|()| {
+        end = bytes.len();
+        vector(bytes)
+    });
+    let written = written.and_then(|()| if text { Ok(ids.try_push(end)?) } else { Ok(()) });
+    if written.is_err() {
+        bytes.truncate(start);
     }
-    vector(out)?;
-    match id {
-        Some(id) if !id.is_first() => id.write(row, out),
-        _ => Ok(()),
-    }
+    written
 }
 
 /// What remains to be given out of one file.
 struct Source {
     rows: Box<dyn RowSource>,
     finished: bool,
-    /// Bytes made, of which `taken` are given out.
-    pending: Vec<u8>,
+    /// What comes when the rows before it are given out.
+    failed: Option<Error>,
+    /// What was made, of which `taken` bytes and the ids before `next_id` are given out.
+    pending: Pending,
     taken: usize,
+    next_id: usize,
+    encoding: OwnEncoding,
 }
 
 impl Source {
-    /// Fills `out` as far as there is data; zero at the end.
-    fn read(&mut self, out: &mut [u8]) -> Result<usize, Error> {
-        let mut filled = 0;
-        while filled < out.len() {
-            let available = &self.pending[self.taken..];
-            if !available.is_empty() {
-                let count = available.len().min(out.len() - filled);
-                out[filled..filled + count].copy_from_slice(&available[..count]);
-                self.taken += count;
-                filled += count;
-                continue;
-            }
-            if self.finished {
-                break;
-            }
-            self.pending.clear();
-            self.taken = 0;
-            if !self.rows.more(&mut self.pending)? {
-                self.pending.try_extend(&TRAILER)?;
-                self.finished = true;
+    /// Gives out what comes next, as much as `out` takes of it; zero at the end.
+    fn read(&mut self, out: &mut [u8]) -> Result<usize, Stop> {
+        // Whatever was given out has been read.
+        self.encoding.leave();
+        if self.taken == self.pending.bytes.len() {
+            self.make()?;
+        }
+        let start = self.taken;
+        let id = self.pending.ids.get(self.next_id).copied();
+        let end = id.unwrap_or(self.pending.bytes.len()).min(start + out.len());
+        out[..end - start].copy_from_slice(&self.pending.bytes[start..end]);
+        self.taken = end;
+        if id == Some(end) {
+            self.next_id += 1;
+            self.encoding.enter();
+        }
+        Ok(end - start)
+    }
+
+    /// Makes what comes next; nothing after the end.
+    fn make(&mut self) -> Result<(), Stop> {
+        self.pending.clear();
+        (self.taken, self.next_id) = (0, 0);
+        if let Some(error) = self.failed.take() {
+            return Err(Stop::at_row(error));
+        }
+        while !self.finished && self.pending.bytes.is_empty() {
+            match self.rows.more(&mut self.pending) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.pending.bytes.try_extend(&TRAILER)?;
+                    self.finished = true;
+                }
+                Err(Stop { error, placed: true }) if !self.pending.bytes.is_empty() => {
+                    self.failed = Some(error);
+                }
+                Err(stop) => {
+                    self.pending.clear();
+                    return Err(stop);
+                }
             }
         }
-        Ok(filled)
+        Ok(())
     }
 }
 
@@ -103,10 +179,25 @@ impl SourceGuard {
     /// Puts a source of these rows on top.
     pub(super) fn push(rows: Box<dyn RowSource>) -> Result<SourceGuard, Error> {
         STACK.with_borrow_mut(|stack| {
-            let pending = tq_memory::copied(SIGNATURE)?;
-            stack.try_push(Source { rows, finished: false, pending, taken: 0 })?;
+            let encoding = OwnEncoding::new();
+            // Alone, so that core has begun its rows when the first is made.
+            let bytes = tq_memory::copied(SIGNATURE)?;
+            let pending = Pending { bytes, ids: Vec::new(), marked: encoding.is_another() };
+            let source =
+                Source { rows, finished: false, failed: None, pending, taken: 0, next_id: 0, encoding };
+            stack.try_push(source)?;
             Ok(SourceGuard { depth: stack.len() })
         })
+    }
+
+    /// Gives core the client's encoding back, if an error has come while it had another; to be called when core's COPY has
+    /// returned, in whichever way.
+    pub(super) fn leave_encoding(&self) {
+        STACK.with_borrow_mut(|stack| {
+            if let Some(source) = stack.get_mut(self.depth - 1) {
+                source.encoding.leave();
+            }
+        });
     }
 
     /// Takes it off after a COPY that succeeded.
@@ -145,6 +236,17 @@ pub(super) unsafe extern "C-unwind" fn read_callback(
     });
     match result {
         Ok(count) => count as c_int,
-        Err(error) => raise(error),
+        Err(Stop { error, placed }) => {
+            if !placed {
+                // SAFETY: a variable of the backend's. On top is core's own callback, which would name the row that it has
+                // counted to; the caller of core puts back what was there before the COPY.
+                unsafe {
+                    if let Some(context) = pg_sys::error_context_stack.as_ref() {
+                        pg_sys::error_context_stack = context.previous;
+                    }
+                }
+            }
+            raise(error)
+        }
     }
 }

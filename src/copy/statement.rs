@@ -120,6 +120,13 @@ unsafe fn read_options(
                     let option = name.to_uppercase();
                     return Err(Error::OptionMisplaced { option, direction: direction.name(), hint });
                 }
+                let hint = match name.as_str() {
+                    "encoding" => format!(
+                        "Text in files of FORMAT {} is UTF-8, whatever the client's is.",
+                        format.name()
+                    ),
+                    _ => hint,
+                };
                 return Err(Error::OptionUnknown { option: name, hint });
             }
             if read.iter().any(|(before, _)| *before == name) {

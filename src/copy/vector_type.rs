@@ -16,11 +16,12 @@ use std::borrow::Cow;
 
 use half::f16;
 use pgrx::pg_sys;
+use tq_corpus::Real;
 
 use super::columns::type_name;
-use tq_memory::Grow;
 use crate::error::Error;
-use crate::vector::{FloatArray, Typmod, Varlena};
+use crate::vector::{Elements, FloatArray, Typmod, Varlena};
+use tq_memory::Grow;
 
 /// Bytes of pgvector's fields before the elements.
 const PGVECTOR_HEADER: usize = 4;
@@ -89,7 +90,7 @@ impl VectorType {
     ///
     /// # Errors
     /// A number that FP16 can't hold, or more than pgvector's limit.
-    pub(super) fn write(self, vector: &[f32], out: &mut Vec<u8>) -> Result<(), Error> {
+    pub(super) fn write<N: Real>(self, vector: &[N], out: &mut Vec<u8>) -> Result<(), Error> {
         let length = self.field_len(vector.len());
         out.try_room(4 + length)?;
         out.extend_from_slice(&(length as i32).to_be_bytes());
@@ -98,7 +99,7 @@ impl VectorType {
             VectorType::Real => {
                 array_header(pg_sys::FLOAT4OID, vector.len(), out);
                 elements(vector, out, |value| {
-                    let bits = value.to_bits().to_be_bytes();
+                    let bits = value.to_f32().to_be_bytes();
                     [0, 0, 0, 4, bits[0], bits[1], bits[2], bits[3]]
                 });
             }
@@ -106,23 +107,29 @@ impl VectorType {
                 array_header(pg_sys::FLOAT8OID, vector.len(), out);
                 elements(vector, out, |value| {
                     let mut element = [0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0];
-                    element[4..].copy_from_slice(&f64::from(value).to_be_bytes());
+                    element[4..].copy_from_slice(&value.to_f64().to_be_bytes());
                     element
                 });
             }
             VectorType::Vector(_) => {
                 pgvector_header(vector.len(), out)?;
-                elements(vector, out, f32::to_be_bytes);
+                elements(vector, out, |value| value.to_f32().to_be_bytes());
             }
             VectorType::Halfvec(_) => {
                 pgvector_header(vector.len(), out)?;
-                if let Some(value) = vector.iter().find(|value| f16::from_f32(**value).is_infinite()) {
-                    return Err(Error::HalfOverflow(*value));
+                let half = |value: N| f16::from_f32(value.to_f32());
+                if let Some(value) = vector.iter().find(|value| half(**value).is_infinite()) {
+                    return Err(Error::HalfOverflow(value.to_f32()));
                 }
-                elements(vector, out, |value| f16::from_f32(value).to_be_bytes());
+                elements(vector, out, |value| half(value).to_be_bytes());
             }
         }
         Ok(())
+    }
+
+    /// Whether values have double precision.
+    pub(super) fn is_double(self) -> bool {
+        matches!(self, VectorType::Double)
     }
 
     /// Hands the floats behind a datum to `take`; not for `tqvec`, whose records are decoded together.
@@ -132,7 +139,7 @@ impl VectorType {
     pub(super) unsafe fn read<R>(
         self,
         datum: pg_sys::Datum,
-        take: impl FnOnce(&[f32]) -> Result<R, Error>,
+        take: impl FnOnce(Elements<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
         // SAFETY: the datum is of this type; copies that detoasting makes are freed, or go with their memory context.
         unsafe {
@@ -140,7 +147,7 @@ impl VectorType {
                 VectorType::Real | VectorType::Double => {
                     let plain = pg_sys::pg_detoast_datum(datum.cast_mut_ptr());
                     let array = FloatArray::from_datum(pg_sys::Datum::from(plain));
-                    let result = take(&array.floats()?);
+                    let result = take(array.elements()?);
                     if plain != datum.cast_mut_ptr() {
                         pg_sys::pfree(plain.cast());
                     }
@@ -148,7 +155,8 @@ impl VectorType {
                 }
                 VectorType::Tqvec(_) | VectorType::Vector(_) | VectorType::Halfvec(_) => {
                     let value = Varlena::packed(datum);
-                    let result = self.pgvector_floats(value.bytes()).and_then(|floats| take(&floats));
+                    let result =
+                        self.pgvector_floats(value.bytes()).and_then(|floats| take(Elements::Real(&floats)));
                     value.release();
                     result
                 }
@@ -161,9 +169,11 @@ impl VectorType {
         let dimension = bytes.first_chunk().map(|field| i16::from_ne_bytes(*field) as u16 as usize);
         let (dimension, elements) = dimension.zip(bytes.get(PGVECTOR_HEADER..)).ok_or(Error::ArrayDamaged)?;
         match self {
-            VectorType::Halfvec(_) if elements.len() == 2 * dimension => Ok(Cow::Owned(tq_memory::collected(
-                elements.as_chunks().0.iter().map(|half| f16::from_ne_bytes(*half).to_f32()),
-            )?)),
+            VectorType::Halfvec(_) if elements.len() == 2 * dimension => {
+                Ok(Cow::Owned(tq_memory::collected(
+                    elements.as_chunks().0.iter().map(|half| f16::from_ne_bytes(*half).to_f32()),
+                )?))
+            }
             VectorType::Vector(_) if elements.len() == 4 * dimension => {
                 Ok(match bytemuck::try_cast_slice(elements) {
                     Ok(floats) => Cow::Borrowed(floats),
@@ -194,7 +204,7 @@ fn pgvector_header(length: usize, out: &mut Vec<u8>) -> Result<(), Error> {
 }
 
 /// Appends each element in its binary form.
-fn elements<const N: usize>(vector: &[f32], out: &mut Vec<u8>, form: impl Fn(f32) -> [u8; N]) {
+fn elements<T: Real, const N: usize>(vector: &[T], out: &mut Vec<u8>, form: impl Fn(T) -> [u8; N]) {
     let start = out.len();
     out.resize(start + N * vector.len(), 0);
     for (place, value) in out[start..].as_chunks_mut::<N>().0.iter_mut().zip(vector) {

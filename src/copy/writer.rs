@@ -40,7 +40,7 @@ pub(super) struct Wanted {
     /// The codec of an empty corpus, where `codec` names none.
     pub(super) empty: Option<(CodecConfig, Codebook)>,
     /// What the user adds to the metadata.
-    pub(super) user: Option<serde_json::Value>,
+    pub(super) user: Option<String>,
 }
 
 /// Writes one corpus.

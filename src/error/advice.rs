@@ -52,7 +52,7 @@ impl Error {
                 "A zero vector has no direction to compress: store NULL instead. As a query, give it as real[], not as text."
             }
             Error::Codec(CodecError::SampleTooSmall { .. }) => {
-                "Ask for fewer neighbours, with k => …, or give more rows: a row is no neighbour of its own."
+                "Ask for fewer neighbours, with k => ..., or give more rows: a row is no neighbour of its own."
             }
             Error::Codec(CodecError::RotationUnavailable { .. }) => "Use rotation 'haar'.",
             Error::CorpusFile { source: CorpusFileError::Format(CorpusError::BadMagic { .. }), .. } => {
@@ -67,13 +67,13 @@ impl Error {
                 "The path is one of the server, not of the client; psql's \\copy sends a file of the client."
             }
             Error::TextSyntax(_) => {
-                "Write '[0.1, 0.2, …]' for floats to compress, or '\\x…' for the hexadecimal digits of a record."
+                "Write '[0.1, 0.2, ...]' for floats to compress, or '\\x...' for the hexadecimal digits of a record."
             }
             Error::TypmodSyntax(_) => {
                 "Write tqvec, tqvec(dimension), tqvec(dimension, bits), with \"residual\" or \"hadamard\" behind."
             }
             Error::TypmodBitWidth { .. } | Error::TypmodResidual { .. } | Error::TypmodRotation { .. } => {
-                "A record is never recompressed silently; use tq_compress(tq_decompress(v), …) to recompress it."
+                "A record is never recompressed silently; use tq_compress(tq_decompress(v), ...) to recompress it."
             }
             Error::UnknownMetric(_) => "Known metrics are 'l2', 'inner_product', 'cosine' and 'l1'.",
             Error::TrainingMethod(_) => "Known methods are 'lloyd' and 'quantile'.",
@@ -96,6 +96,10 @@ impl Error {
             Error::CodecUpdate => "Drop the codec with tq_drop_codec and create another.",
             Error::RotationLost => "Run the statement again: the file is built anew.",
             Error::NoPgvector => "Run CREATE EXTENSION vector in this database first.",
+            Error::ForeignForm(_) => {
+                "Let the parameter be of the type that is sent, and cast it: $1::real[]::tqvec, $1::vector::tqvec."
+            }
+            Error::QueryEmpty | Error::QueryNotSelect => "Give one SELECT, or VALUES, as text.",
             Error::NoRegistry => "Run CREATE EXTENSION tinyquant in this database.",
             Error::CallInTransaction => "Call it by itself, outside of BEGIN and of functions.",
             Error::NotTable(_) => "Name a table, or a partitioned table whose partitions are tables.",
@@ -114,8 +118,8 @@ impl Error {
             Error::ExportColumns { .. } | Error::ExportIdType { .. } => {
                 "Select the records and, for ids, one column of type bigint, integer, smallint, uuid, text or varchar."
             }
-            Error::ExportNull(_) => "Leave such rows out, with WHERE … IS NOT NULL.",
-            Error::ExportCodec { .. } => "Select the rows of one codec: WHERE tq_config_hash(…) = '…'.",
+            Error::ExportNull(_) => "Leave such rows out, with WHERE ... IS NOT NULL.",
+            Error::ExportCodec { .. } => "Select the rows of one codec: WHERE tq_config_hash(...) = '...'.",
             Error::ExportEmpty => {
                 "Declare the column with dimension and bit width, as tqvec(1536, 4), or name a codec with the option CODEC."
             }
@@ -123,7 +127,7 @@ impl Error {
                 "Write fewer rows to a file, or use bigint ids, in their order; or leave them out and keep them in a file of their own, in the same order."
             }
             Error::ColumnCodec { .. } => "Declare the column as the codec is, or without a type modifier.",
-            Error::CopyColumns { .. } => "Name the column: COPY table (column) FROM …",
+            Error::CopyColumns { .. } => "Name the column: COPY table (column) FROM ...",
             Error::ImportColumns { .. } => {
                 "Name the column: tq_import(table, path, '{\"column\": \"embedding\"}')."
             }
@@ -175,7 +179,7 @@ impl Error {
                 "Fill the vectors' column alone, or set the option IDS to 'ordinal' for the records' numbers."
             }
             Error::IdsWithoutColumn => {
-                "Name both: COPY table (id, embedding) FROM …, or the option \"id_column\" of tq_import."
+                "Name both: COPY table (id, embedding) FROM ..., or the option \"id_column\" of tq_import."
             }
             Error::CorpusRecord { source, .. }
             | Error::CorpusRow { source, .. }

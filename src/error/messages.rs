@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tq_codec::CodecError;
-use tq_corpus::{CorpusFileError, FileError};
+use tq_corpus::CorpusFileError;
 use tq_format::tqcb::TqcbError;
 
 pub(super) fn residual_words(expected: bool) -> &'static str {
@@ -35,21 +35,9 @@ pub(super) fn codec_message(error: &CodecError) -> String {
 
 pub(super) fn corpus_file_message(path: &Path, source: &CorpusFileError) -> String {
     match source {
-        CorpusFileError::File(error) => file_message(error),
+        CorpusFileError::File(error) => error.to_string(),
         CorpusFileError::Format(error) => format!("invalid TQCV file \"{}\": {error}", path.display()),
         other => format!("\"{}\": {other}", path.display()),
-    }
-}
-
-pub(super) fn file_message(error: &FileError) -> String {
-    match error {
-        FileError::Io { path, op, source } => {
-            // The system's words alone, as core's %m gives them.
-            let reason = source.to_string();
-            let reason = reason.split(" (os error").next().unwrap_or_default();
-            format!("could not {op} file \"{}\": {reason}", path.display())
-        }
-        error => error.to_string(),
     }
 }
 
@@ -74,6 +62,6 @@ pub(super) fn sidecar_message(error: &CodecError) -> String {
 /// Text from a file, printable, and not longer than a hash and a bit.
 pub(super) fn shortened(text: &str) -> String {
     let end = text.floor_char_boundary(80);
-    let dots = if end < text.len() { "…" } else { "" };
+    let dots = if end < text.len() { "..." } else { "" };
     format!("{}{dots}", text[..end].escape_debug())
 }

@@ -4,16 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pgrx::prelude::*;
-use serde_json::Value;
 use tq_codec::{Codec, RotationKind, Workers};
-use tq_corpus::{Corpus, CorpusRowWriter, CorpusRows, FileFormat, Metadata, Output, RowsError};
+use tq_corpus::{Corpus, CorpusRowWriter, CorpusRows, FileFormat, Metadata, Numbers, Output, RowsError};
 use tq_format::{BitWidth, CorpusHeader};
 
 use super::keys::{KeyList, all_keys, to_ids};
 use super::open::{check_described, detected};
 use super::{
-    Direction, FloatWriter, Format, Key, KeySource, Matrix, Options, check_option, format_of, open_matrix,
-    option_value, rows_error,
+    Direction, FloatWriter, Format, Key, KeySource, Matrix, Options, bad_option, check_option, format_of,
+    open_matrix, option_value, rows_error,
 };
 use crate::encoding::{Json, Text};
 use crate::error::{Error, SqlResult};
@@ -35,7 +34,7 @@ fn tq_convert(source: Text<'_>, target: Text<'_>, options: Json) -> SqlResult<i6
     files::require(FileAccess::Write, "write a file")?;
     let source = files::absolute(source, "tq_convert")?;
     let target = files::absolute(target, "tq_convert")?;
-    let request = Request::parse(options.value())?;
+    let request = Request::parse(&options)?;
     Ok(request.run(&source, &target)? as i64)
 }
 
@@ -47,22 +46,18 @@ struct Request {
 }
 
 impl Request {
-    fn parse(options: &Value) -> Result<Request, Error> {
-        let bad = |option: &str, problem: &str| Error::OptionValue {
-            option: option.into(),
-            problem: problem.into(),
-        };
-        let object = options.as_object().ok_or_else(|| bad("options", "must be a JSON object"))?;
-        let format = object
+    fn parse(options: &Json) -> Result<Request, Error> {
+        let fields = options.fields()?;
+        let format = fields
             .get("format")
-            .ok_or_else(|| bad("format", "must be given: 'tqcv', 'qvec', 'ztensor' or 'burnpack'"))?;
+            .ok_or_else(|| bad_option("format", "must be given: 'tqcv', 'qvec', 'ztensor' or 'burnpack'"))?;
         let format = format_of(&option_value("format", format)?)?;
         let mut own = vec!["format", "source_tensor"];
         if format == Format::Tqcv {
             own.extend(CORPUS_OPTIONS);
         }
         let (mut source_tensor, mut texts) = (None, Vec::new());
-        for (name, value) in object.iter().filter(|(name, _)| *name != "format") {
+        for (name, value) in fields.iter().filter(|(name, _)| *name != "format") {
             match name.as_str() {
                 "source_tensor" => source_tensor = Some(option_value(name, value)?),
                 _ if own.contains(&name.as_str()) => texts.push((name.clone(), option_value(name, value)?)),
@@ -80,12 +75,12 @@ impl Request {
         let mut opened = Opened::open(source, self.source_tensor.as_deref(), &workers)?;
         let mut sink = self.sink(&mut opened, source, target, &workers)?;
         let dimension = opened.matrix.reader.dimension();
-        let most = (BLOCK_BYTES / (4 * dimension.max(1) as usize)).max(1);
-        let (mut block, mut rows) = (Vec::new(), 0);
+        let mut block = Numbers::new(super::keeps_doubles(self.format, &self.options));
+        let most = (BLOCK_BYTES / (block.width() * dimension.max(1) as usize)).max(1);
+        let mut rows = 0;
         loop {
             poll();
-            block.clear();
-            let read = opened.matrix.reader.read(most, &mut block);
+            let read = block.read(&mut *opened.matrix.reader, most);
             let count = read.map_err(|error| rows_error(source, error))?;
             if count == 0 {
                 break;
@@ -127,7 +122,7 @@ impl Request {
             None => None,
         };
         let user = match self.options.text("metadata") {
-            Some(json) => Some(super::parse_metadata(json)?),
+            Some(json) => Some(super::checked_metadata(json)?),
             None => opened.user.take(),
         };
         let config = codec.config();
@@ -168,7 +163,9 @@ impl Request {
         let width = BitWidth::from_bits(bits.unwrap_or(4)).unwrap_or(BitWidth::Four);
         let rotation = match self.options.text("rotation") {
             None => RotationKind::Haar,
-            Some(name) => RotationKind::from_name(name).ok_or_else(|| Error::Rotation(crate::error::cut(name)))?,
+            Some(name) => {
+                RotationKind::from_name(name).ok_or_else(|| Error::Rotation(crate::error::cut(name)))?
+            }
         };
         registry::builtin(dimension, width, self.options.flag("residual"), rotation)
     }
@@ -196,7 +193,7 @@ struct Opened {
     /// Of a corpus: what decodes its records.
     codec: Option<Arc<Codec>>,
     /// Of a corpus: the user's own metadata.
-    user: Option<Value>,
+    user: Option<String>,
 }
 
 impl Opened {
@@ -261,11 +258,10 @@ enum Sink {
 }
 
 impl Sink {
-    fn append(&mut self, rows: &[f32], keys: &[Key]) -> Result<(), Error> {
-        use tq_corpus::RowWriter;
+    fn append(&mut self, rows: &Numbers, keys: &[Key]) -> Result<(), Error> {
         match self {
             Sink::Corpus { writer, codec } => {
-                writer.append(rows).map_err(Error::WriteRows)?;
+                rows.write(&mut **writer).map_err(Error::WriteRows)?;
                 registry::confirm(codec)
             }
             Sink::Floats { writer, ids } => writer.append(rows, if *ids { keys } else { &[] }),

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
 use tq_corpus::{Container, Corpus, FileFormat, Metadata, RowsError, Tensor};
 
 use super::open::{container, detected, open_index, rows_error};
-use crate::encoding::{self, Text};
+use super::shown::shown;
+use crate::encoding::{self, JsonOut, Text};
 use crate::error::Error;
 use crate::files::{self, FileAccess};
 use crate::interrupts::poll;
@@ -24,7 +26,8 @@ struct Item {
     encoding: Option<String>,
     bytes: Option<i64>,
     checksum: Option<String>,
-    details: Value,
+    /// JSON.
+    details: String,
 }
 
 /// What stands in a file: one row for a corpus, an index or a file without tensors, else one for each tensor.
@@ -43,7 +46,7 @@ fn tq_file_info(
             name!(encoding, Option<String>),
             name!(bytes, Option<i64>),
             name!(checksum, Option<String>),
-            name!(details, JsonB),
+            name!(details, JsonOut),
         ),
     >,
     ErrorReport,
@@ -58,7 +61,7 @@ fn tq_file_info(
     };
     for item in &mut items {
         item.name = item.name.take().map(encoding::to_server).transpose()?;
-        encoding::to_server(item.details.to_string())?;
+        item.details = encoding::to_server(std::mem::take(&mut item.details))?;
     }
     Ok(TableIterator::new(items.into_iter().map(|item| {
         (
@@ -69,7 +72,7 @@ fn tq_file_info(
             item.encoding,
             item.bytes,
             item.checksum,
-            JsonB(item.details),
+            JsonOut(item.details),
         )
     })))
 }
@@ -83,9 +86,9 @@ fn corpus(path: &Path) -> Result<Item, Error> {
         Ok(Some(metadata)) => (
             metadata.codec.is_some(),
             metadata.ids.as_ref().map(tq_corpus::Ids::type_name),
-            metadata.user.clone().unwrap_or(Value::Null),
+            metadata.user.as_deref().and_then(shown),
         ),
-        _ => (false, None, Value::Null),
+        _ => (false, None, None),
     };
     Ok(Item {
         format: "tqcv".into(),
@@ -95,16 +98,33 @@ fn corpus(path: &Path) -> Result<Item, Error> {
         encoding: Some(if header.residual { "records with residual" } else { "records" }.into()),
         bytes: Some(corpus.file().len() as i64),
         checksum: None,
-        details: json!({
-            "config_hash": header.config_hash.replace('\0', "\u{FFFD}"),
-            "version": 1,
-            "codec": codec,
-            "codec_described": described,
-            "ids": ids,
-            "metadata": user,
-            "metadata_bytes": header.metadata.len(),
+        details: details(&CorpusDetails {
+            config_hash: header.config_hash.replace('\0', "\u{FFFD}"),
+            version: 1,
+            codec,
+            codec_described: described,
+            ids,
+            metadata: user,
+            metadata_bytes: header.metadata.len(),
         }),
     })
+}
+
+/// The column `details` of a corpus.
+#[derive(Serialize)]
+struct CorpusDetails {
+    config_hash: String,
+    version: u32,
+    codec: Option<String>,
+    codec_described: bool,
+    ids: Option<&'static str>,
+    metadata: Option<Box<RawValue>>,
+    metadata_bytes: usize,
+}
+
+/// As JSON, which a struct of such fields always becomes.
+fn details(fields: &impl Serialize) -> String {
+    serde_json::to_string(fields).unwrap_or_default()
 }
 
 fn index(path: &Path) -> Result<Item, Error> {
@@ -129,7 +149,8 @@ fn index(path: &Path) -> Result<Item, Error> {
             "calibrated": index.is_calibrated(),
             "lists": index.lists(),
             "probes": index.probes(),
-        }),
+        })
+        .to_string(),
     })
 }
 
@@ -146,27 +167,26 @@ fn tensors(name: &str, path: &Path, container: &dyn Container) -> Result<Vec<Ite
             encoding: None,
             bytes: Some(container.file().len() as i64),
             checksum: None,
-            details: json!({ "version": version, "tensors": 0 }),
+            details: json!({ "version": version, "tensors": 0 }).to_string(),
         }]);
     }
     let mut items = tq_memory::with_capacity(listed.len())?;
     for (index, tensor) in listed.iter().enumerate() {
         poll();
-        items.push(
-            Item {
-                format: format.clone(),
-                name: Some(tensor.name.replace('\0', "\u{FFFD}")),
-                dtype: Some(tensor.dtype.clone()),
-                shape: Some(shape(&tensor.shape)),
-                encoding: Some(tensor.encoding.clone()),
-                bytes: Some(i64::try_from(tensor.bytes).unwrap_or(i64::MAX)),
-                checksum: checksum(path, container, index, tensor)?,
-                details: match &tensor.obstacle {
-                    None => json!({ "version": version, "vectors": true }),
-                    Some(obstacle) => json!({ "version": version, "vectors": false, "obstacle": obstacle }),
-                },
-            },
-        );
+        items.push(Item {
+            format: format.clone(),
+            name: Some(tensor.name.replace('\0', "\u{FFFD}")),
+            dtype: Some(tensor.dtype.clone()),
+            shape: Some(shape(&tensor.shape)),
+            encoding: Some(tensor.encoding.clone()),
+            bytes: Some(i64::try_from(tensor.bytes).unwrap_or(i64::MAX)),
+            checksum: checksum(path, container, index, tensor)?,
+            details: match &tensor.obstacle {
+                None => json!({ "version": version, "vectors": true }),
+                Some(obstacle) => json!({ "version": version, "vectors": false, "obstacle": obstacle }),
+            }
+            .to_string(),
+        });
     }
     Ok(items)
 }

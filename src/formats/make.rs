@@ -1,18 +1,20 @@
 //! Writers of float files, made by the options of a COPY TO or of a conversion.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use tq_codec::Workers;
 use tq_corpus::{
-    BurnpackOptions, BurnpackWriter, FloatType, Output, QvecOptions, QvecVersion, QvecWriter, RowWriter,
-    ZtensorGeneration, ZtensorOptions, ZtensorWriter,
+    BurnpackOptions, BurnpackWriter, FloatType, Numbers, Output, QvecOptions, QvecVersion, QvecWriter,
+    RowWriter, ZtensorGeneration, ZtensorOptions, ZtensorWriter,
 };
 use tq_format::{QvecBits, QvecMetric};
 
-use super::options::{bad_option, parse_metadata};
+use super::options::{bad_option, checked_metadata, invalid_json};
 use super::{Format, Key, Options};
 use crate::error::Error;
 use crate::guc;
@@ -59,11 +61,11 @@ impl FloatWriter {
     }
 
     /// Adds rows, with as many keys if there are any.
-    pub(crate) fn append(&mut self, rows: &[f32], keys: &[Key]) -> Result<(), Error> {
+    pub(crate) fn append(&mut self, rows: &Numbers, keys: &[Key]) -> Result<(), Error> {
         match self {
-            FloatWriter::Rows(writer) => writer.append(rows).map_err(Error::WriteRows),
+            FloatWriter::Rows(writer) => rows.write(&mut **writer).map_err(Error::WriteRows),
             FloatWriter::Index(writer) => {
-                writer.append(rows).map_err(Error::WriteRows)?;
+                rows.write(&mut **writer).map_err(Error::WriteRows)?;
                 keys.iter().try_for_each(|key| writer.push_id(&key.view())).map_err(Error::WriteRows)
             }
         }
@@ -120,7 +122,7 @@ impl Made {
             Format::Ztensor => Ok(Made::Ztensor(ZtensorOptions {
                 generation: generation(options)?,
                 tensor,
-                float: float_type(options, false)?,
+                float: float_type(options)?,
                 sparse: options.flag("sparse"),
                 compress: compress(options)?,
                 attributes: texts(options)?,
@@ -129,7 +131,7 @@ impl Made {
             })),
             _ => Ok(Made::Burnpack(BurnpackOptions {
                 tensor,
-                float: float_type(options, true)?,
+                float: float_type(options)?,
                 metadata: texts(options)?,
             })),
         }
@@ -157,16 +159,20 @@ fn generation(options: &Options) -> Result<ZtensorGeneration, Error> {
     }
 }
 
-/// The option DTYPE; `doubles` are not of every format.
-fn float_type(options: &Options, doubles: bool) -> Result<FloatType, Error> {
+/// The option DTYPE.
+fn float_type(options: &Options) -> Result<FloatType, Error> {
     match options.text("dtype") {
         None | Some("f32") => Ok(FloatType::F32),
         Some("f16") => Ok(FloatType::F16),
         Some("bf16") => Ok(FloatType::Bf16),
-        Some("f64") if doubles => Ok(FloatType::F64),
-        Some(_) if doubles => Err(bad_option("dtype", "must be 'f32', 'f16', 'bf16' or 'f64'")),
-        Some(_) => Err(bad_option("dtype", "must be 'f32', 'f16' or 'bf16'")),
+        Some("f64") => Ok(FloatType::F64),
+        Some(_) => Err(bad_option("dtype", "must be 'f32', 'f16', 'bf16' or 'f64'")),
     }
+}
+
+/// Whether a file of that format, written with these options, keeps double precision.
+pub(crate) fn keeps_doubles(format: Format, options: &Options) -> bool {
+    matches!(format, Format::Ztensor | Format::Burnpack) && options.text("dtype") == Some("f64")
 }
 
 fn compress(options: &Options) -> Result<bool, Error> {
@@ -177,16 +183,46 @@ fn compress(options: &Options) -> Result<bool, Error> {
     }
 }
 
-/// The option METADATA, whose values are texts in these formats.
+/// The option METADATA, whose values are texts in these formats, each with a name of its own.
 fn texts(options: &Options) -> Result<BTreeMap<String, String>, Error> {
     let wrong = || bad_option("metadata", "must be a JSON object whose values are strings");
     let Some(json) = options.text("metadata") else { return Ok(BTreeMap::new()) };
-    let Value::Object(fields) = parse_metadata(json)? else { return Err(wrong()) };
-    fields
-        .into_iter()
-        .map(|(name, value)| match value {
-            Value::String(text) => Ok((name, text)),
-            _ => Err(wrong()),
-        })
-        .collect()
+    if !checked_metadata(json)?.trim_start().starts_with('{') {
+        return Err(wrong());
+    }
+    let Fields(fields) = serde_json::from_str(json).map_err(invalid_json)?;
+    let mut texts = BTreeMap::new();
+    for (name, value) in fields {
+        let Value::String(text) = value else { return Err(wrong()) };
+        if texts.contains_key(&name) {
+            return Err(bad_option("metadata", &format!("must not have \"{}\" twice", name.escape_debug())));
+        }
+        texts.insert(name, text);
+    }
+    Ok(texts)
+}
+
+/// All fields of an object, equal names included.
+struct Fields(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Fields, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Fields;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Fields, A::Error> {
+                let mut all = Vec::new();
+                while let Some(field) = fields.next_entry()? {
+                    all.push(field);
+                }
+                Ok(Fields(all))
+            }
+        }
+        deserializer.deserialize_map(All)
+    }
 }

@@ -8,8 +8,9 @@ use tq_corpus::{
     merge_corpora, merge_ztensors,
 };
 
+use super::bad_option;
 use super::open::{detected, opened};
-use crate::encoding::{Json, Text};
+use crate::encoding::{Json, Text, json_value};
 use crate::error::{Error, SqlResult, notice};
 use crate::files::{self, FileAccess};
 use crate::interrupts::poll;
@@ -28,7 +29,7 @@ fn tq_merge(target: Text<'_>, sources: Vec<Option<String>>, options: Json) -> Sq
         .into_iter()
         .map(|source| files::absolute(source.ok_or(Error::NullArgument("sources"))?, "tq_merge"))
         .collect();
-    let merged = merge(target, &sources?, ids_of(options.value())?)?;
+    let merged = merge(target, &sources?, ids_of(&options)?)?;
     if merged.foreign_dropped {
         notice(
             "metadata that is not of this extension was left out".into(),
@@ -40,23 +41,20 @@ fn tq_merge(target: Text<'_>, sources: Vec<Option<String>>, options: Json) -> Sq
 }
 
 /// The option "ids": what becomes of them.
-fn ids_of(options: &serde_json::Value) -> Result<MergeIds, Error> {
-    let bad =
-        |option: &str, problem: &str| Error::OptionValue { option: option.into(), problem: problem.into() };
-    let object = options.as_object().ok_or_else(|| bad("options", "must be a JSON object"))?;
+fn ids_of(options: &Json) -> Result<MergeIds, Error> {
     let mut ids = MergeIds::default();
-    for (name, value) in object {
-        match (name.as_str(), value.as_str()) {
-            ("ids", Some("keep")) => ids = MergeIds::Keep,
-            ("ids", Some("drop")) => ids = MergeIds::Drop,
-            ("ids", _) => return Err(bad("ids", "must be 'keep' or 'drop'")),
-            _ => {
-                return Err(Error::FunctionOptionUnknown {
-                    option: name.clone(),
-                    hint: "The option of tq_merge is \"ids\", for corpora: 'keep' or 'drop'.".into(),
-                });
-            }
+    for (name, value) in options.fields()? {
+        if name != "ids" {
+            return Err(Error::FunctionOptionUnknown {
+                option: name,
+                hint: "The option of tq_merge is \"ids\", for corpora: 'keep' or 'drop'.".into(),
+            });
         }
+        ids = match json_value(&name, value)?.as_str() {
+            Some("keep") => MergeIds::Keep,
+            Some("drop") => MergeIds::Drop,
+            _ => return Err(bad_option("ids", "must be 'keep' or 'drop'")),
+        };
     }
     Ok(ids)
 }

@@ -8,14 +8,15 @@ mod merge;
 mod open;
 mod options;
 mod search;
+mod shown;
 
 use std::ffi::CStr;
 
 pub(crate) use convert::folder_of;
 pub(crate) use keys::{Key, KeySource};
-pub(crate) use make::{FloatWriter, check_options};
+pub(crate) use make::{FloatWriter, check_options, keeps_doubles};
 pub(crate) use open::{Matrix, check_content, check_described, open_matrix, rows_error};
-pub(crate) use options::{Options, bad_option, check_option, format_of, option_value, parse_metadata};
+pub(crate) use options::{Options, bad_option, check_option, checked_metadata, format_of, option_value};
 pub(crate) use search::search_index;
 
 pgrx::extension_sql_file!("formats.sql", name = "formats", requires = ["copy"]);

@@ -161,7 +161,7 @@ fn listing(tensors: &[Tensor], option: &str) -> String {
         .take(MOST_LISTED + 1)
         .map(|tensor| {
             let shape: Vec<String> = tensor.shape.iter().map(u64::to_string).collect();
-            format!("'{}' ({} × {})", tensor.name.escape_debug(), tensor.dtype, shape.join(" × "))
+            format!("'{}' ({} x {})", tensor.name.escape_debug(), tensor.dtype, shape.join(" x "))
         })
         .collect();
     match (readable.as_slice(), tensors) {
@@ -173,7 +173,7 @@ fn listing(tensors: &[Tensor], option: &str) -> String {
             first.obstacle.as_deref().unwrap_or_default(),
         ),
         (names, _) => {
-            let dots = if names.len() > MOST_LISTED { ", …" } else { "" };
+            let dots = if names.len() > MOST_LISTED { ", ..." } else { "" };
             let names = names[..names.len().min(MOST_LISTED)].join(", ");
             format!("Name one with the option {option}: {names}{dots}.")
         }

@@ -1,5 +1,9 @@
 //! Options: of a COPY, and of the functions that take them as JSON.
 
+use serde_json::value::RawValue;
+use tq_corpus::check_json;
+
+use crate::encoding::json_value;
 use crate::error::Error;
 
 use super::{Direction, Format};
@@ -54,17 +58,21 @@ pub(crate) fn format_of(name: &str) -> Result<Format, Error> {
 }
 
 /// A JSON value as an option of COPY: a string, a number or a Boolean as it is, metadata as JSON.
-pub(crate) fn option_value(name: &str, value: &serde_json::Value) -> Result<String, Error> {
+pub(crate) fn option_value(name: &str, json: &RawValue) -> Result<String, Error> {
     use serde_json::Value;
-    match (name, value) {
-        ("metadata", Value::Object(_)) => Ok(value.to_string()),
-        ("metadata", _) => Err(bad_option(name, "must be an object")),
+    if name == "metadata" {
+        return match json.get().starts_with('{') {
+            true => Ok(json.get().to_string()),
+            false => Err(bad_option(name, "must be an object")),
+        };
+    }
+    match (name, json_value(name, json)?) {
         ("freeze" | "recompress" | "sparse" | "residual", Value::Bool(flag)) => Ok(flag.to_string()),
         ("freeze" | "recompress" | "sparse" | "residual", _) => {
             Err(bad_option(name, "must be true or false"))
         }
         ("version" | "bits" | "seed" | "bit_width", Value::Number(number)) => Ok(number.to_string()),
-        (_, Value::String(text)) => Ok(text.clone()),
+        (_, Value::String(text)) => Ok(text),
         _ => Err(bad_option(name, "must be a string")),
     }
 }
@@ -88,13 +96,15 @@ pub(crate) fn check_option(
     Err(Error::FunctionOptionUnknown { option: name.into(), hint })
 }
 
-/// The value of the option METADATA.
+/// The value of the option METADATA, as it is.
 ///
 /// # Errors
 /// It is no JSON.
-pub(crate) fn parse_metadata(json: &str) -> Result<serde_json::Value, Error> {
-    serde_json::from_str(json).map_err(|error| Error::OptionValue {
-        option: "metadata".into(),
-        problem: format!("invalid JSON: {error}"),
-    })
+pub(crate) fn checked_metadata(json: &str) -> Result<String, Error> {
+    check_json(json).map(|()| json.to_string()).map_err(invalid_json)
+}
+
+/// What is wrong with the option METADATA.
+pub(super) fn invalid_json(error: serde_json::Error) -> Error {
+    Error::OptionValue { option: "metadata".into(), problem: format!("invalid JSON: {error}") }
 }

@@ -11,14 +11,16 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::{SpiError, SpiErrorCodes};
-use tq_memory::Grow;
 use tq_codec::evaluate::{Evaluator, MOST_NEIGHBOURS, MOST_QUERIES, Sample, Training};
 use tq_codec::{BUILTIN_SEED, CodecError, RotationKind, Workers, check_vector};
 use tq_format::{BitWidth, MAX_DIMENSION};
+use tq_memory::Grow;
 
+use super::statement::set;
 use crate::encoding::Text;
 use crate::error::{Error, notice};
 use crate::interrupts::poll;
+use crate::query::one_select;
 use crate::vector::FloatArray;
 use crate::{guc, registry};
 
@@ -144,16 +146,18 @@ impl Rows {
 fn read(query: &str) -> Result<Rows, Error> {
     // The cast in the target list makes a real[] of whatever has a cast to it; the line break ends a comment. The first column's
     // new name is none that another column has.
-    let query = query.trim_end().trim_end_matches(';');
+    let query = one_select(query)?;
     let query = format!(
         "SELECT (q.\"tq_evaluate: vector\")::pg_catalog.float4[] FROM ({query}\n) AS q(\"tq_evaluate: vector\")"
     );
     let spi = |code| Error::Spi(SpiError::SpiError(code));
     let query = CString::new(query).map_err(|_| spi(SpiErrorCodes::Argument))?;
     let mut rows = Rows::default();
-    // SAFETY: everything happens on the connection that is opened first; an error closes it with the transaction. The
-    // cursor has no arguments. It runs read-only, that is in the calling statement's snapshot, and one query alone.
+    // SAFETY: everything happens on the connection that is opened first; an error closes it with the transaction, and takes the
+    // setting back. The cursor has no arguments. It runs read-only, that is in the calling statement's snapshot, and one query
+    // alone; functions in it run as in a read-only transaction, which can't be made another from within.
     unsafe {
+        let settings = set(&[(c"transaction_read_only", c"on")]);
         if pg_sys::SPI_connect() != pg_sys::SPI_OK_CONNECT as i32 {
             return Err(spi(SpiErrorCodes::Connect));
         }
@@ -180,6 +184,7 @@ fn read(query: &str) -> Result<Rows, Error> {
         }
         pg_sys::SPI_cursor_close(cursor);
         pg_sys::SPI_finish();
+        pg_sys::AtEOXact_GUC(true, settings);
     }
     Ok(rows)
 }

@@ -50,7 +50,7 @@ impl Target {
     /// # Errors
     /// No such relation or column, a relation that isn't a table, a target that isn't a `tqvec`.
     pub(super) fn find(relation: pg_sys::Oid, source: &str, target: &str) -> Result<Target, Error> {
-        let shown = relation_name(relation)?;
+        let shown = shown_name(relation)?;
         let column = |name: &str| -> Result<pg_sys::AttrNumber, Error> {
             let missing = || Error::NoSuchColumn { table: shown.clone(), column: name.into() };
             let c_name = CString::new(name).map_err(|_| missing())?;
@@ -69,8 +69,8 @@ impl Target {
             return Err(Error::ColumnType { column: target.into(), got: type_name(oid) });
         };
         Ok(Target {
-            parts: parts(relation, &shown, number)?,
-            shown: shown.replace('"', ""),
+            parts: parts(relation, &relation_name(relation)?, number)?,
+            shown,
             column: target.into(),
             typmod,
             type_name: type_name(tqvec),
@@ -83,6 +83,11 @@ impl Target {
 /// The relation's name with its schema, quoted.
 fn relation_name(relation: pg_sys::Oid) -> Result<String, Error> {
     encoding::qualified_name(relation)?.ok_or(Error::NoSuchRelation(relation.to_u32()))
+}
+
+/// The relation's name with its schema, for messages.
+fn shown_name(relation: pg_sys::Oid) -> Result<String, Error> {
+    encoding::shown_name(relation)?.ok_or(Error::NoSuchRelation(relation.to_u32()))
 }
 
 /// A type's name, with its schema unless that is `pg_catalog`, quoted.
@@ -116,12 +121,12 @@ fn parts(relation: pg_sys::Oid, name: &str, target: pg_sys::AttrNumber) -> Resul
         match unsafe { pg_sys::get_rel_relkind(member) } as u8 {
             pg_sys::RELKIND_RELATION => {}
             pg_sys::RELKIND_PARTITIONED_TABLE => continue,
-            _ => return Err(Error::NotTable(relation_name(member)?.replace('"', ""))),
+            _ => return Err(Error::NotTable(shown_name(member)?)),
         }
         let own = relation_name(member)?;
         let by_parent = member != relation && (guarded || !may_update(member, target, relation));
         let statement_name = if by_parent { name.to_string() } else { format!("ONLY {own}") };
-        parts.push(Part { shown: own.replace('"', ""), oid: member, name: statement_name, by_parent });
+        parts.push(Part { shown: shown_name(member)?, oid: member, name: statement_name, by_parent });
     }
     Ok(parts)
 }

@@ -1,15 +1,15 @@
 //! What SQL does with the codec table: create and drop codecs, check rows, hear of changes.
 
+use pgrx::AnyNumeric;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{AnyNumeric, PgTrigger};
 use tq_codec::{Codebook, CodecConfig, RotationKind};
 use tq_format::BitWidth;
 
 use super::rotations;
 use super::table::{self, Row};
 use crate::encoding::Text;
-use crate::error::{Error, SqlResult, raise};
+use crate::error::{Error, SqlResult};
 use crate::vector::FloatArray;
 
 /// Columns that `tq_drop_codec` names before it says "and more".
@@ -36,11 +36,12 @@ fn tq_create_codec(
     let rotation = rotation.ok_or(Error::NullArgument("rotation"))?;
 
     let width = u32::try_from(bits).ok().and_then(BitWidth::from_bits).ok_or(Error::BitWidth(bits))?;
-    let kind = RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(crate::error::cut(rotation)))?;
+    let kind =
+        RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(crate::error::cut(rotation)))?;
     let seed = whole(&seed).to_owned();
     let parsed_seed = seed.parse().map_err(|_| Error::SeedRange(seed.clone()))?;
-    let config = CodecConfig::new(width, parsed_seed, u32::try_from(dimension).unwrap_or(0), residual, kind)
-        .map_err(Error::from)?;
+    let config = CodecConfig::new(width, parsed_seed, table::dimension(dimension)?, residual, kind);
+    let config = config.map_err(Error::from)?;
     let codebook = match codebook {
         Some(entries) => tq_memory::copied(&entries.floats()?).map_err(Error::from)?,
         None => Codebook::lloyd_max(width, config.dimension()).entries().to_vec(),
@@ -162,19 +163,4 @@ fn tq_codec_check(
     )?
     .check()?;
     Ok(true)
-}
-
-/// The table's trigger: refuses updates, and announces every other change to all backends.
-#[pg_trigger(sql = false)]
-fn tq_codec_changed<'a>(
-    trigger: &'a PgTrigger<'a>,
-) -> Result<Option<PgHeapTuple<'a, impl WhoAllocated>>, std::convert::Infallible> {
-    if trigger.event().fired_by_update() {
-        raise(Error::CodecUpdate);
-    }
-    match trigger.relid() {
-        Ok(relation) => table::announce_change(relation),
-        Err(_) => raise(Error::NoRegistry),
-    }
-    Ok(trigger.old())
 }

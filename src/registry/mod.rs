@@ -9,6 +9,7 @@ mod exchange;
 mod functions;
 mod rotations;
 mod table;
+mod trigger;
 
 use std::sync::Arc;
 

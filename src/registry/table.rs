@@ -197,7 +197,7 @@ pub(super) fn row_from_sql(
     Ok(Row {
         name,
         config_hash,
-        dimension: u32::try_from(dimension).unwrap_or(0),
+        dimension: self::dimension(dimension)?,
         bit_width: u32::try_from(bit_width)
             .ok()
             .and_then(BitWidth::from_bits)
@@ -207,6 +207,11 @@ pub(super) fn row_from_sql(
         rotation: RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(rotation.to_string()))?,
         codebook,
     })
+}
+
+/// A dimension as SQL has it; whether a codec can have it is another matter.
+pub(super) fn dimension(dimension: i32) -> Result<u32, Error> {
+    u32::try_from(dimension).map_err(|_| Error::Dimension(dimension))
 }
 
 /// Whether the current user may add rows, in this transaction.

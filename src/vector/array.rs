@@ -29,6 +29,12 @@ unsafe impl<'fcx> ArgAbi<'fcx> for FloatArray<'fcx> {
     }
 }
 
+/// The elements of an array, as it has them.
+pub(crate) enum Elements<'a> {
+    Real(&'a [f32]),
+    Double(&'a [f64]),
+}
+
 impl<'a> FloatArray<'a> {
     /// The array behind `datum`.
     ///
@@ -48,6 +54,19 @@ impl<'a> FloatArray<'a> {
     /// # Errors
     /// More than one dimension, no element, a null.
     pub(crate) fn floats(&self) -> Result<Cow<'a, [f32]>, Error> {
+        Ok(match self.elements()? {
+            Elements::Real(floats) => Cow::Borrowed(floats),
+            Elements::Double(doubles) => {
+                Cow::Owned(tq_memory::collected(doubles.iter().map(|&value| value as f32))?)
+            }
+        })
+    }
+
+    /// The elements, borrowed.
+    ///
+    /// # Errors
+    /// As for [`floats`](Self::floats).
+    pub(crate) fn elements(&self) -> Result<Elements<'a>, Error> {
         let array = std::ptr::from_ref(self.array).cast_mut();
         if self.array.ndim == 0 {
             return Err(Error::ArrayEmpty);
@@ -73,10 +92,9 @@ impl<'a> FloatArray<'a> {
             offset => offset as usize,
         };
         if self.array.elemtype == pg_sys::FLOAT8OID {
-            let doubles: &[f64] = elements(bytes, offset, length)?;
-            Ok(Cow::Owned(tq_memory::collected(doubles.iter().map(|&value| value as f32))?))
+            elements(bytes, offset, length).map(Elements::Double)
         } else {
-            Ok(Cow::Borrowed(elements(bytes, offset, length)?))
+            elements(bytes, offset, length).map(Elements::Real)
         }
     }
 }

@@ -8,7 +8,7 @@ mod pgvector;
 mod text;
 mod typmod;
 
-pub(crate) use array::FloatArray;
+pub(crate) use array::{Elements, FloatArray};
 pub(crate) use casts::compress_floats;
 pub(crate) use datum::{AnyDatum, Header, Record, RecordOut, Varlena};
 pub(crate) use typmod::Typmod;

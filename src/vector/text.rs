@@ -47,7 +47,7 @@ fn refused(text: &str, error: TextError) -> Error {
 
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(QUOTED_INPUT) {
-        Some((end, _)) => format!("{}…", &text[..end]),
+        Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_string(),
     }
 }

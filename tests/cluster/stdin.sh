@@ -23,6 +23,17 @@ is "$(value 'SELECT count(*) FROM back JOIN t USING (id) WHERE back.e = t.e')" 3
 value 'TRUNCATE back' >/dev/null
 client -c "\\copy back (id, e) FROM '$file' WITH (FORMAT tqcv)"
 is "$(value 'SELECT count(*) FROM back JOIN t USING (id) WHERE back.e = t.e')" 3000 "so does psql's copy"
+# Text ids are UTF-8 in a client's file as well, whatever the client's encoding is.
+value "CREATE TABLE named (id text, e tqvec(48, 4)); GRANT ALL ON named TO nobody_special;
+       INSERT INTO named SELECT U&'\\00A5 \\65E5\\672C \\005C \\00FC' || id, e FROM t; CREATE TABLE named_back (LIKE named); GRANT ALL ON named_back TO nobody_special" >/dev/null
+client -c "\\copy (SELECT id, e FROM named ORDER BY id) TO '$RUN/named.utf8' WITH (FORMAT tqcv)"
+for encoding in SJIS LATIN1 EUC_JP; do
+    PGCLIENTENCODING=$encoding client -c "\\copy (SELECT id, e FROM named ORDER BY id) TO '$RUN/named' WITH (FORMAT tqcv)" \
+        -c "\\copy named_back (e, id) FROM '$RUN/named' WITH (FORMAT tqcv)"
+    is "$(cmp "$RUN/named" "$RUN/named.utf8" 2>&1)" "" "a client of $encoding gets the same bytes"
+    is "$(value 'SELECT count(*) FROM named_back JOIN named USING (id) WHERE named_back.e = named.e; TRUNCATE named_back')" 3000 \
+        "and a client of $encoding gives the same ids"
+done
 client -c "\\copy (SELECT e FROM back) TO '$RUN/other.tqcv' WITH (FORMAT tqcv)"
 is "$(head -c 4 "$RUN/other.tqcv")" TQCV "which writes one as well"
 value 'TRUNCATE back' >/dev/null

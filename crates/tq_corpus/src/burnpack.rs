@@ -50,7 +50,7 @@ pub struct BurnpackFile {
 
 impl BurnpackFile {
     /// Opens and maps the file at `path` and checks its directory: all tensors lie in the file, apart from each other,
-    /// and have as many bytes as their shapes need.
+    /// and have as many bytes as their shapes need; and nothing stands behind the last.
     ///
     /// # Errors
     /// [`OpenError::File`] as [`MappedFile::open`], [`OpenError::Container`] with what is wrong.
@@ -74,6 +74,12 @@ impl BurnpackFile {
                 ))
                 .into());
             }
+        }
+        let end = start.saturating_add(directory.last().map_or(0, |last| last.range.1));
+        if file.len() > end {
+            let behind = file.len() - end;
+            let problem = format!("{behind} bytes stand behind the end of the last tensor, at byte {end}");
+            return Err(ContainerError::Malformed(problem).into());
         }
         let tensors = directory.tensors.iter().map(Tensor::from).collect();
         Ok(BurnpackFile { file, directory, start, tensors })

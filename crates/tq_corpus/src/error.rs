@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum FileError {
     /// A system call failed.
-    #[error("could not {op} file \"{}\": {source}", path.display())]
+    #[error("could not {op} file \"{}\": {}", path.display(), system_words(source))]
     Io {
         /// The file.
         path: PathBuf,
@@ -97,5 +97,36 @@ impl FileError {
             | FileError::Unreadable { path }
             | FileError::TooManyMapped { path, .. } => path,
         }
+    }
+}
+
+/// What the system calls an error, without the number that Rust puts behind it.
+fn system_words(error: &io::Error) -> String {
+    let words = error.to_string();
+    words.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_system_are_told_in_its_words() {
+        for (code, words) in
+            [(28, "No space left on device"), (13, "Permission denied"), (122, "quota exceeded")]
+        {
+            let source = io::Error::from_raw_os_error(code);
+            assert!(source.to_string().ends_with(&format!("(os error {code})")), "{source}");
+            let error = FileError::Io { path: "/a".into(), op: "write", source }.to_string();
+            assert!(error.to_lowercase().ends_with(&words.to_lowercase()), "{error}");
+            let rows = crate::RowsError::from(FileError::Io {
+                path: "/a".into(),
+                op: "write",
+                source: io::Error::from_raw_os_error(code),
+            });
+            assert_eq!(rows.to_string(), error);
+        }
+        let own = FileError::Io { path: "/a".into(), op: "read", source: io::Error::other("as it is") };
+        assert_eq!(own.to_string(), "could not read file \"/a\": as it is");
     }
 }

@@ -1,11 +1,11 @@
-//! The types that files have for the numbers of vectors, all little-endian, and `f32` on both sides of them.
+//! The types that files have for the numbers of vectors, all little-endian, and `f32` or `f64` on both sides of them.
 
-use tq_memory::{Grow, OutOfMemory};
-use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
+use tq_memory::{Grow, OutOfMemory};
 
 use crate::RowsError;
-use crate::rows::check_finite;
+use crate::number::Real;
+use crate::rows::{TOO_LARGE_FOR_SINGLE, check_finite, check_read, value_error};
 
 /// A type of floating-point numbers in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,27 +33,30 @@ impl FloatType {
         }
     }
 
-    /// Appends the numbers that `bytes` hold, rounded to `f32`; a last one that is not whole is left out.
+    /// Appends the numbers that `bytes` hold, the nearest that there are; a last one that is not whole is left out.
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub(crate) fn decode(self, bytes: &[u8], out: &mut Vec<f32>) -> Result<(), OutOfMemory> {
+    pub(crate) fn decode<N: Real>(self, bytes: &[u8], out: &mut Vec<N>) -> Result<(), OutOfMemory> {
         out.try_room(bytes.len() / self.width())?;
         match self {
             FloatType::F16 => {
                 let mut halves = [f16::ZERO; SOME];
                 for bytes in bytes.as_chunks().0.chunks(SOME) {
-                    let (start, halves) = (out.len(), &mut halves[..bytes.len()]);
+                    let halves = &mut halves[..bytes.len()];
                     halves.iter_mut().zip(bytes).for_each(|(half, b)| *half = f16::from_le_bytes(*b));
-                    out.resize(start + halves.len(), 0.0);
-                    halves.convert_to_f32_slice(&mut out[start..]);
+                    N::extend_f16(halves, out);
                 }
             }
             FloatType::Bf16 => {
-                out.extend(bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()));
+                out.extend(bytes.as_chunks().0.iter().map(|b| N::of_f32(bf16::from_le_bytes(*b).to_f32())));
             }
-            FloatType::F32 => out.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))),
-            FloatType::F64 => out.extend(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32)),
+            FloatType::F32 => {
+                out.extend(bytes.as_chunks().0.iter().map(|b| N::of_f32(f32::from_le_bytes(*b))))
+            }
+            FloatType::F64 => {
+                out.extend(bytes.as_chunks().0.iter().map(|b| N::of_f64(f64::from_le_bytes(*b))))
+            }
         }
         Ok(())
     }
@@ -62,13 +65,13 @@ impl FloatType {
     ///
     /// # Errors
     /// [`RowsError::Value`].
-    pub(crate) fn check_decoded(self, rows: &[f32], dimension: u32, first: u64) -> Result<(), RowsError> {
-        check_finite(rows, dimension, first).map_err(|error| match error {
-            RowsError::Value { row, column, problem: "infinite" } if self == FloatType::F64 => {
-                RowsError::Value { row, column, problem: "infinite in single precision" }
-            }
-            other => other,
-        })
+    pub(crate) fn check_decoded<N: Real>(
+        self,
+        rows: &[N],
+        dimension: u32,
+        first: u64,
+    ) -> Result<(), RowsError> {
+        check_read(self == FloatType::F64, rows, dimension, first)
     }
 
     /// Appends rows in this type; the first of them is row `first`, counted from 0, of the whole. `out` is to be thrown
@@ -76,9 +79,9 @@ impl FloatType {
     ///
     /// # Errors
     /// [`RowsError::Value`] for a number that isn't finite, or not any more in this type.
-    pub(crate) fn encode(
+    pub(crate) fn encode<N: Real>(
         self,
-        rows: &[f32],
+        rows: &[N],
         dimension: u32,
         first: u64,
         out: &mut Vec<u8>,
@@ -90,7 +93,7 @@ impl FloatType {
                 let (mut halves, mut too_large) = ([f16::ZERO; SOME], None);
                 for (number, rows) in rows.chunks(SOME).enumerate() {
                     let halves = &mut halves[..rows.len()];
-                    halves.convert_from_f32_slice(rows);
+                    N::to_f16(rows, halves);
                     out.extend(halves.iter().flat_map(|half| half.to_le_bytes()));
                     let place = halves.iter().position(|half| !half.is_finite());
                     too_large = too_large.or(place.map(|place| number * SOME + place));
@@ -98,26 +101,25 @@ impl FloatType {
                 too_large
             }
             FloatType::Bf16 => {
-                let halves = || rows.iter().map(|value| bf16::from_f32(*value));
+                let halves = || rows.iter().map(|value| value.to_bf16());
                 out.extend(halves().flat_map(bf16::to_le_bytes));
                 halves().position(|half| !half.is_finite())
             }
             FloatType::F32 => {
-                out.extend(rows.iter().flat_map(|value| value.to_le_bytes()));
-                None
+                out.extend(rows.iter().flat_map(|value| value.to_f32().to_le_bytes()));
+                rows.iter().position(|value| N::DOUBLE && !value.to_f32().is_finite())
             }
             FloatType::F64 => {
-                out.extend(rows.iter().flat_map(|value| f64::from(*value).to_le_bytes()));
+                out.extend(rows.iter().flat_map(|value| value.to_f64().to_le_bytes()));
                 None
             }
         };
         let Some(index) = too_large else { return Ok(()) };
-        let (row, column) = (index as u64 / u64::from(dimension), index as u64 % u64::from(dimension));
-        Err(RowsError::Value {
-            row: first.saturating_add(row).saturating_add(1),
-            column: column as u32 + 1,
-            problem: "too large for half precision",
-        })
+        let problem = match self {
+            FloatType::F32 => TOO_LARGE_FOR_SINGLE,
+            _ => "too large for half precision",
+        };
+        Err(value_error(index, dimension, first, problem))
     }
 }
 
@@ -171,7 +173,7 @@ mod tests {
         for value in [1.0, 2.0, 3.0, f64::MAX] {
             bytes.extend(value.to_le_bytes());
         }
-        let mut rows = Vec::new();
+        let mut rows: Vec<f32> = Vec::new();
         FloatType::F64.decode(&bytes, &mut rows);
         let error = FloatType::F64.check_decoded(&rows, 2, 10).unwrap_err();
         assert_eq!(error.to_string(), "row 12, column 2: infinite in single precision");

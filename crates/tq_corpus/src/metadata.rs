@@ -13,21 +13,18 @@
 //! ```
 //! `codebook` is missing where it is the Lloyd-Max codebook of the normal distribution. `ids` has one id for each record,
 //! in their order: `values` in an array or, for whole numbers where that is shorter, `ranges` of a first number and a
-//! count. Codebook entries are written with the digits of the `f64` that equals them, and come back bit by bit.
+//! count. Codebook entries are written with the digits of the `f64` that equals them, and come back bit by bit. What the maker
+//! added is text from beginning to end, and stays to the byte.
 
 mod read;
 
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use tq_codec::{Codebook, CodecConfig, CodecError};
 use tq_format::MAX_METADATA_LEN;
 use tq_memory::{Grow, OutOfMemory};
 
 const VERSION: u32 = 1;
-
-/// Bytes that a tree of JSON values takes for a byte of its text, all in all, while it is made: of objects with one short key,
-/// the most.
-const VALUE_OF_A_BYTE: usize = 160;
 
 /// Why metadata could not be written or understood.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -102,8 +99,8 @@ impl Ids {
 pub struct Metadata {
     /// The codec of the records.
     pub codec: Option<(CodecConfig, Codebook)>,
-    /// What the maker of the corpus wanted to add.
-    pub user: Option<Value>,
+    /// What the maker of the corpus wanted to add: JSON, as it was written.
+    pub user: Option<String>,
     /// The records' ids.
     pub ids: Option<Ids>,
 }
@@ -112,7 +109,7 @@ pub struct Metadata {
 struct Document<'a> {
     tinyquant: Ours<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<&'a Value>,
+    metadata: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -196,7 +193,7 @@ impl Metadata {
     /// The bytes for a corpus's header; none at all if there is nothing to say.
     ///
     /// # Errors
-    /// [`MetadataError::TooLong`], [`MetadataError::Memory`], and [`MetadataError::Malformed`] if the JSON writer fails, which it has no reason to.
+    /// [`MetadataError::TooLong`], [`MetadataError::Memory`], and [`MetadataError::Malformed`] if [`user`](Self::user) is no JSON.
     pub fn encode(&self) -> Result<Vec<u8>, MetadataError> {
         if self == &Self::default() {
             return Ok(Vec::new());
@@ -204,8 +201,9 @@ impl Metadata {
         let codec = self.codec.as_ref().map(|(config, codebook)| CodecFields::of(config, codebook));
         let ids = self.ids.as_ref().map(IdFields::of).transpose()?;
         let ids = ids.as_ref();
-        let document =
-            Document { tinyquant: Ours { version: VERSION, codec, ids }, metadata: self.user.as_ref() };
+        let metadata: Option<&RawValue> =
+            self.user.as_deref().map(serde_json::from_str).transpose().map_err(malformed)?;
+        let document = Document { tinyquant: Ours { version: VERSION, codec, ids }, metadata };
         let written = Written::of(&document)?;
         if written.len > MAX_METADATA_LEN {
             let ids = ids.map(Written::of).transpose()?.map_or(0, |written| written.len);
@@ -223,13 +221,17 @@ impl Metadata {
     /// All but [`MetadataError::TooLong`].
     pub fn parse(bytes: &[u8], records: u64) -> Result<Option<Self>, MetadataError> {
         let Some((metadata, user)) = read::read(bytes, records)? else { return Ok(None) };
-        // A value takes many times its text, in many small pieces.
-        let _hold = user.map(|user| tq_memory::hold(VALUE_OF_A_BYTE * user.get().len())).transpose()?;
-        let user = user.map(|user| serde_json::from_str(user.get())).transpose().map_err(malformed)?;
+        let user = match user {
+            Some(user) => {
+                check_json(user.get()).map_err(malformed)?;
+                Some(tq_memory::text(user.get())?)
+            }
+            None => None,
+        };
         Ok(Some(Self { user, ..metadata }))
     }
 
-    /// [`parse`](Self::parse) without [`user`](Self::user), which takes many times the room of its text.
+    /// [`parse`](Self::parse) without [`user`](Self::user).
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
@@ -272,6 +274,33 @@ impl<'a> IdFields<'a> {
         }
         Ok(Self { kind: ids.type_name(), values, ranges })
     }
+}
+
+/// Levels that JSON may be nested by, as many as readers commonly take.
+const MOST_LEVELS: usize = 127;
+
+/// Checks that a text is JSON, and not nested deeper than readers take. Nothing is made of it, so that neither equal keys nor
+/// the length of a number matters.
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn check_json(text: &str) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<&RawValue>(text)?;
+    let (mut depth, mut quoted, mut escaped) = (0usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => depth += 1,
+            b']' | b'}' if !quoted => depth -= 1,
+            _ => {}
+        }
+        if depth > MOST_LEVELS {
+            return Err(serde::de::Error::custom(format_args!("more than {MOST_LEVELS} levels")));
+        }
+    }
+    Ok(())
 }
 
 /// Without the position, which counts from the beginning of a part.
@@ -317,126 +346,4 @@ pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use tq_codec::RotationKind;
-    use tq_format::BitWidth;
-
-    use super::*;
-
-    fn round_trip(metadata: &Metadata, records: u64) -> Metadata {
-        let bytes = metadata.encode().unwrap();
-        Metadata::parse(&bytes, records).unwrap().unwrap()
-    }
-
-    #[test]
-    fn codecs_come_back_bit_by_bit() {
-        for rotation in [RotationKind::Haar, RotationKind::Hadamard] {
-            for (width, seed) in
-                [(BitWidth::Two, 0), (BitWidth::Four, (1 << 53) + 1), (BitWidth::Eight, u64::MAX)]
-            {
-                let config = CodecConfig::new(width, seed, 100, seed == 0, rotation).unwrap();
-                let entries = (0..width.levels()).map(|k| (k as f32 - 7.7) * 0.012_345_679).collect();
-                for codebook in [Codebook::new(width, entries).unwrap(), Codebook::lloyd_max(width, 100)] {
-                    let metadata = Metadata { codec: Some((config, codebook)), ..Metadata::default() };
-                    assert_eq!(round_trip(&metadata, 0), metadata);
-                }
-            }
-        }
-        // The standard codebook goes without saying.
-        let config = CodecConfig::new(BitWidth::Eight, 1, 100, false, RotationKind::Haar).unwrap();
-        let codebook = Codebook::lloyd_max(BitWidth::Eight, 100);
-        let metadata = Metadata { codec: Some((config, codebook)), ..Metadata::default() };
-        assert!(metadata.encode().unwrap().len() < 300);
-    }
-
-    #[test]
-    fn ids_come_back() {
-        for ids in [
-            Ids::Bigint(vec![]),
-            Ids::Bigint((1..=100_000).collect()),
-            Ids::Bigint(vec![i64::MIN, i64::MAX, 0, 5, 6, 7, i64::MAX - 1, i64::MAX, i64::MIN]),
-            Ids::Bigint((i64::MAX - 9..=i64::MAX).collect()),
-            Ids::Uuid(vec![[0; 16], std::array::from_fn(|i| i as u8 * 17), [255; 16]]),
-            Ids::Text(vec![String::new(), "a\"b\\".into(), "ü\u{0}\n".into()]),
-        ] {
-            let count = ids.len() as u64;
-            let metadata = Metadata {
-                ids: Some(ids),
-                user: Some(serde_json::json!({"model": "x", "tinyquant": {}})),
-                ..Metadata::default()
-            };
-            assert_eq!(round_trip(&metadata, count), metadata);
-            let bytes = metadata.encode().unwrap();
-            assert!(matches!(Metadata::parse(&bytes, count + 1), Err(MetadataError::Malformed { .. })));
-        }
-        let many = Metadata { ids: Some(Ids::Bigint((1..=10_000_000).collect())), ..Metadata::default() };
-        assert!(many.encode().unwrap().len() < 100);
-    }
-
-    #[test]
-    fn too_many_ids_are_refused() {
-        let ids = Ids::Bigint((0..2_000_000).map(|i| i * 1_000_003).collect());
-        let error = Metadata { ids: Some(ids), ..Metadata::default() }.encode().unwrap_err();
-        assert!(matches!(error, MetadataError::TooLong { bytes, ids } if ids > 16 << 20 && bytes > ids));
-    }
-
-    #[test]
-    fn what_is_not_ours_is_passed_over() {
-        assert_eq!(Metadata::default().encode().unwrap(), b"");
-        for foreign in [
-            "",
-            "\0\u{1}",
-            "{}",
-            "[1]",
-            "[[1], 2]",
-            "{\"model\": 1}",
-            "{\"tinyquant\": 1}",
-            "{\"tinyquant\": [1]}",
-            "{\"tinyquant\": {}}",
-            "{",
-        ] {
-            assert_eq!(Metadata::parse(foreign.as_bytes(), 3), Ok(None), "{foreign}");
-        }
-    }
-
-    #[test]
-    fn what_is_ours_and_broken_is_an_error() {
-        let parse = |ours: &str| Metadata::parse(format!("{{\"tinyquant\": {ours}}}").as_bytes(), 2);
-        assert_eq!(parse("{\"version\": 2}"), Err(MetadataError::Version { version: 2 }));
-        assert_eq!(parse("{\"version\": 1}"), Ok(Some(Metadata::default())));
-        for broken in [
-            "\"codec\": 1",
-            "\"codec\": {\"bit_width\": 4}",
-            "\"ids\": {\"type\": \"bigint\"}",
-            "\"ids\": {\"type\": \"bigint\", \"values\": [1]}",
-            "\"ids\": {\"type\": \"bigint\", \"values\": [1, 2, 3]}",
-            "\"ids\": {\"type\": \"bigint\", \"ranges\": [[1, 0], [1, 0], [1, 2]]}",
-            "\"ids\": {\"type\": \"bigint\", \"values\": [1, 2.5]}",
-            "\"ids\": {\"type\": \"oid\", \"values\": [1, 2]}",
-            "\"ids\": {\"type\": \"uuid\", \"values\": [\"00\", \"x\"]}",
-            "\"ids\": {\"type\": \"text\", \"ranges\": [[1, 2]]}",
-            "\"ids\": {\"type\": \"bigint\", \"ranges\": [[1, 2]], \"values\": [1, 2]}",
-            "\"ids\": {\"type\": \"bigint\", \"ranges\": [[1, 18446744073709551615], [1, 3]]}",
-            "\"ids\": {\"type\": \"bigint\", \"ranges\": [[9223372036854775807, 2]]}",
-        ] {
-            let result = parse(&format!("{{\"version\": 1, {broken}}}"));
-            assert!(matches!(result, Err(MetadataError::Malformed { .. })), "{broken}: {result:?}");
-        }
-        let codec = |from: &str, to: &str| {
-            let text = "{\"version\": 1, \"codec\": {\"bit_width\": 2, \"seed\": 7, \"dimension\": 3, \
-                 \"residual_enabled\": false, \"rotation\": \"haar\", \"config_hash\": \"\", \"codebook\": [1, 2, 3, 4]}}";
-            assert!(parse(text).is_ok());
-            parse(&text.replace(from, to))
-        };
-        for (from, to) in [
-            ("\"bit_width\": 2", "\"bit_width\": 3"),
-            ("3, 4]", "4]"),
-            ("[1, 2", "[2, 1"),
-            ("4]", "1e300]"),
-            ("\"dimension\": 3", "\"dimension\": 0"),
-        ] {
-            assert!(matches!(codec(from, to), Err(MetadataError::Codec(_))), "{from} -> {to}");
-        }
-        assert!(matches!(codec("haar", "givens"), Err(MetadataError::Malformed { .. })));
-    }
-}
+mod tests;

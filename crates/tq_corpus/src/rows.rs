@@ -8,6 +8,7 @@ use tq_codec::CodecError;
 use tq_format::{CorpusError, QvecError};
 use tq_memory::OutOfMemory;
 
+use crate::number::Real;
 use crate::{AtomicFile, ContainerError, CorpusFileError, FileError};
 
 /// A matrix that is read front to back.
@@ -19,11 +20,25 @@ pub trait RowReader: Send {
     fn rows(&self) -> u64;
 
     /// Appends the next rows to `out`, `dimension` numbers each, `most` rows at most (at least one unless the end is
-    /// reached), and returns how many these are; 0 at the end. All numbers are finite. After an error there is no going on.
+    /// reached), and returns how many these are; 0 at the end. All numbers are finite. After an error there is no going on;
+    /// what was appended then is of use only as [`RowsError::row`] says.
     ///
     /// # Errors
     /// The file changed or is malformed, or a number isn't finite in `f32`.
     fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError>;
+
+    /// [`read`](Self::read) in double precision: the numbers of the file, or the nearest to whole ones beyond 2^53.
+    ///
+    /// What is decoded from codes is single precision anyway, and is so here.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    fn read_doubles(&mut self, most: usize, out: &mut Vec<f64>) -> Result<usize, RowsError> {
+        let mut rows = Vec::new();
+        let count = self.read(most, &mut rows)?;
+        out.extend(rows.into_iter().map(f64::from));
+        Ok(count)
+    }
 }
 
 /// A matrix that is being written.
@@ -33,6 +48,12 @@ pub trait RowWriter {
     /// # Errors
     /// The output's, and rows that the format can't hold.
     fn append(&mut self, rows: &[f32]) -> Result<(), RowsError>;
+
+    /// [`append`](Self::append) in double precision, which the file's numbers keep or are rounded from.
+    ///
+    /// # Errors
+    /// As for [`append`](Self::append), and numbers that are too large for those of the file.
+    fn append_doubles(&mut self, rows: &[f64]) -> Result<(), RowsError>;
 
     /// Bytes written so far.
     fn bytes(&self) -> u64;
@@ -168,6 +189,16 @@ pub enum RowsError {
     },
 }
 
+impl RowsError {
+    /// The row, counted from 1, that has a number that vectors can't have. A reader has appended the rows before it.
+    pub fn row(&self) -> Option<u64> {
+        match self {
+            RowsError::Value { row, .. } => Some(*row),
+            _ => None,
+        }
+    }
+}
+
 impl From<CorpusFileError> for RowsError {
     fn from(error: CorpusFileError) -> Self {
         match error {
@@ -178,25 +209,52 @@ impl From<CorpusFileError> for RowsError {
 }
 
 /// Refuses rows with a number that isn't finite; the first of them is row `first`, counted from 0, of the whole.
-pub(crate) fn check_finite(rows: &[f32], dimension: u32, first: u64) -> Result<(), RowsError> {
+pub(crate) fn check_finite<N: Real>(rows: &[N], dimension: u32, first: u64) -> Result<(), RowsError> {
     let Some(index) = first_not_finite(rows) else { return Ok(()) };
     let problem = if rows[index].is_nan() { "not a number" } else { "infinite" };
-    let (row, column) = (index as u64 / u64::from(dimension), index as u64 % u64::from(dimension));
-    // Both are smaller than what they are counted in.
-    Err(RowsError::Value {
-        row: first.saturating_add(row).saturating_add(1),
-        column: column as u32 + 1,
-        problem,
+    Err(value_error(index, dimension, first, problem))
+}
+
+/// [`check_finite`] of numbers that were read from `f64`, or from others, which can't become infinite.
+pub(crate) fn check_read<N: Real>(
+    from_doubles: bool,
+    rows: &[N],
+    dimension: u32,
+    first: u64,
+) -> Result<(), RowsError> {
+    check_finite(rows, dimension, first).map_err(|error| match error {
+        RowsError::Value { row, column, problem: "infinite" } if from_doubles && !N::DOUBLE => {
+            RowsError::Value { row, column, problem: "infinite in single precision" }
+        }
+        other => other,
     })
 }
 
+/// What is wrong with the number at `index` of rows, the first of which is row `first`, counted from 0, of the whole.
+pub(crate) fn value_error(index: usize, dimension: u32, first: u64, problem: &'static str) -> RowsError {
+    let (row, column) = (index as u64 / u64::from(dimension), index as u64 % u64::from(dimension));
+    // Both are smaller than what they are counted in.
+    RowsError::Value { row: first.saturating_add(row).saturating_add(1), column: column as u32 + 1, problem }
+}
+
+/// Rows in single precision, for what holds no other.
+///
+/// # Errors
+/// [`RowsError::Value`] for a number that isn't finite, or not any more.
+pub(crate) fn to_singles(rows: &[f64], dimension: u32, first: u64) -> Result<Vec<f32>, RowsError> {
+    check_finite(rows, dimension, first)?;
+    let singles: Vec<f32> = rows.iter().map(|number| *number as f32).collect();
+    match first_not_finite(&singles) {
+        None => Ok(singles),
+        Some(index) => Err(value_error(index, dimension, first, TOO_LARGE_FOR_SINGLE)),
+    }
+}
+
+/// What is wrong with a number that single precision can't hold.
+pub(crate) const TOO_LARGE_FOR_SINGLE: &str = "too large for single precision";
+
 /// Where the first number stands that is infinite or none.
-fn first_not_finite(numbers: &[f32]) -> Option<usize> {
-    const EXPONENT: u32 = f32::INFINITY.to_bits();
-    // An exponent of ones carries into the sign when its lowest bit is added. Without a branch for each number, the
-    // compiler uses vector instructions.
-    let carry = |number: &f32| (number.to_bits() & EXPONENT) + (1 << (f32::MANTISSA_DIGITS - 1));
-    let all_finite = |step: &[f32]| step.iter().fold(0, |bits, number| bits | carry(number)) >> 31 == 0;
-    let step = numbers.chunks(256).position(|step| !all_finite(step))?;
+pub(crate) fn first_not_finite<N: Real>(numbers: &[N]) -> Option<usize> {
+    let step = numbers.chunks(256).position(|step| !N::all_finite(step))?;
     numbers[step * 256..].iter().position(|number| !number.is_finite()).map(|index| step * 256 + index)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tq_codec::{BatchError, Codec, CodecError, Workers};
 use tq_format::{COUNT_OFFSET, CorpusHeader, MAGIC_OFFSET, Magic};
 
-use crate::rows::check_finite;
+use crate::rows::{check_finite, to_singles};
 use crate::{Corpus, Output, RowReader, RowWriter, RowsError};
 
 /// Reads a corpus as the vectors that its records stand for.
@@ -80,6 +80,8 @@ impl RowReader for CorpusRows {
         });
         match &result {
             Ok(count) => self.next += *count as u64,
+            // A number that isn't finite is behind whole rows.
+            Err(RowsError::Value { .. }) => {}
             Err(_) => out.truncate(start),
         }
         result
@@ -146,6 +148,10 @@ impl RowWriter for CorpusRowWriter {
             }
         }
         Ok(())
+    }
+
+    fn append_doubles(&mut self, rows: &[f64]) -> Result<(), RowsError> {
+        self.append(&to_singles(rows, self.codec.config().dimension(), self.count)?)
     }
 
     fn bytes(&self) -> u64 {

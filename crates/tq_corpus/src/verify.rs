@@ -316,7 +316,7 @@ fn header_offset(error: &CorpusError, bytes: &[u8]) -> u64 {
         CorpusError::InvalidBitWidth { .. } => 20,
         CorpusError::InvalidResidualFlag { .. } => 21,
         CorpusError::HashTooLong { .. } => 22,
-        CorpusError::InvalidUtf8 => HEADER_FIXED_LEN as u64,
+        CorpusError::InvalidUtf8 | CorpusError::HashCapitals => HEADER_FIXED_LEN as u64,
         CorpusError::MetadataTooLong { .. } => HEADER_FIXED_LEN as u64 + hash_len,
         CorpusError::HeaderTruncated { got, .. } => *got,
         other => other.offset().unwrap_or(0),

@@ -124,7 +124,7 @@ impl Container for ZtensorFile {
                 let increasing = self.generation == ZtensorGeneration::D;
                 Box::new(csr::CsrReader::new(self.file, &object, increasing, poll)?)
             }
-            Layout::Coo => Box::new(coo::CooReader::new(self.file, &object, poll)?),
+            Layout::Coo => coo::open(self.file, &object, poll)?,
             Layout::Other => {
                 return Err(not_rows(object.name, "its layout isn't read here".into()).into());
             }

@@ -147,7 +147,7 @@ fn malformed_files() {
         ("shape_too_big", "it has 3840 bytes: its shape [21, 48] of F32 needs 4032"),
         ("shape_too_small", "needs 3648"),
         ("short_header", "header is truncated: 10 bytes needed, 9 present"),
-        ("trailing", ""),
+        ("trailing", "stand behind the end of the last tensor"),
         ("trunc_at_data", "file of 256 bytes is truncated"),
         ("trunc_data_1", "file of 4095 bytes is truncated"),
         ("trunc_data_pad", "file of 3920 bytes is truncated"),
@@ -489,4 +489,19 @@ fn all_rows(path: &Path) -> Result<Option<Vec<Vec<f32>>>, OpenError> {
         all.push(rows);
     }
     Ok(Some(all))
+}
+
+#[test]
+fn bytes_behind_the_end_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("behind.bpk");
+    for name in ["zero_rows.bpk", "pack022.bpk"] {
+        let mut bytes = fs::read(data(name)).unwrap();
+        for behind in [1, 255, 4096] {
+            bytes.resize(bytes.len() + behind, 0);
+            common::write_anew(&path, &bytes);
+            let error = BurnpackFile::open(&path).unwrap_err().to_string();
+            assert!(error.contains("stand behind the end of the last tensor"), "{error}");
+        }
+    }
 }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::{Memory, Random, data};
-use serde_json::{Value, json};
 use tempfile::TempDir;
 use tq_codec::{Codebook, Codec, CodecConfig, Rotation, RotationKind, Workers};
 use tq_corpus::{
@@ -53,7 +52,8 @@ impl Corpora {
         path
     }
 
-    fn described(&mut self, name: &str, count: usize, ids: Option<Ids>, user: Option<Value>) -> PathBuf {
+    fn described(&mut self, name: &str, count: usize, ids: Option<Ids>, user: Option<&str>) -> PathBuf {
+        let user = user.map(str::to_owned);
         let codec = codec(1, BitWidth::Four);
         let described = Some((*codec.config(), codec.codebook().clone()));
         let metadata = Metadata { codec: described, user, ids }.encode().unwrap();
@@ -80,8 +80,9 @@ fn contents(bytes: &[u8]) -> (Vec<Vec<u8>>, Option<Metadata>) {
 fn records_and_ids_in_order() {
     let mut corpora = Corpora::new();
     let a = corpora.described("a", 3, Some(Ids::Bigint(vec![7, 8, 9])), None);
-    let none = corpora.described("none", 0, None, Some(json!({"model": "first"})));
-    let b = corpora.described("b", 20_000, Some(Ids::Bigint((10..20_010).collect())), Some(json!("second")));
+    let none =
+        corpora.described("none", 0, None, Some("{\"model\":  \"first\", \"n\": 12345678901234567890123}"));
+    let b = corpora.described("b", 20_000, Some(Ids::Bigint((10..20_010).collect())), Some("\"second\""));
     let (bytes, merged) = merge(&[&a, &none, &b, &a], MergeIds::Keep).unwrap();
     assert_eq!((merged.count, merged.foreign_dropped), (20_006, false));
     let [of_a, of_b] = [&a, &b].map(|path| contents(&fs::read(path).unwrap()));
@@ -89,7 +90,7 @@ fn records_and_ids_in_order() {
     assert!(records == [&of_a.0[..], &of_b.0, &of_a.0].concat());
     let metadata = metadata.unwrap();
     assert_eq!(metadata.codec, of_a.1.unwrap().codec);
-    assert_eq!(metadata.user, Some(json!({"model": "first"})));
+    assert_eq!(metadata.user.unwrap(), "{\"model\":  \"first\", \"n\": 12345678901234567890123}");
     let ids: Vec<i64> = (7..20_010).chain(7..10).collect();
     assert_eq!(metadata.ids, Some(Ids::Bigint(ids)));
 

@@ -4,7 +4,7 @@
 //! [`RecordView::parse`](crate::RecordView::parse) would refuse: what it appends always parses.
 
 use crate::pack::pack_indices;
-use crate::record::{check_dimension, check_finite, check_padding};
+use crate::record::{check_dimension, check_finite, check_hash, check_padding};
 use crate::{BitWidth, HASH_LEN, RECORD_HEADER_LEN, RECORD_VERSION, RecordError, record_len};
 
 /// The hash as a record stores it: padded with NUL to [`HASH_LEN`] bytes.
@@ -40,15 +40,15 @@ impl RecordBuilder {
     /// A builder of records with this hash (see [`hash_field`]), dimension and width, all with or all without residual.
     ///
     /// # Errors
-    /// [`RecordError::InvalidUtf8`], [`DimensionZero`](RecordError::DimensionZero) or
-    /// [`DimensionTooLarge`](RecordError::DimensionTooLarge).
+    /// [`RecordError::InvalidUtf8`], [`HashCapitals`](RecordError::HashCapitals),
+    /// [`DimensionZero`](RecordError::DimensionZero) or [`DimensionTooLarge`](RecordError::DimensionTooLarge).
     pub fn new(
         hash_field: &[u8; HASH_LEN],
         dimension: u32,
         width: BitWidth,
         residual: bool,
     ) -> Result<Self, RecordError> {
-        std::str::from_utf8(hash_field).map_err(|_| RecordError::InvalidUtf8)?;
+        check_hash(hash_field)?;
         check_dimension(dimension)?;
         Ok(RecordBuilder { head: header_bytes(hash_field, dimension, width), dimension, width, residual })
     }

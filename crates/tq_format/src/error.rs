@@ -29,6 +29,11 @@ pub enum RecordError {
     /// The configuration hash is not UTF-8.
     #[error("configuration hash of the record is not valid UTF-8")]
     InvalidUtf8,
+    /// The configuration hash is hexadecimal, but in capital letters.
+    #[error(
+        "configuration hash of the record has capital letters: its hexadecimal digits must be lower-case"
+    )]
+    HashCapitals,
     /// The bit width is not 2, 4 or 8.
     #[error("invalid bit width {got}: must be 2, 4 or 8")]
     InvalidBitWidth {

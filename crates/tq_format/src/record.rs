@@ -30,11 +30,12 @@ impl RecordHeader {
     /// # Errors
     /// [`RecordError::Truncated`], [`UnknownVersion`](RecordError::UnknownVersion),
     /// [`DimensionZero`](RecordError::DimensionZero), [`DimensionTooLarge`](RecordError::DimensionTooLarge),
-    /// [`InvalidBitWidth`](RecordError::InvalidBitWidth), [`InvalidUtf8`](RecordError::InvalidUtf8).
+    /// [`InvalidBitWidth`](RecordError::InvalidBitWidth), [`InvalidUtf8`](RecordError::InvalidUtf8),
+    /// [`HashCapitals`](RecordError::HashCapitals).
     pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
         let (head, dimension, bit_width) = fixed_fields(bytes)?;
         let config_hash = *hash_of(head);
-        std::str::from_utf8(&config_hash).map_err(|_| RecordError::InvalidUtf8)?;
+        check_hash(&config_hash)?;
         Ok(RecordHeader { config_hash, dimension, bit_width })
     }
 
@@ -71,7 +72,7 @@ impl<'a> RecordView<'a> {
     /// The [`RecordError`] of the first fault found.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let view = Self::parse_stored(bytes)?;
-        std::str::from_utf8(view.hash_field()).map_err(|_| RecordError::InvalidUtf8)?;
+        check_hash(view.hash_field())?;
         view.check_payload()?;
         Ok(view)
     }
@@ -178,6 +179,22 @@ impl<'a> RecordView<'a> {
         let mask = (self.bit_width.levels() - 1) as u8;
         (0..self.dimension as usize).map(move |i| (codes[i * bits / 8] >> (i * bits % 8)) & mask)
     }
+}
+
+/// Checks a record's hash. TinyQuant takes any text for one, and so do records here; but a SHA-256 in capital letters would be
+/// that of no codec, and look like that of one.
+pub(crate) fn check_hash(field: &[u8; HASH_LEN]) -> Result<(), RecordError> {
+    std::str::from_utf8(field).map_err(|_| RecordError::InvalidUtf8)?;
+    match has_capitals(field) {
+        false => Ok(()),
+        true => Err(RecordError::HashCapitals),
+    }
+}
+
+/// Whether a hash is one in hexadecimal, but not all lower-case.
+pub(crate) fn has_capitals(hash: &[u8]) -> bool {
+    let capital = hash.iter().fold(false, |seen, byte| seen | byte.is_ascii_uppercase());
+    capital && hash.len() == HASH_LEN && hash.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// The header, its dimension and its width, all but the hash checked.

@@ -4,7 +4,8 @@ mod common;
 
 use common::{read_all, rebuilt, sample_corpus, sample_record};
 use tq_format::{
-    BitWidth, CorpusBuilder, CorpusError, CorpusHeader, CorpusView, MAX_METADATA_LEN, Magic, RecordError,
+    BitWidth, CorpusBuilder, CorpusError, CorpusHeader, CorpusView, MAX_METADATA_LEN, Magic, RecordBuilder,
+    RecordError, RecordHeader, RecordView,
 };
 
 fn header() -> CorpusHeader {
@@ -219,4 +220,27 @@ fn messages_are_plain() {
             "record 1 of the corpus, at byte 96: padding bits after the packed codes are not zero",
         ]
     );
+}
+
+#[test]
+fn a_hash_with_capital_letters_is_refused() {
+    let lower = "0123456789abcdef".repeat(4);
+    let capital = lower.replacen('a', "A", 1);
+    let header = |hash: &str| CorpusHeader { config_hash: hash.to_owned(), ..header() };
+    for hash in [lower.as_str(), "Text in CAPITALS", &format!("{capital}00"), &format!("X{}", &capital[1..])]
+    {
+        let file = header(hash).encode(Magic::Final).unwrap();
+        assert_eq!(CorpusView::parse(&file).unwrap().config_hash(), hash);
+    }
+    let file = header(&capital).encode(Magic::Final).unwrap();
+    assert_eq!(CorpusView::parse(&file).unwrap_err(), CorpusError::HashCapitals);
+
+    let mut bytes = sample_record(BitWidth::Four, 5, false, &lower, 3);
+    assert!(RecordView::parse(&bytes).is_ok());
+    bytes[1 + 10] = b'A';
+    assert_eq!(RecordView::parse(&bytes).unwrap_err(), RecordError::HashCapitals);
+    assert_eq!(RecordHeader::parse(&bytes).unwrap_err(), RecordError::HashCapitals);
+    let field: [u8; 64] = capital.as_bytes().try_into().unwrap();
+    let built = RecordBuilder::new(&field, 5, BitWidth::Four, false);
+    assert_eq!(built.unwrap_err(), RecordError::HashCapitals);
 }

@@ -12,6 +12,7 @@ use super::directory::{Directory, Dtype, Entry};
 use super::encode::{Integers, data_start, encode};
 use super::merge::zeros;
 use crate::container::hold_for_directory;
+use crate::number::Real;
 use crate::{ContainerError, FloatType, Output, RowWriter, RowsError};
 
 /// What a Burnpack file is to be like.
@@ -82,10 +83,8 @@ impl BurnpackWriter {
         let row_bytes = u64::from(self.dimension) * self.float.width() as u64;
         rows.checked_mul(row_bytes).filter(|bytes| *bytes <= MOST_TENSOR_BYTES)
     }
-}
 
-impl RowWriter for BurnpackWriter {
-    fn append(&mut self, rows: &[f32]) -> Result<(), RowsError> {
+    fn append_rows<N: Real>(&mut self, rows: &[N]) -> Result<(), RowsError> {
         let unsupported = |problem| Err(ContainerError::Unsupported(problem).into());
         let (count, rest) = (rows.len() / self.dimension as usize, rows.len() % self.dimension as usize);
         if rest != 0 {
@@ -100,6 +99,16 @@ impl RowWriter for BurnpackWriter {
         self.output.append(&self.block)?;
         self.rows = total;
         Ok(())
+    }
+}
+
+impl RowWriter for BurnpackWriter {
+    fn append(&mut self, rows: &[f32]) -> Result<(), RowsError> {
+        self.append_rows(rows)
+    }
+
+    fn append_doubles(&mut self, rows: &[f64]) -> Result<(), RowsError> {
+        self.append_rows(rows)
     }
 
     fn bytes(&self) -> u64 {

@@ -23,8 +23,13 @@ use super::{Ids, Metadata, MetadataError, VERSION, malformed, parse_uuid};
 struct Document<'a> {
     #[serde(borrow)]
     tinyquant: Object<Ours<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "some")]
     metadata: Option<&'a RawValue>,
+}
+
+/// Whatever is there, even if it is null.
+fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize)]

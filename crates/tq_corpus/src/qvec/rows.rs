@@ -66,6 +66,8 @@ impl RowReader for QvecRows {
         match &result {
             // No more than there are slots.
             Ok(count) => self.next += *count as u32,
+            // A number that isn't finite is behind whole rows.
+            Err(RowsError::Value { .. }) => {}
             Err(_) => out.truncate(start),
         }
         result

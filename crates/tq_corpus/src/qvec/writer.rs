@@ -13,6 +13,7 @@ use tq_format::{
 
 use super::rows::at;
 use super::waiting::{Ids, Spool};
+use crate::rows::to_singles;
 use crate::{Output, RowWriter, RowsError};
 
 /// Which quantvec is to read the file.
@@ -147,6 +148,10 @@ impl RowWriter for QvecWriter {
             self.header.count = count as u32;
         }
         Ok(())
+    }
+
+    fn append_doubles(&mut self, rows: &[f64]) -> Result<(), RowsError> {
+        self.append(&to_singles(rows, self.header.dimension, self.header.count.into())?)
     }
 
     fn bytes(&self) -> u64 {

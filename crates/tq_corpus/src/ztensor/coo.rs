@@ -1,8 +1,8 @@
 //! Rows of a tensor in a coordinate list, with zeros where it has no entry.
 //!
 //! Entries may be in any order. If their rows increase, as they mostly do, they are read as they stand; otherwise they are
-//! sorted in memory, in runs, and merged from these. That takes 12 bytes an entry, which is less than it takes in the file
-//! uncompressed with `u64` coordinates.
+//! sorted in memory, in runs, and merged from these. That takes 12 bytes an entry, or 16 where numbers have 8, which is less
+//! than it takes in the file uncompressed with `u64` coordinates. Numbers stay as the file has them until they are in a row.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,10 +12,11 @@ use tq_memory::{Grow, OutOfMemory};
 
 use super::dense::{element_of, shape_of};
 use super::directory::Object;
-use super::numbers::check;
+use super::numbers::{check, number};
 use super::sparse::{Cells, Indices, Values};
 use super::stream::Stream;
 use super::types::Element;
+use crate::number::Real;
 use crate::{MappedFile, RowReader, RowsError};
 
 /// Numbers that rows are filled with at a time, and entries that are read at a time.
@@ -27,19 +28,20 @@ const RUN: usize = 1 << 18;
 
 /// A cell that is not zero, perhaps.
 #[derive(Clone, Copy)]
-struct Entry {
+struct Entry<const W: usize> {
     row: u32,
     /// Dimensions of sparse tensors are small.
     column: u16,
-    number: f32,
+    /// The first bytes, as many as the type of the numbers has.
+    number: [u8; W],
 }
 
-/// Reads a COO tensor.
-pub(super) struct CooReader {
+/// Reads a COO tensor, whose numbers have at most `W` bytes.
+struct CooReader<const W: usize> {
     file: Arc<MappedFile>,
-    entries: Entries,
+    entries: Entries<W>,
     /// The first entry that was not put into its row yet.
-    ahead: Option<Entry>,
+    ahead: Option<Entry<W>>,
     cells: Cells,
     element: Element,
     dimension: u32,
@@ -47,17 +49,25 @@ pub(super) struct CooReader {
     next: u64,
 }
 
-enum Entries {
+enum Entries<const W: usize> {
     Streamed(Box<Streamed>),
-    Sorted(Sorted),
+    Sorted(Sorted<W>),
 }
 
-impl CooReader {
-    pub(super) fn new(
-        file: Arc<MappedFile>,
-        object: &Object,
-        poll: &mut dyn FnMut(),
-    ) -> Result<Self, RowsError> {
+/// A reader of that tensor.
+pub(super) fn open(
+    file: Arc<MappedFile>,
+    object: &Object,
+    poll: &mut dyn FnMut(),
+) -> Result<Box<dyn RowReader>, RowsError> {
+    Ok(match element_of(object, "values")?.width() {
+        8 => Box::new(CooReader::<8>::new(file, object, poll)?),
+        _ => Box::new(CooReader::<4>::new(file, object, poll)?),
+    })
+}
+
+impl<const W: usize> CooReader<W> {
+    fn new(file: Arc<MappedFile>, object: &Object, poll: &mut dyn FnMut()) -> Result<Self, RowsError> {
         let (rows, dimension) = shape_of(object)?;
         let cells = Cells::new(object, dimension)?;
         let count = count_entries(&file, object, poll)?;
@@ -142,8 +152,8 @@ struct Streamed {
     columns: Indices,
     values: Values,
     left: u64,
-    /// A block of entries, and how far it was given away.
-    block: (Vec<u64>, Vec<u64>, Vec<f32>),
+    /// A block of entries, with the bytes of their numbers, and how far it was given away.
+    block: (Vec<u64>, Vec<u64>, Vec<u8>),
     used: usize,
 }
 
@@ -169,13 +179,18 @@ impl Streamed {
         })
     }
 
-    fn next(&mut self, file: &MappedFile, cells: &Cells) -> Result<Option<Entry>, RowsError> {
+    fn next<const W: usize>(
+        &mut self,
+        file: &MappedFile,
+        cells: &Cells,
+    ) -> Result<Option<Entry<W>>, RowsError> {
         let (rows, columns, numbers) = &mut self.block;
         if self.used == rows.len() {
             let count = self.left.min(ENTRIES) as usize;
             self.rows.read(file, count, rows)?;
             self.columns.read(file, count, columns)?;
-            self.values.read(file, count, numbers)?;
+            numbers.clear();
+            numbers.extend_from_slice(self.values.read(file, count)?);
             (self.used, self.left) = (0, self.left - count as u64);
             if count == 0 {
                 self.columns.finish(file)?;
@@ -183,7 +198,9 @@ impl Streamed {
                 return Ok(None);
             }
         }
-        let (row, column, number) = (rows[self.used], columns[self.used], numbers[self.used]);
+        let (row, column) = (rows[self.used], columns[self.used]);
+        let (width, mut number) = (self.values.element().width() as usize, [0; W]);
+        number[..width].copy_from_slice(&numbers[self.used * width..][..width]);
         self.used += 1;
         match (u32::try_from(row), u16::try_from(column)) {
             (Ok(row), Ok(column)) => Ok(Some(Entry { row, column, number })),
@@ -195,12 +212,12 @@ impl Streamed {
 }
 
 /// Entries in runs that are in order, and the runs by their next entries.
-struct Sorted {
-    runs: Vec<std::vec::IntoIter<Entry>>,
-    heads: BinaryHeap<Reverse<(u32, u16, usize, u32)>>,
+struct Sorted<const W: usize> {
+    runs: Vec<std::vec::IntoIter<Entry<W>>>,
+    heads: BinaryHeap<Reverse<(u32, u16, usize, [u8; W])>>,
 }
 
-impl Sorted {
+impl<const W: usize> Sorted<W> {
     fn new(
         file: &MappedFile,
         entries: &mut Streamed,
@@ -228,19 +245,19 @@ impl Sorted {
 
     fn push_head(&mut self, run: usize) {
         if let Some(entry) = self.runs[run].next() {
-            self.heads.push(Reverse((entry.row, entry.column, run, entry.number.to_bits())));
+            self.heads.push(Reverse((entry.row, entry.column, run, entry.number)));
         }
     }
 
-    fn next(&mut self) -> Option<Entry> {
-        let Reverse((row, column, run, bits)) = self.heads.pop()?;
+    fn next(&mut self) -> Option<Entry<W>> {
+        let Reverse((row, column, run, number)) = self.heads.pop()?;
         self.push_head(run);
-        Some(Entry { row, column, number: f32::from_bits(bits) })
+        Some(Entry { row, column, number })
     }
 }
 
-impl Entries {
-    fn next(&mut self, file: &MappedFile, cells: &Cells) -> Result<Option<Entry>, RowsError> {
+impl<const W: usize> Entries<W> {
+    fn next(&mut self, file: &MappedFile, cells: &Cells) -> Result<Option<Entry<W>>, RowsError> {
         match self {
             Entries::Streamed(entries) => entries.next(file, cells),
             Entries::Sorted(entries) => Ok(entries.next()),
@@ -248,7 +265,7 @@ impl Entries {
     }
 }
 
-impl RowReader for CooReader {
+impl<const W: usize> RowReader for CooReader<W> {
     fn dimension(&self) -> u32 {
         self.dimension
     }
@@ -258,19 +275,29 @@ impl RowReader for CooReader {
     }
 
     fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
+        self.read_next(most, out)
+    }
+
+    fn read_doubles(&mut self, most: usize, out: &mut Vec<f64>) -> Result<usize, RowsError> {
+        self.read_next(most, out)
+    }
+}
+
+impl<const W: usize> CooReader<W> {
+    fn read_next<N: Real>(&mut self, most: usize, out: &mut Vec<N>) -> Result<usize, RowsError> {
         let dimension = self.dimension as usize;
         let rows =
             (BLOCK / u64::from(self.dimension)).clamp(1, (most as u64).max(1)).min(self.rows - self.next);
         let start = out.len();
         out.try_room(rows as usize * dimension)?;
-        out.resize(start + rows as usize * dimension, 0.0);
+        out.resize(start + rows as usize * dimension, N::default());
         for (row, numbers) in (self.next..self.next + rows).zip(out[start..].chunks_exact_mut(dimension)) {
             while let Some(entry) = self.ahead.filter(|entry| u64::from(entry.row) <= row) {
                 if u64::from(entry.row) < row {
                     // They increased when they were looked at.
                     return Err(self.cells.malformed("its entries changed their order".into()).into());
                 }
-                numbers[self.cells.take(row, entry.column.into())?] = entry.number;
+                numbers[self.cells.take(row, entry.column.into())?] = number(self.element, &entry.number);
                 self.ahead = self.entries.next(&self.file, &self.cells)?;
             }
         }

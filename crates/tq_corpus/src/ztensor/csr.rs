@@ -6,9 +6,10 @@ use tq_memory::Grow;
 
 use super::dense::{element_of, shape_of};
 use super::directory::Object;
-use super::numbers::check;
+use super::numbers::{check, convert};
 use super::sparse::{Cells, Indices, Values};
 use super::stream::Stream;
+use crate::number::Real;
 use crate::{MappedFile, RowReader, RowsError};
 
 /// Numbers that rows are filled with at a time.
@@ -31,7 +32,6 @@ pub(super) struct CsrReader {
     /// Kept for their capacity.
     ends: Vec<u64>,
     columns: Vec<u64>,
-    numbers: Vec<f32>,
 }
 
 impl CsrReader {
@@ -72,7 +72,6 @@ impl CsrReader {
             begin: 0,
             ends,
             columns: Vec::new(),
-            numbers: Vec::new(),
             file,
         })
     }
@@ -111,6 +110,16 @@ impl RowReader for CsrReader {
     }
 
     fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
+        self.read_next(most, out)
+    }
+
+    fn read_doubles(&mut self, most: usize, out: &mut Vec<f64>) -> Result<usize, RowsError> {
+        self.read_next(most, out)
+    }
+}
+
+impl CsrReader {
+    fn read_next<N: Real>(&mut self, most: usize, out: &mut Vec<N>) -> Result<usize, RowsError> {
         let dimension = self.dimension as usize;
         let rows =
             (BLOCK / u64::from(self.dimension)).clamp(1, (most as u64).max(1)).min(self.rows - self.next);
@@ -119,11 +128,13 @@ impl RowReader for CsrReader {
         // At most as many as the block has cells.
         let count = (end - self.begin) as usize;
         self.indices.read(&self.file, count, &mut self.columns)?;
-        self.values.read(&self.file, count, &mut self.numbers)?;
+        let element = self.values.element();
+        let mut numbers: Vec<N> = tq_memory::with_capacity(count)?;
+        convert(element, false, self.values.read(&self.file, count)?, &mut numbers);
         let start = out.len();
         out.try_room(rows * dimension)?;
-        out.resize(start + rows * dimension, 0.0);
-        let mut entries = self.columns.iter().zip(&self.numbers);
+        out.resize(start + rows * dimension, N::default());
+        let mut entries = self.columns.iter().zip(&numbers);
         let mut begin = self.begin;
         for (i, end) in self.ends.iter().enumerate() {
             let row = self.next + i as u64;
@@ -138,7 +149,7 @@ impl RowReader for CsrReader {
             }
             begin = *end;
         }
-        check(self.values.element(), &out[start..], self.dimension, self.next)?;
+        check(element, &out[start..], self.dimension, self.next)?;
         self.begin = end;
         self.next += rows as u64;
         if self.next == self.rows {

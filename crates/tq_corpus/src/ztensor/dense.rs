@@ -8,6 +8,7 @@ use super::directory::{Encoding, Object};
 use super::numbers::{at, check, convert};
 use super::stream::Stream;
 use super::types::{Element, Type};
+use crate::number::Real;
 use crate::{ContainerError, MappedFile, RowReader, RowsError};
 
 /// Bytes that are converted at a time: what fits into the cache.
@@ -78,6 +79,16 @@ impl RowReader for DenseReader {
     }
 
     fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
+        self.read_next(most, out)
+    }
+
+    fn read_doubles(&mut self, most: usize, out: &mut Vec<f64>) -> Result<usize, RowsError> {
+        self.read_next(most, out)
+    }
+}
+
+impl DenseReader {
+    fn read_next<N: Real>(&mut self, most: usize, out: &mut Vec<N>) -> Result<usize, RowsError> {
         let row_bytes = u64::from(self.dimension) * self.element.width();
         let rows = (BLOCK / row_bytes).clamp(1, (most as u64).max(1)).min(self.rows - self.next);
         let (start, length) = (out.len(), rows * row_bytes);

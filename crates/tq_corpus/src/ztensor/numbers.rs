@@ -1,12 +1,13 @@
-//! Numbers of all types, from bytes to `f32`.
+//! Numbers of all types, from bytes to `f32` or `f64`.
 
 use std::ops::Range;
 
-use half::f16;
-use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
+use half::slice::HalfBitsSliceExt;
+use half::{bf16, f16};
 
 use super::types::Element;
-use crate::rows::check_finite;
+use crate::number::Real;
+use crate::rows::check_read;
 use crate::{FileError, MappedFile, RowsError};
 
 /// A stretch of a file as indices into its mapping; an empty one if they don't fit.
@@ -21,56 +22,78 @@ pub(super) fn copy<const N: usize>(file: &MappedFile, offset: u64) -> Result<[u8
     file.read(|bytes| bytes.get(range).and_then(|bytes| bytes.try_into().ok()).unwrap_or([0; N]))
 }
 
-/// Appends the numbers in `bytes` to `out`, rounded to the nearest `f32`.
-pub(super) fn convert(element: Element, big_endian: bool, bytes: &[u8], out: &mut Vec<f32>) {
-    let big = big_endian;
-    match element {
-        Element::F32 => match bytemuck::try_cast_slice::<u8, f32>(bytes) {
-            Ok(numbers) if cfg!(target_endian = "little") && !big => out.extend_from_slice(numbers),
-            _ => extend(bytes, big, out, f32::from_le_bytes),
-        },
-        Element::F16 => match bytemuck::try_cast_slice::<u8, u16>(bytes) {
-            Ok(bits) if cfg!(target_endian = "little") && !big => {
-                let start = out.len();
-                out.resize(start + bits.len(), 0.0);
-                bits.reinterpret_cast::<f16>().convert_to_f32_slice(&mut out[start..]);
+/// Appends the numbers in `bytes` to `out`, each the nearest that there is.
+pub(super) fn convert<N: Real>(element: Element, big_endian: bool, bytes: &[u8], out: &mut Vec<N>) {
+    if cfg!(target_endian = "little") && !big_endian {
+        match element {
+            Element::F32 => {
+                if let Ok(numbers) = bytemuck::try_cast_slice(bytes) {
+                    return N::extend_f32(numbers, out);
+                }
             }
-            _ => extend(bytes, big, out, |bytes| f16::from_le_bytes(bytes).to_f32()),
-        },
-        Element::Bf16 => {
-            extend(bytes, big, out, |bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16));
+            Element::F16 => {
+                if let Ok(bits) = bytemuck::try_cast_slice::<u8, u16>(bytes) {
+                    return N::extend_f16(bits.reinterpret_cast(), out);
+                }
+            }
+            _ => {}
         }
-        Element::F64 => extend(bytes, big, out, |bytes| f64::from_le_bytes(bytes) as f32),
-        Element::I64 => extend(bytes, big, out, |bytes| i64::from_le_bytes(bytes) as f32),
-        Element::I32 => extend(bytes, big, out, |bytes| i32::from_le_bytes(bytes) as f32),
-        Element::I16 => extend(bytes, big, out, |bytes| f32::from(i16::from_le_bytes(bytes))),
-        Element::I8 => extend(bytes, big, out, |bytes| f32::from(i8::from_le_bytes(bytes))),
-        Element::U64 => extend(bytes, big, out, |bytes| u64::from_le_bytes(bytes) as f32),
-        Element::U32 => extend(bytes, big, out, |bytes| u32::from_le_bytes(bytes) as f32),
-        Element::U16 => extend(bytes, big, out, |bytes| f32::from(u16::from_le_bytes(bytes))),
-        Element::U8 => extend(bytes, big, out, |[byte]| f32::from(byte)),
+    }
+    // A loop for each type, in which there is nothing to choose.
+    macro_rules! each {
+        ($($kind:ident)*) => {
+            match element {
+                $(Element::$kind => {
+                    const W: usize = Element::$kind.width() as usize;
+                    extend::<N, W>(bytes, big_endian, out, |bytes| number(Element::$kind, bytes));
+                })*
+            }
+        };
+    }
+    each!(F64 F32 F16 Bf16 I64 I32 I16 I8 U64 U32 U16 U8)
+}
+
+/// The number of that type at the beginning of `bytes`, which must be as many as it has.
+#[inline(always)]
+pub(super) fn number<N: Real>(element: Element, bytes: &[u8]) -> N {
+    fn first<const W: usize>(bytes: &[u8]) -> [u8; W] {
+        bytes.first_chunk().copied().unwrap_or([0; W])
+    }
+    match element {
+        Element::F32 => N::of_f32(f32::from_le_bytes(first(bytes))),
+        Element::F16 => N::of_f32(f16::from_le_bytes(first(bytes)).to_f32()),
+        Element::Bf16 => N::of_f32(bf16::from_le_bytes(first(bytes)).to_f32()),
+        Element::F64 => N::of_f64(f64::from_le_bytes(first(bytes))),
+        Element::I64 => N::of_i64(i64::from_le_bytes(first(bytes))),
+        Element::I32 => N::of_i64(i32::from_le_bytes(first(bytes)).into()),
+        Element::I16 => N::of_f32(i16::from_le_bytes(first(bytes)).into()),
+        Element::I8 => N::of_f32(i8::from_le_bytes(first(bytes)).into()),
+        Element::U64 => N::of_u64(u64::from_le_bytes(first(bytes))),
+        Element::U32 => N::of_u64(u32::from_le_bytes(first(bytes)).into()),
+        Element::U16 => N::of_f32(u16::from_le_bytes(first(bytes)).into()),
+        Element::U8 => N::of_f32(u8::from_le_bytes(first(bytes)).into()),
     }
 }
 
-fn extend<const N: usize>(bytes: &[u8], big: bool, out: &mut Vec<f32>, number: impl Fn([u8; N]) -> f32) {
-    let numbers = bytes.as_chunks::<N>().0.iter();
+fn extend<N, const W: usize>(bytes: &[u8], big: bool, out: &mut Vec<N>, number: impl Fn(&[u8]) -> N) {
+    let numbers = bytes.as_chunks::<W>().0.iter();
     match big {
-        false => out.extend(numbers.map(|bytes| number(*bytes))),
+        false => out.extend(numbers.map(|bytes| number(bytes))),
         true => out.extend(numbers.map(|bytes| {
             let mut bytes = *bytes;
             bytes.reverse();
-            number(bytes)
+            number(&bytes)
         })),
     }
 }
 
-/// Refuses rows with a number that isn't finite; `element` is what it was before it became an `f32`, and `first` the
-/// number of the first row, counted from 0.
-pub(super) fn check(element: Element, rows: &[f32], dimension: u32, first: u64) -> Result<(), RowsError> {
-    check_finite(rows, dimension, first).map_err(|error| match error {
-        RowsError::Value { row, column, problem: "infinite" } if element == Element::F64 => {
-            RowsError::Value { row, column, problem: "infinite in single precision" }
-        }
-        other => other,
-    })
+/// Refuses rows with a number that isn't finite; `element` is what it was in the file, and `first` the number of the first
+/// row, counted from 0.
+pub(super) fn check<N: Real>(
+    element: Element,
+    rows: &[N],
+    dimension: u32,
+    first: u64,
+) -> Result<(), RowsError> {
+    check_read(element == Element::F64, rows, dimension, first)
 }

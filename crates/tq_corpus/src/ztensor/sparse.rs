@@ -3,7 +3,6 @@
 use tq_memory::{Grow, OutOfMemory};
 
 use super::directory::Object;
-use super::numbers::convert;
 use super::stream::Stream;
 use super::types::Element;
 use crate::{ContainerError, MappedFile, RowsError};
@@ -63,19 +62,11 @@ impl Values {
         self.element
     }
 
-    /// Replaces `out` by the next `count`, which need not be finite.
-    pub(super) fn read(
-        &mut self,
-        file: &MappedFile,
-        count: usize,
-        out: &mut Vec<f32>,
-    ) -> Result<(), RowsError> {
+    /// The bytes of the next `count`, which need not be finite.
+    pub(super) fn read(&mut self, file: &MappedFile, count: usize) -> Result<&[u8], RowsError> {
         self.buffer.try_resize(count * self.element.width() as usize, 0)?;
         self.stream.fill(file, &mut self.buffer)?;
-        out.clear();
-        out.try_room_exact(count)?;
-        convert(self.element, false, &self.buffer, out);
-        Ok(())
+        Ok(&self.buffer)
     }
 
     pub(super) fn finish(&mut self, file: &MappedFile) -> Result<(), RowsError> {

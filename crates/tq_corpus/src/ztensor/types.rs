@@ -71,7 +71,7 @@ impl Element {
     }
 
     /// Bytes of a number.
-    pub(super) fn width(self) -> u64 {
+    pub(super) const fn width(self) -> u64 {
         match self {
             Element::F64 | Element::I64 | Element::U64 => 8,
             Element::F32 | Element::I32 | Element::U32 => 4,

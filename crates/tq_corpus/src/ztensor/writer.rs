@@ -16,6 +16,7 @@ use super::manifest::{self, Entries, ObjectEntry, PartEntry, text};
 use super::part::{Checksum, Coding, PartWriter, Style, Written};
 use super::v2::CSR;
 use crate::container::hold_for_directory;
+use crate::number::Real;
 use crate::rows::check_finite;
 use crate::spool::Spool;
 use crate::{ContainerError, FloatType, Output, RowWriter, RowsError, ZtensorGeneration};
@@ -177,9 +178,9 @@ impl ZtensorOptions {
     }
 }
 
-impl RowWriter for ZtensorWriter {
+impl ZtensorWriter {
     /// Adds rows; a number that isn't finite, or is too large for the type of the file's numbers, is an error.
-    fn append(&mut self, rows: &[f32]) -> Result<(), RowsError> {
+    fn append_rows<N: Real>(&mut self, rows: &[N]) -> Result<(), RowsError> {
         let dimension = self.dimension as usize;
         let ZtensorWriter { output, options, bytes, body, .. } = self;
         for block in rows.chunks((BLOCK / dimension).max(1) * dimension) {
@@ -189,14 +190,19 @@ impl RowWriter for ZtensorWriter {
             }
             bytes.clear();
             match body {
-                // Without a copy.
-                Body::Dense(part) if options.float == FloatType::F32 && cfg!(target_endian = "little") => {
-                    check_finite(block, self.dimension, self.rows)?;
-                    part.write(&mut **output, bytemuck::cast_slice(block))?;
-                }
                 Body::Dense(part) => {
-                    options.float.encode(block, self.dimension, self.rows, bytes)?;
-                    part.write(&mut **output, bytes)?;
+                    let same = options.float == FloatType::F32 && cfg!(target_endian = "little");
+                    match N::singles(block).filter(|_| same) {
+                        // Without a copy.
+                        Some(singles) => {
+                            check_finite(singles, self.dimension, self.rows)?;
+                            part.write(&mut **output, bytemuck::cast_slice(singles))?;
+                        }
+                        None => {
+                            options.float.encode(block, self.dimension, self.rows, bytes)?;
+                            part.write(&mut **output, bytes)?;
+                        }
+                    }
                 }
                 Body::Sparse(sparse) => {
                     options.float.encode(block, self.dimension, self.rows, bytes)?;
@@ -206,6 +212,16 @@ impl RowWriter for ZtensorWriter {
             self.rows += (block.len() / dimension) as u64;
         }
         Ok(())
+    }
+}
+
+impl RowWriter for ZtensorWriter {
+    fn append(&mut self, rows: &[f32]) -> Result<(), RowsError> {
+        self.append_rows(rows)
+    }
+
+    fn append_doubles(&mut self, rows: &[f64]) -> Result<(), RowsError> {
+        self.append_rows(rows)
     }
 
     fn bytes(&self) -> u64 {
@@ -239,14 +255,14 @@ impl Sparse {
     }
 
     /// Adds the numbers of rows that aren't zero; `encoded` is all of them in the file's type. A negative zero stays.
-    fn append(&mut self, rows: &[f32], dimension: usize, encoded: &[u8]) -> Result<(), RowsError> {
+    fn append<N: Real>(&mut self, rows: &[N], dimension: usize, encoded: &[u8]) -> Result<(), RowsError> {
         let width = encoded.len() / rows.len();
-        let count = rows.iter().filter(|number| number.to_bits() != 0).count();
+        let count = rows.iter().filter(|number| !number.is_positive_zero()).count();
         let mut indices = tq_memory::with_capacity(count * size_of::<u32>())?;
         let mut indptr = tq_memory::with_capacity(rows.len() / dimension * size_of::<u64>())?;
         let mut values = tq_memory::with_capacity(count * width)?;
         for (row, encoded) in rows.chunks_exact(dimension).zip(encoded.chunks_exact(dimension * width)) {
-            for (column, _) in (0u32..).zip(row).filter(|(_, number)| number.to_bits() != 0) {
+            for (column, _) in (0u32..).zip(row).filter(|(_, number)| !number.is_positive_zero()) {
                 indices.extend(column.to_le_bytes());
                 values.extend_from_slice(&encoded[column as usize * width..][..width]);
                 self.entries += 1;

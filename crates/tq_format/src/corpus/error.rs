@@ -47,6 +47,11 @@ pub enum CorpusError {
     /// The configuration hash is not UTF-8.
     #[error("configuration hash of the corpus is not valid UTF-8")]
     InvalidUtf8,
+    /// The configuration hash is hexadecimal, but in capital letters.
+    #[error(
+        "configuration hash of the corpus has capital letters: its hexadecimal digits must be lower-case"
+    )]
+    HashCapitals,
     /// There are more than [`MAX_METADATA_LEN`] bytes of metadata.
     #[error("corpus metadata has {got} bytes: at most {MAX_METADATA_LEN} are allowed")]
     MetadataTooLong { got: u64 },

@@ -4,6 +4,7 @@ use super::{
     BODY_ALIGN, CorpusError, HEADER_FIXED_LEN, LENGTH_PREFIX, MAX_CONFIG_HASH_LEN, MAX_METADATA_LEN,
 };
 use crate::builder::{clipped_hash_field, header_bytes};
+use crate::record::check_hash;
 use crate::{
     BitWidth, HASH_LEN, MAX_DIMENSION, RECORD_HEADER_LEN, RecordError, RecordHeader, RecordView, record_len,
 };
@@ -125,8 +126,8 @@ pub(super) struct Template {
     pub(super) record_len: u32,
     /// Length prefix and record header.
     start: [u8; LENGTH_PREFIX + RECORD_HEADER_LEN],
-    /// Whether the hash, cut to its field, is still UTF-8.
-    utf8: bool,
+    /// Whether the hash is one that a record can have: cut to its field, it may be no UTF-8 any more.
+    hash: Result<(), RecordError>,
 }
 
 impl Template {
@@ -141,8 +142,8 @@ impl Template {
         let mut start = [0; LENGTH_PREFIX + RECORD_HEADER_LEN];
         start[..LENGTH_PREFIX].copy_from_slice(&record_len.to_le_bytes());
         start[LENGTH_PREFIX..].copy_from_slice(&header_bytes(&field, dimension, bit_width));
-        let utf8 = std::str::from_utf8(&field).is_ok();
-        Template { dimension, bit_width, residual, record_len, start, utf8 }
+        let hash = check_hash(&field);
+        Template { dimension, bit_width, residual, record_len, start, hash }
     }
 
     /// Bytes from one record's length prefix to the next one's.
@@ -161,9 +162,7 @@ impl Template {
             return Err(self.mismatch(entry, place));
         }
         let fault = |source| CorpusError::Record { number: place.number, offset: place.offset, source };
-        if !self.utf8 {
-            return Err(fault(RecordError::InvalidUtf8));
-        }
+        self.hash.clone().map_err(fault)?;
         let record = RecordView::parse_stored(&entry[LENGTH_PREFIX..]).map_err(|source| {
             self.residual_mismatch(&entry[LENGTH_PREFIX..], place).unwrap_or(fault(source))
         })?;

@@ -10,6 +10,7 @@ use super::header::{Place, Template, VERSION, body_offset, check_dimension};
 use super::{
     CorpusError, CorpusHeader, HEADER_FIXED_LEN, LENGTH_PREFIX, MAX_CONFIG_HASH_LEN, MAX_METADATA_LEN, Magic,
 };
+use crate::record::has_capitals;
 use crate::{BitWidth, RecordView};
 
 /// A corpus, borrowed from the bytes of its file. Its header and its size are right; its records are checked as they
@@ -208,6 +209,9 @@ fn variable_fields(bytes: &[u8], hash_len: usize) -> Result<(&str, &[u8], usize)
     let hash_end = HEADER_FIXED_LEN + hash_len;
     let hash = bytes.get(HEADER_FIXED_LEN..hash_end).ok_or(truncated(hash_end, bytes))?;
     let hash = std::str::from_utf8(hash).map_err(|_| CorpusError::InvalidUtf8)?;
+    if has_capitals(hash.as_bytes()) {
+        return Err(CorpusError::HashCapitals);
+    }
     let metadata_len = bytes[hash_end..].first_chunk::<4>().ok_or(truncated(hash_end + 4, bytes))?;
     let metadata_len = u32::from_le_bytes(*metadata_len) as usize;
     if metadata_len > MAX_METADATA_LEN {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::coo::CooReader;
+use super::super::coo;
 use super::super::csr::CsrReader;
 use super::super::digest;
 use super::super::directory::{Encoding, Layout, Object, Part};
@@ -53,7 +53,7 @@ impl Merger<'_> {
         let file = Arc::clone(&self.source.file);
         let mut reader: Box<dyn RowReader> = match object.layout {
             Layout::Csr => Box::new(CsrReader::new(file, object, true, self.poll)?),
-            Layout::Coo => Box::new(CooReader::new(file, object, self.poll)?),
+            Layout::Coo => coo::open(file, object, self.poll)?,
             _ => return Ok(()),
         };
         let mut rows = Vec::new();

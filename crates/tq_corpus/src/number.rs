@@ -1,0 +1,202 @@
+//! The numbers of rows in memory: in single precision, which vectors are compressed and searched in, or in double
+//! precision, which keeps what files of doubles and of large whole numbers hold.
+//!
+//! What files hold becomes a [`Real`] of either kind without a third in between, so nothing is rounded twice.
+
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+
+use crate::{RowReader, RowWriter, RowsError};
+
+/// `f32` or `f64`.
+pub trait Real: Copy + Default + PartialEq + Send + Sync + sealed::Real {
+    /// Whether this is double precision.
+    const DOUBLE: bool;
+
+    /// Whether this is neither infinite nor none.
+    fn is_finite(self) -> bool;
+
+    /// Whether this is none.
+    fn is_nan(self) -> bool;
+
+    /// Whether this is zero, and not the negative one.
+    fn is_positive_zero(self) -> bool;
+
+    /// The nearest `f32`, which may be infinite.
+    fn to_f32(self) -> f32;
+
+    /// The same number as `f64`.
+    fn to_f64(self) -> f64;
+}
+
+/// What readers and writers of files need, and nobody else.
+pub(crate) mod sealed {
+    use half::{bf16, f16};
+
+    pub trait Real: Sized {
+        fn of_f64(number: f64) -> Self;
+        fn of_i64(number: i64) -> Self;
+        fn of_u64(number: u64) -> Self;
+        fn of_f32(number: f32) -> Self;
+        /// Appends numbers.
+        fn extend_f32(numbers: &[f32], out: &mut Vec<Self>);
+        /// Appends numbers.
+        fn extend_f16(numbers: &[f16], out: &mut Vec<Self>);
+        /// The numbers as they are in memory, where they are single precision.
+        fn singles(numbers: &[Self]) -> Option<&[f32]>;
+        fn to_f16(numbers: &[Self], out: &mut [f16]);
+        fn to_bf16(self) -> bf16;
+        /// Whether all are finite. Without a branch for each number, the compiler uses vector instructions.
+        fn all_finite(numbers: &[Self]) -> bool;
+    }
+}
+
+macro_rules! real {
+    ($float:ty, $bits:ty, $double:expr, $singles:expr, $f16:ident, $to_f16:ident, $bf16:ident) => {
+        impl Real for $float {
+            const DOUBLE: bool = $double;
+
+            fn is_finite(self) -> bool {
+                <$float>::is_finite(self)
+            }
+
+            fn is_nan(self) -> bool {
+                <$float>::is_nan(self)
+            }
+
+            fn is_positive_zero(self) -> bool {
+                self.to_bits() == 0
+            }
+
+            fn to_f32(self) -> f32 {
+                self as f32
+            }
+
+            fn to_f64(self) -> f64 {
+                self.into()
+            }
+        }
+
+        impl sealed::Real for $float {
+            fn of_f64(number: f64) -> Self {
+                number as $float
+            }
+
+            fn of_i64(number: i64) -> Self {
+                number as $float
+            }
+
+            fn of_u64(number: u64) -> Self {
+                number as $float
+            }
+
+            fn of_f32(number: f32) -> Self {
+                number.into()
+            }
+
+            fn extend_f32(numbers: &[f32], out: &mut Vec<Self>) {
+                out.extend(numbers.iter().map(|number| <$float>::from(*number)));
+            }
+
+            fn extend_f16(numbers: &[f16], out: &mut Vec<Self>) {
+                let start = out.len();
+                out.resize(start + numbers.len(), 0.0);
+                numbers.$f16(&mut out[start..]);
+            }
+
+            fn singles(numbers: &[Self]) -> Option<&[f32]> {
+                $singles(numbers)
+            }
+
+            fn to_f16(numbers: &[Self], out: &mut [f16]) {
+                out.$to_f16(numbers);
+            }
+
+            fn to_bf16(self) -> bf16 {
+                bf16::$bf16(self)
+            }
+
+            fn all_finite(numbers: &[Self]) -> bool {
+                const EXPONENT: $bits = <$float>::INFINITY.to_bits();
+                // An exponent of ones carries into the sign when its lowest bit is added.
+                let carry =
+                    |number: &$float| (number.to_bits() & EXPONENT) + (1 << (<$float>::MANTISSA_DIGITS - 1));
+                numbers.iter().fold(0, |bits, number| bits | carry(number)) >> (<$bits>::BITS - 1) == 0
+            }
+        }
+    };
+}
+
+real!(f32, u32, false, Some, convert_to_f32_slice, convert_from_f32_slice, from_f32);
+real!(f64, u64, true, |_| None, convert_to_f64_slice, convert_from_f64_slice, from_f64);
+
+/// Rows on their way from a reader to wherever they go, in the precision that is needed there.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Numbers {
+    /// Single precision.
+    Single(Vec<f32>),
+    /// Double precision.
+    Double(Vec<f64>),
+}
+
+impl Numbers {
+    /// No numbers yet, of double precision or single.
+    pub fn new(double: bool) -> Self {
+        match double {
+            false => Numbers::Single(Vec::new()),
+            true => Numbers::Double(Vec::new()),
+        }
+    }
+
+    /// Bytes of a number.
+    pub fn width(&self) -> usize {
+        match self {
+            Numbers::Single(_) => size_of::<f32>(),
+            Numbers::Double(_) => size_of::<f64>(),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Numbers::Single(numbers) => numbers.len(),
+            Numbers::Double(numbers) => numbers.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets them, but keeps the room they had.
+    pub fn clear(&mut self) {
+        match self {
+            Numbers::Single(numbers) => numbers.clear(),
+            Numbers::Double(numbers) => numbers.clear(),
+        }
+    }
+
+    /// Replaces them by the next rows, at most so many, and returns how many these are; 0 at the end.
+    ///
+    /// # Errors
+    /// The reader's.
+    pub fn read(&mut self, reader: &mut dyn RowReader, most: usize) -> Result<usize, RowsError> {
+        self.clear();
+        match self {
+            Numbers::Single(numbers) => reader.read(most, numbers),
+            Numbers::Double(numbers) => reader.read_doubles(most, numbers),
+        }
+    }
+
+    /// Writes them as rows.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn write(&self, writer: &mut dyn RowWriter) -> Result<(), RowsError> {
+        match self {
+            Numbers::Single(numbers) => writer.append(numbers),
+            Numbers::Double(numbers) => writer.append_doubles(numbers),
+        }
+    }
+}
