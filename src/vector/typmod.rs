@@ -9,7 +9,8 @@
 //! bit 19..20  rotation: 0 not said, 1 haar, 2 hadamard
 //! ```
 //!
-//! The rotation steers how floats are compressed on their way in. A record names its rotation only through its
+//! The rotation steers how floats are compressed on their way in: Haar's, which TinyQuant decodes, where a width is said, and where
+//! nothing is the fast one, since that is also what a literal becomes before anyone knows what column it is for. A record names its rotation only through its
 //! config_hash, so it is enforced where that is the hash of a built-in codec.
 
 #![allow(unsafe_code)]
@@ -31,6 +32,9 @@ pub(crate) struct Typmod {
     fidelity: Option<(BitWidth, bool)>,
     rotation: Option<RotationKind>,
 }
+
+/// Width and residual of what floats become where no modifier says another.
+pub(crate) const FLOATS: (BitWidth, bool) = (BitWidth::Eight, true);
 
 const WIDTH_SHIFT: u32 = 16;
 const RESIDUAL_SHIFT: u32 = 18;
@@ -152,7 +156,14 @@ impl Typmod {
     /// The bit width and residual that floats get when they are compressed under this modifier. Without one they
     /// keep all that the format can keep.
     pub(crate) fn fidelity(self) -> (BitWidth, bool) {
-        self.fidelity.unwrap_or((BitWidth::Eight, true))
+        self.fidelity.unwrap_or(FLOATS)
+    }
+
+    /// Whether a record of [`FLOATS`] with that rotation is what the modifier makes of floats, or, where it says neither width
+    /// nor rotation, what it has ever made of them.
+    pub(crate) fn keeps_floats(self, rotation: RotationKind) -> bool {
+        let says_nothing = self.fidelity.is_none() && self.rotation.is_none();
+        self.fidelity() == FLOATS && (says_nothing || self.rotation() == rotation)
     }
 
     /// What defines the built-in codec for floats of this modifier, if it says their dimension and width.
@@ -165,20 +176,17 @@ impl Typmod {
 
     /// The rotation for floats compressed under this modifier.
     pub(crate) fn rotation(self) -> RotationKind {
-        self.rotation.unwrap_or(RotationKind::Haar)
+        self.rotation.unwrap_or(match self.fidelity {
+            Some(_) => RotationKind::Haar,
+            None => RotationKind::Hadamard,
+        })
     }
 
     /// The modifier of a column whose type is `tqvec` or a domain over it, and `tqvec`'s own OID; `None` for other types.
     pub(crate) fn of_type(oid: pg_sys::Oid, mut raw: i32) -> Option<(pg_sys::Oid, Typmod)> {
-        // SAFETY: catalog look-ups by OID; a type that is gone gives no extension.
-        unsafe {
-            let base = pg_sys::getBaseTypeAndTypmod(oid, &mut raw);
-            let extension = pg_sys::get_extension_oid(c"tinyquant".as_ptr(), true);
-            let ours = extension != pg_sys::InvalidOid
-                && pg_sys::getExtensionOfObject(pg_sys::TypeRelationId, base) == extension
-                && pg_sys::get_array_type(base) != pg_sys::InvalidOid;
-            ours.then(|| (base, Typmod::from_raw(raw)))
-        }
+        // SAFETY: a catalog look-up by OID, which writes to `raw`.
+        let base = unsafe { pg_sys::getBaseTypeAndTypmod(oid, &mut raw) };
+        is_type_of(base, c"tinyquant", c"tqvec").then(|| (base, Typmod::from_raw(raw)))
     }
 
     /// The dimension that it fixes, if it does.
@@ -228,6 +236,30 @@ impl Typmod {
             return Err(Error::TypmodRotation { expected: expected.name(), got: got.name() });
         }
         Ok(())
+    }
+}
+
+/// Whether a type is the base type of that name that belongs to an extension, in whatever schema. Its arrays, the row types of its
+/// tables and namesakes in other schemas are not.
+pub(crate) fn is_type_of(oid: pg_sys::Oid, extension: &CStr, name: &CStr) -> bool {
+    // SAFETY: catalog look-ups by OID and by name; what doesn't exist has no extension and no tuple. The tuple of a type is a
+    // FormData_pg_type, whose name is NUL-terminated, until it is released.
+    unsafe {
+        let extension = pg_sys::get_extension_oid(extension.as_ptr(), true);
+        if extension == pg_sys::InvalidOid
+            || pg_sys::getExtensionOfObject(pg_sys::TypeRelationId, oid) != extension
+        {
+            return false;
+        }
+        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::TYPEOID as i32, oid.into());
+        if tuple.is_null() {
+            return false;
+        }
+        let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_type>();
+        let is_it =
+            form.typtype as u8 == pg_sys::TYPTYPE_BASE && CStr::from_ptr(form.typname.data.as_ptr()) == name;
+        pg_sys::ReleaseSysCache(tuple);
+        is_it
     }
 }
 
