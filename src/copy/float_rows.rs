@@ -185,7 +185,9 @@ impl RowSource for FloatRows {
 
     fn more(&mut self, pending: &mut Pending) -> Result<bool, Stop> {
         let (count, failure) = self.read()?;
-        self.write(count, pending)?;
+        if count > 0 {
+            self.write(count, pending)?;
+        }
         self.next += count as u64;
         match failure {
             Some(error) => Err(Stop::at_row(error)),

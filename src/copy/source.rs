@@ -70,8 +70,9 @@ impl Stop {
 #[derive(Default)]
 pub(super) struct Pending {
     bytes: Vec<u8>,
-    /// Where ids end that are text, if these are to be read in the database's encoding whatever the client's is.
-    ids: Vec<usize>,
+    /// Where rows begin and their ids end that are text, if these are to be read in the database's encoding whatever the
+    /// client's is.
+    ids: Vec<(usize, usize)>,
     marked: bool,
 }
 
@@ -99,7 +100,7 @@ pub(super) fn write_row(
         end = bytes.len();
         vector(bytes)
     });
-    let written = written.and_then(|()| if text { Ok(ids.try_push(end)?) } else { Ok(()) });
+    let written = written.and_then(|()| if text { Ok(ids.try_push((start, end))?) } else { Ok(()) });
     if written.is_err() {
         bytes.truncate(start);
     }
@@ -128,11 +129,16 @@ impl Source {
             self.make()?;
         }
         let start = self.taken;
-        let id = self.pending.ids.get(self.next_id).copied();
-        let end = id.unwrap_or(self.pending.bytes.len()).min(start + out.len());
+        let (stop, id_end) = match self.pending.ids.get(self.next_id) {
+            None => (self.pending.bytes.len(), None),
+            // The row before is inserted when core asks for more.
+            Some((row, _)) if start < *row => (*row, None),
+            Some((_, end)) => (*end, Some(*end)),
+        };
+        let end = stop.min(start + out.len());
         out[..end - start].copy_from_slice(&self.pending.bytes[start..end]);
         self.taken = end;
-        if id == Some(end) {
+        if id_end == Some(end) {
             self.next_id += 1;
             self.encoding.enter();
         }

@@ -16,7 +16,6 @@ use tq_codec::{BUILTIN_SEED, CodecError, RotationKind, Workers, check_vector};
 use tq_format::{BitWidth, MAX_DIMENSION};
 use tq_memory::Grow;
 
-use super::statement::set;
 use crate::encoding::Text;
 use crate::error::{Error, notice};
 use crate::interrupts::poll;
@@ -154,10 +153,11 @@ fn read(query: &str) -> Result<Rows, Error> {
     let query = CString::new(query).map_err(|_| spi(SpiErrorCodes::Argument))?;
     let mut rows = Rows::default();
     // SAFETY: everything happens on the connection that is opened first; an error closes it with the transaction, and takes the
-    // setting back. The cursor has no arguments. It runs read-only, that is in the calling statement's snapshot, and one query
-    // alone; functions in it run as in a read-only transaction, which can't be made another from within.
+    // variable back. The cursor has no arguments. It runs read-only, that is in the calling statement's snapshot, and one query
+    // alone; functions in it run as in a read-only transaction, which can't be made another from within. Only the variable says
+    // so: the setting behind it can't be changed for a while.
     unsafe {
-        let settings = set(&[(c"transaction_read_only", c"on")]);
+        let read_only = std::mem::replace(&mut *(&raw mut pg_sys::XactReadOnly), true);
         if pg_sys::SPI_connect() != pg_sys::SPI_OK_CONNECT as i32 {
             return Err(spi(SpiErrorCodes::Connect));
         }
@@ -184,7 +184,7 @@ fn read(query: &str) -> Result<Rows, Error> {
         }
         pg_sys::SPI_cursor_close(cursor);
         pg_sys::SPI_finish();
-        pg_sys::AtEOXact_GUC(true, settings);
+        pg_sys::XactReadOnly = read_only;
     }
     Ok(rows)
 }

@@ -22,7 +22,7 @@ COPY (SELECT embedding FROM test.vectors WHERE id <= 10 ORDER BY id DESC) TO :'o
 TRUNCATE test.back RESTART IDENTITY;
 COPY test.back (embedding) FROM :'out' WITH (FORMAT tqcv);
 SELECT count(*), bool_and(b.embedding = v.embedding) AS same FROM test.back b JOIN test.vectors v ON v.id = 11 - b.n;
-SELECT position('"metadata":{"model":"x"}'::bytea in f) > 0 AS added, position('"rotation":"haar"'::bytea in f) > 0 AS described
+SELECT position('"metadata":{"model": "x"}'::bytea in f) > 0 AS added, position('"rotation":"haar"'::bytea in f) > 0 AS described
 FROM pg_read_binary_file(:'out') f;
 CREATE VIEW test.some AS SELECT embedding FROM test.vectors WHERE id % 2 = 0;
 COPY test.some TO :'out' WITH (FORMAT tqcv);
@@ -83,7 +83,7 @@ DO $$ BEGIN PERFORM tq_drop_codec(name) FROM tq_codec; END $$;
 \set exported :data '/exported.tqcv'
 CREATE TABLE test.exported (id bigint, embedding tqvec);
 COPY test.exported (id, embedding) FROM :'exported' WITH (FORMAT tqcv);
-COPY (SELECT id, embedding FROM test.exported ORDER BY id) TO :'out' WITH (FORMAT tqcv, METADATA '{"model": "test"}');
+COPY (SELECT id, embedding FROM test.exported ORDER BY id) TO :'out' WITH (FORMAT tqcv, METADATA '{"model":"test"}');
 SELECT pg_read_binary_file(:'out') = pg_read_binary_file(:'exported') AS same, count(*), min(id), max(id) FROM test.exported;
 SELECT tq_drop_codec(config_hash) FROM tq_codec;
 DROP TABLE test.exported;

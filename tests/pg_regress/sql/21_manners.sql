@@ -36,8 +36,9 @@ BEGIN
     INSERT INTO test.evaluated (v) VALUES (v);
     RETURN v;
 END $$;
-CREATE FUNCTION test.writes_allowed(v real[]) RETURNS real[] LANGUAGE plpgsql VOLATILE SET transaction_read_only = off AS $$
+CREATE FUNCTION test.writes_allowed(v real[]) RETURNS real[] LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
+    PERFORM set_config('transaction_read_only', 'off', true);
     INSERT INTO test.evaluated (v) VALUES (v);
     RETURN v;
 END $$;
@@ -68,8 +69,8 @@ DROP SEQUENCE test.counter;
 DROP FUNCTION test.writes(real[]), test.writes_allowed(real[]), test.creates(real[]);
 
 -- A hash in capital letters is none.
-SELECT code, message FROM test.failure(format('SELECT %L::tqvec', '\x' || encode(overlay(r PLACING convert_to(upper(encode(substr(r, 2, 64), 'escape')), 'UTF8') FROM 2), 'hex')))
-FROM (SELECT tq_compress(test.unit(1, 8), 4)::bytea) t(r);
+SELECT f.code, f.message FROM (SELECT tq_compress(test.unit(1, 8), 4)::bytea) t(r),
+    test.failure(format('SELECT %L::bytea::tqvec', overlay(r PLACING convert_to(upper(encode(substr(r, 2, 64), 'escape')), 'UTF8') FROM 2))) f;
 
 -- The row that an error names, and the line of its context.
 CREATE TABLE test.lined (id smallint, r real[], e tqvec(3, 4), h tqvec(3, 8, residual));
@@ -117,6 +118,13 @@ SELECT f.code, f.message, f.detail FROM (VALUES
     ('tq_corpus_search(''/a'', ''{1}'', 1)'), ('tq_corpus_verify(''/a'')'), ('tq_file_info(''/a'')'), ('tq_convert(''/a'', ''/b'', ''{}'')'),
     ('tq_merge(''/a'', ''{/b}'')')) c(call), test.failure('SELECT ' || call) f;
 RESET ROLE;
+-- Whoever takes EXECUTE from all leaves it to the roles.
+BEGIN;
+REVOKE EXECUTE ON FUNCTION tq_file_info(text), tq_export(text, text, jsonb) FROM PUBLIC;
+SELECT role, function, has_function_privilege(role, function, 'EXECUTE') AS may
+FROM unnest('{tq_regress_manners,pg_read_server_files,pg_write_server_files}'::text[]) role,
+     unnest('{"tq_file_info(text)","tq_export(text, text, jsonb)"}'::text[]) function ORDER BY function, role COLLATE "C";
+ROLLBACK;
 REVOKE USAGE ON SCHEMA test FROM tq_regress_manners;
 DROP ROLE tq_regress_manners;
 
