@@ -7,7 +7,7 @@
 //! 2. otherwise, one whose value is the same as in the call before (the outer side of a nested loop, a sub-query);
 //! 3. otherwise both vary, and both are decoded for this call.
 //!
-//! The ways round differently, in the seventh or eighth digit (README, Limits). One way for all would have to lay out a
+//! The ways round differently, in the seventh or eighth digit (docs/types-and-search.md, Searching). One way for all would have to lay out a
 //! query for every row of a join, or to rotate one for every row of a scan.
 //!
 //! The state lives in the function's extra state and is keyed by the query's bytes, which every call compares

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Several servers: a partitioned table with partitions on two others, by postgres_fdw, set up with the very SQL of the README's
-# "Scaling out". Searches are sorted and cut off where the rows are, and find what one server with all the rows finds.
+# Several servers: a partitioned table with partitions on two others, by postgres_fdw, set up with the very SQL of
+# "Scaling out" in docs/operations.md. Searches are sorted and cut off where the rows are, and find what one server with all the rows finds.
 # shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
 . "${HELPERS:?}"
-# shellcheck source=readme.bash
-. "$(dirname "$0")/readme.bash"
+# shellcheck source=documents.bash
+. "$(dirname "$0")/documents.bash"
 use_server "${PG_BIN:?}"
 
 db1=$RUN/db1
@@ -22,8 +22,8 @@ run() { # SERVER, statements from stdin
     cluster_psql "$RUN/$1" >/dev/null
 }
 value() { cluster_value "$RUN/$1" "$2"; }
-section() { readme_block "Scaling out" "$@"; }
-is "$(readme_blocks 'Scaling out')" 4 "the README's blocks"
+section() { document_block docs/operations.md 'Scaling out' "$@"; }
+is "$(document_blocks docs/operations.md 'Scaling out')" 4 "the document's blocks"
 
 vectors="CREATE FUNCTION unit(seed float8) RETURNS real[] LANGUAGE sql IMMUTABLE AS \$\$
     SELECT tq_normalize(array_agg((sin(i * seed) + cos(i * i + seed))::real ORDER BY i)) FROM generate_series(1, 1536) i
@@ -63,9 +63,9 @@ like "$plan" 'Merge Append' "and their rows are merged"
 plan=$(explain "SELECT * FROM nearest('$query', 10)")
 is "$(grep -cF "$sent LIMIT 10::bigint" <<<"$plan")" 2 "nearest: ORDER BY and LIMIT are sent to both servers"
 is "$(grep -c 'Async Foreign Scan' <<<"$plan")" 2 "nearest: both are asked at the same time"
-# The README leaves out what tells nothing.
-is "$(sed -n '/Output:/d; /Sort Key:/d; /->  Append/,$ s/^ *->  Append/->  Append/; /->  Append/,$ p' <<<"$plan" | sed 's/^ \{22\}//')" "$(section 1 '' | tail -n +2)" \
-    "nearest: the plan is the one in the README"
+# The document leaves out what tells nothing.
+is "$(sed -n '/Output:/d; /Sort Key:/d; /->  Append/,$ s/^ *->  Append/->  Append/; /->  Append/,$ p' <<<"$plan" | sed 's/^ \{22\}//')" "$(section 1 psql | tail -n +2)" \
+    "nearest: the plan is the one in the document"
 for metric in '<->' '<#>'; do
     plan=$(explain "SELECT id FROM items_2 ORDER BY embedding $metric '$query'::real[] LIMIT 7")
     is "$(grep -cF "${sent/<=>/$metric} LIMIT 7::bigint" <<<"$plan")" 1 "$metric: ORDER BY and LIMIT are sent"

@@ -170,7 +170,7 @@ done
 is "$("$PG_BIN/pg_dump" -h "$cluster" -U postgres custom | grep -v '^\\' | md5sum)" \
     "$("$PG_BIN/pg_dump" -h "$cluster" -U postgres directory | grep -v '^\\' | md5sum)" "both restore to the same dump"
 
-# Rows that can't be stored without a registered codec, and README's way to restore them.
+# Rows that can't be stored without a registered codec, and the way of docs/operations.md to restore them.
 database strict
 run strict <<'SQL'
 CREATE EXTENSION tinyquant;
@@ -180,10 +180,10 @@ INSERT INTO items SELECT i, tq_compress(tq_normalize(ARRAY[i, 2, 3, 4]), 'traine
 SQL
 database new
 "$PG_BIN/pg_dump" -h "$cluster" -U postgres -Fc -f "$RUN/old.dump" strict
-commands=$(sed -nE '/^  pg_restore -d new --section/,/^  ```/ s/^  (pg_restore .*)/\1/p' "$REPO/README.md")
-is "$(wc -l <<<"$commands")" 4 "README says how to restore what needs codecs"
-is "$(cd "$RUN" && PATH=$PG_BIN:$PATH PGHOST=$cluster PGUSER=postgres bash -e -c "$commands" 2>&1)" '' "README: the commands succeed"
-is "$(value new 'SELECT count(*), bool_and(norm > 0.5), (SELECT count(*) FROM tq_codec) FROM items')" '10|t|1' "README: rows and codecs are there"
+commands=$(sed -nE '/^  pg_restore -d new --section/,/^  ```/ s/^  (pg_restore .*)/\1/p' "$REPO/docs/operations.md")
+is "$(wc -l <<<"$commands")" 4 "docs/operations.md says how to restore what needs codecs"
+is "$(cd "$RUN" && PATH=$PG_BIN:$PATH PGHOST=$cluster PGUSER=postgres bash -e -c "$commands" 2>&1)" '' "docs/operations.md: the commands succeed"
+is "$(value new 'SELECT count(*), bool_and(norm > 0.5), (SELECT count(*) FROM tq_codec) FROM items')" '10|t|1' "docs/operations.md: rows and codecs are there"
 
 # ---- DROP EXTENSION --------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The README's way from a column of pgvector's to a compressed one, run as it is written, with others at work on the table.
+# The way of docs/pgvector.md from a column of pgvector's to a compressed one, run as it is written, with others at work on the table.
 # shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
 . "${HELPERS:?}"
-# shellcheck source=readme.bash
-. "$(dirname "$0")/readme.bash"
+# shellcheck source=documents.bash
+. "$(dirname "$0")/documents.bash"
 use_server "${PG_BIN:?}"
 
 cluster=$RUN/migration
@@ -17,9 +17,9 @@ if [ "$(cluster_value "$cluster" "SELECT count(*) FROM pg_available_extensions W
 fi
 cp "$REPO/demo/debian-packages.tqcv" "$RUN/packages.tqcv"
 chmod a+r "$RUN/packages.tqcv"
-section='Moving from pgvector'
-blocks=$(readme_blocks "$section")
-is "$blocks" 6 "the README's blocks"
+document=(docs/pgvector.md 'Moving from pgvector')
+blocks=$(document_blocks "${document[@]}")
+is "$blocks" 6 "the document's blocks"
 
 # start DATABASE TYPE: the table as it is before
 # The corpus is compressed itself: with their dimensions in reverse, its vectors are as far from each other, but not what
@@ -30,17 +30,17 @@ start() {
 CREATE EXTENSION vector;
 CREATE EXTENSION tinyquant;
 CREATE TABLE items (id bigint PRIMARY KEY, embedding $2);
-INSERT INTO items SELECT ordinal, (SELECT array_agg(x ORDER BY i DESC) FROM unnest(embedding::real[]) WITH ORDINALITY u (x, i))::$2
+INSERT INTO items SELECT ordinal, tq_normalize((SELECT array_agg(x ORDER BY i DESC) FROM unnest(embedding::real[]) WITH ORDINALITY u (x, i)))::$2
     FROM tq_corpus_scan('$RUN/packages.tqcv') ORDER BY ordinal;
 DROP EXTENSION tinyquant;
 VACUUM ANALYZE items;
 SQL
 }
-block() { readme_block "$section" "$1"; }
-# printed DATABASE BLOCK: what its statements print, and what the README says that they do
+block() { document_block "${document[@]}" "$1"; }
+# printed DATABASE BLOCK: what its statements print, and what the document says that they do
 printed() {
     cluster_psql "$cluster" -At -d "$1" -f <(block "$2") 2>"$RUN/notices" >"$RUN/printed" || cat "$RUN/notices"
-    is "$(cat "$RUN/printed")" "$(block "$2" | sed -nE 's/.*; +-- (.*)$/\1/p')" "$1: block $2 prints what the README says"
+    is "$(cat "$RUN/printed")" "$(block "$2" | sed -nE 's/.*; +-- → (.*)$/\1/p')" "$1: block $2 prints what the document says"
 }
 value() { cluster_value "$cluster" "$2" "$1"; }
 

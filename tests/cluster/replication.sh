@@ -3,6 +3,8 @@
 # version, and from one of an older version if there is one.
 # shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
 . "${HELPERS:?}"
+# shellcheck source=documents.bash
+. "$(dirname "$0")/documents.bash"
 use_server "${PG_BIN:?}"
 this=$PG_BIN
 
@@ -62,6 +64,12 @@ CREATE TABLE mark_items (n int PRIMARY KEY);
 SQL
 )
 
+# subscription NAME: the statement of docs/operations.md
+subscription() {
+    document_block docs/operations.md Replication 2 | grep "^CREATE SUBSCRIPTION $1 " |
+        sed "s#'…'#'host=$publisher user=postgres dbname=postgres'#"
+}
+
 replicate() { # NAME PUBLISHER'S-BIN
     local name=$1 old identity
     use_server "$2"
@@ -90,10 +98,10 @@ ALTER TABLE narrow ALTER e TYPE tqvec(48, 8);
 SQL
 
     # First the codecs, then what is made with them.
-    here -c "CREATE SUBSCRIPTION codecs CONNECTION 'host=$publisher user=postgres dbname=postgres' PUBLICATION codecs WITH (binary = true)" 2>/dev/null
+    here -c "$(subscription codecs)" 2>/dev/null
     cluster_wait "$subscriber" "SELECT bool_and(srsubstate = 'r') FROM pg_subscription_rel" || true
     same "$name, before the rows" codecs
-    here -c "CREATE SUBSCRIPTION items CONNECTION 'host=$publisher user=postgres dbname=postgres' PUBLICATION items WITH (binary = true)" 2>/dev/null
+    here -c "$(subscription items)" 2>/dev/null
     caught_up "$name: the first copy"
     same "$name, at first" rows answers codecs unkeyed
     is "$(cluster_value "$subscriber" 'SELECT count(norm) FROM items')" 200 "$name: generated columns of the subscriber decode registered codecs"

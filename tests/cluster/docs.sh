@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# The documents: every block of SQL in README.md and docs/ is run, each document in a fresh database; its transcripts print
+# what they show; the reference and the tables of options list what is there, and nothing else. docs.py has the rules.
+# tests/docs/NAME.sql prepares the database of docs/NAME.md, and puts files into its /data.
+# shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
+. "${HELPERS:?}"
+use_server "${PG_BIN:?}"
+
+cluster=$RUN/docs
+cluster_create "$cluster" 'autovacuum = off' 'max_parallel_workers_per_gather = 0' 'wal_level = logical'
+cluster_start "$cluster"
+cluster_psql "$cluster" -c 'CREATE EXTENSION tinyquant'
+export PGHOST=$cluster PGUSER=postgres DOCS_DATA=$RUN/data PYTHONDONTWRITEBYTECODE=1
+export DOCS_PYTHON=
+as_server_user mkdir "$DOCS_DATA"
+
+# Clients in Python, from PyPI; without them their blocks are skipped, and said to be.
+clients=$BUILD/clients
+if [ ! -e "$clients/done" ]; then
+    rm -rf "$clients"
+    if python3 -m venv "$clients" >/dev/null 2>&1 &&
+        "$clients/bin/pip" -q install 'psycopg[binary]==3.2.*' 'asyncpg==0.30.*' 'sqlalchemy==2.0.*' 'django==5.2.*' \
+            'numpy<3' >"$RUN/pip.log" 2>&1; then
+        touch "$clients/done"
+    fi
+fi
+if [ -e "$clients/done" ]; then DOCS_PYTHON=$clients/bin/python; fi
+
+documents=()
+for document in "$REPO"/README.md "$REPO"/docs/*.md; do
+    document=${document#"$REPO/"}
+    name=$(basename "$document" .md)
+    name=${name,,}
+    as_server_user mkdir -m 777 "$DOCS_DATA/${name//-/_}"
+    documents+=("$document")
+done
+[ -z "${DOCUMENTS:-}" ] || read -ra documents <<<"$DOCUMENTS"
+
+# take NAME ARGUMENT...: the results of a part of docs.py, as tests
+take() {
+    local kind name why said=
+    while IFS=$'\t' read -r kind name why; do
+        said=1
+        case $kind in
+        pass) ok "$name" ;;
+        fail) not_ok "$name" "$(printf '%b' "${why//\\n/$'\n'}")" ;;
+        note) echo "# $name" ;;
+        *) not_ok "docs.py $1 says what it should" "$kind $name $why" ;;
+        esac
+    done < <(python3 "$REPO/tests/cluster/docs.py" "$@" 2>&1)
+    [ -n "$said" ] || not_ok "docs.py $1 has results"
+}
+take pages
+take reference
+take options
+take run "${documents[@]}"
+
+# Each rule can fail: a document in which every block breaks one.
+as_server_user mkdir -m 777 "$DOCS_DATA/broken"
+broken=$(python3 "$REPO/tests/cluster/docs.py" run tests/docs/broken.md)
+is "$(cut -f 1 <<<"$broken" | sort | uniq -c | xargs)" '11 fail 1 note' "every block of tests/docs/broken.md fails"
+
+cluster_stop "$cluster"
+done_testing
