@@ -76,6 +76,11 @@ COMMENT ON FUNCTION tqvec_recv(internal, oid, integer) IS 'I/O';
 COMMENT ON FUNCTION tqvec_send(tqvec) IS 'I/O';
 COMMENT ON FUNCTION tqvec_typmod_in(cstring[]) IS 'I/O typmod';
 COMMENT ON FUNCTION tqvec_typmod_out(integer) IS 'I/O typmod';
+CREATE FUNCTION tqvec_typanalyze(internal) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'tqvec_typanalyze_wrapper' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tqvec_typanalyze(internal) IS 'tqvec typanalyze';
+-- Of columns that are there, neither the storage nor, until the next ANALYZE, the statistics change.
+ALTER TYPE tqvec SET (ANALYZE = tqvec_typanalyze, STORAGE = main);
 COMMENT ON CAST (tqvec AS tqvec) IS 'checks a record against a type modifier';
 COMMENT ON CAST (real[] AS tqvec) IS 'compresses under a type modifier';
 COMMENT ON CAST (double precision[] AS tqvec) IS 'compresses under a type modifier';

@@ -65,6 +65,28 @@ pub(crate) unsafe fn check_permissions(
     }
 }
 
+/// The statistics target of a column that is to be analysed. Since version 17 it isn't part of the column's description.
+///
+/// # Safety
+/// `stats` must be what ANALYZE passes to a type's function.
+#[allow(clippy::useless_conversion)] // of 16 bits in version 16
+pub(crate) unsafe fn statistics_target(stats: *mut pg_sys::VacAttrStats) -> i32 {
+    // SAFETY: by this function's contract.
+    let target = unsafe {
+        #[cfg(any(feature = "pg15", feature = "pg16"))]
+        {
+            (*(*stats).attr).attstattarget
+        }
+        #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+        {
+            (*stats).attstattarget
+        }
+    };
+    // SAFETY: a plain variable of the backend's.
+    let default = unsafe { pg_sys::default_statistics_target };
+    if i32::from(target) < 0 { default } else { target.into() }
+}
+
 unsafe extern "C-unwind" {
     #[cfg(feature = "pg18")]
     fn ExecutorRun(description: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64);

@@ -1,4 +1,4 @@
-//! What a standby can't do, and a read-only transaction.
+//! In what the current command runs: what a standby can't do, and a read-only transaction, and whether it is upkeep.
 
 #![allow(unsafe_code)]
 
@@ -18,4 +18,11 @@ pub(crate) fn refuse_in_recovery(command: &CStr) {
 pub(crate) fn refuse_if_read_only(command: &CStr) {
     // SAFETY: reads the transaction's state; the name is a C string. Raises PostgreSQL's own error.
     unsafe { pg_sys::PreventCommandIfReadOnly(command.as_ptr()) }
+}
+
+/// Whether the current command is one that evaluates a table's expressions without being asked for their values: ANALYZE, CREATE INDEX,
+/// REINDEX, REFRESH MATERIALIZED VIEW. These are what runs user code under restrictions.
+pub(crate) fn is_upkeep() -> bool {
+    // SAFETY: reads the session's state.
+    unsafe { pg_sys::InSecurityRestrictedOperation() }
 }

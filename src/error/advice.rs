@@ -8,6 +8,7 @@ use tq_format::CorpusError;
 
 use super::Error;
 use crate::files::FileAccess;
+use crate::recovery::is_upkeep;
 
 impl Error {
     pub(super) fn detail(&self) -> Option<String> {
@@ -81,6 +82,9 @@ impl Error {
                 "Train on more rows, or choose a smaller bit width."
             }
             Error::Rotation(_) => "Known rotations are 'haar' and 'hadamard'.",
+            Error::UnknownCodec(_) if is_upkeep() => {
+                "Register the codec first (in a restore: load tq_codec before), or drop what decodes its records: an index or statistics on an expression."
+            }
             Error::UnknownCodec(_) => {
                 "Register it with tq_create_codec, giving the seed and codebook that it was made with, or from TinyQuant's files with tq_import_codec."
             }

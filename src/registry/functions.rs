@@ -12,8 +12,8 @@ use crate::encoding::Text;
 use crate::error::{Error, SqlResult};
 use crate::vector::FloatArray;
 
-/// Columns that `tq_drop_codec` names before it says "and more".
-const LISTED_COLUMNS: usize = 5;
+/// Columns, and expressions, that `tq_drop_codec` names before it says "and more".
+const LISTED: usize = 5;
 
 /// Registers a codec and returns its hash.
 #[pg_extern(sql = false)]
@@ -92,23 +92,38 @@ fn tq_drop_codec(name: Text<'_>) -> SqlResult<()> {
     let name = &*name;
     let row = table::by_name(name)?.ok_or_else(|| Error::NoSuchCodec(crate::error::cut(name)))?;
     table::delete(name)?;
-    let mut columns = table::columns_that_may_hold(&row)?;
+    let columns = table::columns_that_may_hold(&row)?;
     if columns.is_empty() {
         return Ok(());
     }
-    if columns.len() > LISTED_COLUMNS {
-        columns.truncate(LISTED_COLUMNS);
-        columns.push("and more".into());
+    let mut detail = format!("Columns that may hold such records: {}.", listed(columns));
+    let mut hint = "To bring them back, create the codec again with the same seed and codebook.".to_string();
+    let expressions = table::expressions_that_may_decode(&row)?;
+    if !expressions.is_empty() {
+        detail.push_str(&format!(
+            " Where they do, ANALYZE, REINDEX or an UPDATE of the table fails at what decodes them: {}.",
+            listed(expressions)
+        ));
+        hint.push_str(" Otherwise drop what decodes them.");
     }
     crate::error::notice(
         format!(
             "records with config_hash \"{}\" can still be stored and copied, but no longer decoded or measured",
             row.config_hash
         ),
-        Some(format!("Columns that may hold such records: {}.", columns.join(", "))),
-        Some("To bring them back, create the codec again with the same seed and codebook.".into()),
+        Some(detail),
+        Some(hint),
     );
     Ok(())
+}
+
+/// Names, and no more of them than a message takes.
+fn listed(mut names: Vec<String>) -> String {
+    if names.len() > LISTED {
+        names.truncate(LISTED);
+        names.push("and more".into());
+    }
+    names.join(", ")
 }
 
 /// Lists the rotations that this database directory keeps in files.

@@ -1,5 +1,6 @@
 //! The type `tqvec`: its datum, text and binary forms, type modifiers, casts and comparison.
 
+mod analyze;
 mod array;
 mod binary;
 mod casts;

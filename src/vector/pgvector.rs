@@ -17,45 +17,39 @@ use crate::recovery::refuse_in_recovery;
 /// A type of pgvector's, and its function from `real[]` under a type modifier.
 const TYPES: [(&str, &str); 2] = [("vector", "array_to_vector"), ("halfvec", "array_to_halfvec")];
 
-/// Creates the casts that aren't there.
+/// Creates of the casts what isn't there: a cast, its function, or that they go with the extension, which a dump doesn't say of
+/// casts. A cast that leads to another function is somebody's own, and stays.
 #[pg_extern(sql = false)]
 fn tq_enable_pgvector() -> SqlResult<()> {
     refuse_in_recovery(c"tq_enable_pgvector()");
     let theirs = schema_of("vector")?.ok_or(Error::NoPgvector)?;
     let ours = schema_of("tinyquant")?.ok_or(Error::NoRegistry)?;
-    let mut created = Vec::new();
+    let mut created = false;
     for (name, from_array) in TYPES {
         let Some(their_oid) = type_oid("vector", name)? else { continue };
         let our_oid = type_oid("tinyquant", "tqvec")?.ok_or(Error::NoRegistry)?;
         let (tqvec, vector) = (qualified(&ours, "tqvec"), qualified(&theirs, name));
-        if cast_oid(their_oid, our_oid)?.is_none() {
-            create(Cast {
-                function: format!("{tqvec}({vector}, integer, boolean)"),
-                returns: &tqvec,
-                body: format!("{tqvec}(($1)::pg_catalog.float4[], $2, $3)"),
-                comment: format!("compresses a {name} under a type modifier"),
-                cast: format!("({vector} AS {tqvec})"),
-                context: "AS ASSIGNMENT",
-                oids: (their_oid, our_oid),
-            })?;
-            created.push(format!("{name} to tqvec"));
-        }
-        if cast_oid(our_oid, their_oid)?.is_none() {
-            let (decompress, from_array) =
-                (qualified(&ours, "tq_decompress"), qualified(&theirs, from_array));
-            create(Cast {
-                function: format!("{}({tqvec}, integer, boolean)", qualified(&ours, name)),
-                returns: &vector,
-                body: format!("{from_array}({decompress}($1), $2, $3)"),
-                comment: format!("the {name} that a record stands for"),
-                cast: format!("({tqvec} AS {vector})"),
-                context: "",
-                oids: (our_oid, their_oid),
-            })?;
-            created.push(format!("tqvec to {name}"));
-        }
+        created |= ensure(Cast {
+            function: format!("{tqvec}({vector}, integer, boolean)"),
+            returns: &tqvec,
+            body: format!("{tqvec}(($1)::pg_catalog.float4[], $2, $3)"),
+            comment: format!("compresses a {name} under a type modifier"),
+            cast: format!("({vector} AS {tqvec})"),
+            context: "AS ASSIGNMENT",
+            oids: (their_oid, our_oid),
+        })?;
+        let (decompress, from_array) = (qualified(&ours, "tq_decompress"), qualified(&theirs, from_array));
+        created |= ensure(Cast {
+            function: format!("{}({tqvec}, integer, boolean)", qualified(&ours, name)),
+            returns: &vector,
+            body: format!("{from_array}({decompress}($1), $2, $3)"),
+            comment: format!("the {name} that a record stands for"),
+            cast: format!("({tqvec} AS {vector})"),
+            context: "",
+            oids: (our_oid, their_oid),
+        })?;
     }
-    if created.is_empty() {
+    if !created {
         notice("the casts between tqvec and pgvector's types are there already".into(), None, None);
     }
     Ok(())
@@ -75,11 +69,32 @@ struct Cast<'a> {
     oids: (pg_sys::Oid, pg_sys::Oid),
 }
 
+/// Makes what isn't there of a cast; returns whether the cast itself wasn't.
+fn ensure(wanted: Cast<'_>) -> Result<bool, Error> {
+    let (source, target) = wanted.oids;
+    if let Some(cast) = cast_oid(source, target)? {
+        // Of two values, since a cast needs no function.
+        // SAFETY: reads the session's state.
+        if cast_function(cast)? == function_oid(&wanted.function)? && unsafe { pg_sys::superuser() } {
+            tie(pg_sys::Oid::from(PG_CAST), cast)?;
+            if let Some(function) = function_oid(&wanted.function)? {
+                tie(pg_sys::ProcedureRelationId, function)?;
+            }
+        }
+        return Ok(false);
+    }
+    create(wanted)?;
+    Ok(true)
+}
+
 fn create(new: Cast<'_>) -> Result<(), Error> {
     let Cast { function, returns, body, comment, cast, context, oids } = new;
+    // The function may be there: dropping a cast leaves it, and so may somebody who had it made by another hand. What
+    // is there is replaced, and belongs to whoever makes the cast, so that nobody else can change what the cast does.
     run(&format!(
-        "CREATE FUNCTION {function} RETURNS {returns} LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 10000 RETURN {body}"
+        "CREATE OR REPLACE FUNCTION {function} RETURNS {returns} LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 10000 RETURN {body}"
     ))?;
+    run(&format!("ALTER FUNCTION {function} OWNER TO CURRENT_USER"))?;
     run(&format!("COMMENT ON FUNCTION {function} IS {}", pgrx::spi::quote_literal(&comment)))?;
     run(&format!("CREATE CAST {cast} WITH FUNCTION {function} {context}"))?;
     run(&format!("COMMENT ON CAST {cast} IS {}", pgrx::spi::quote_literal(&comment)))?;
@@ -88,19 +103,35 @@ fn create(new: Cast<'_>) -> Result<(), Error> {
         run(&format!("ALTER EXTENSION tinyquant DROP CAST {cast}"))?;
         run(&format!("ALTER EXTENSION tinyquant DROP FUNCTION {function}"))?;
     }
-    // Both go with tinyquant without CASCADE. SQL has no words for it where casts are concerned.
-    run(&format!("ALTER FUNCTION {function} DEPENDS ON EXTENSION tinyquant"))?;
-    let made = cast_oid(oids.0, oids.1)?.ok_or(Error::NoRegistry)?;
+    tie(pg_sys::ProcedureRelationId, function_oid(&function)?.ok_or(Error::NoRegistry)?)?;
+    tie(pg_sys::Oid::from(PG_CAST), cast_oid(oids.0, oids.1)?.ok_or(Error::NoRegistry)?)
+}
+
+/// Lets an object go with tinyquant without CASCADE. SQL has no words for it where casts are concerned.
+fn tie(class: pg_sys::Oid, object: pg_sys::Oid) -> Result<(), Error> {
+    let tied = first::<bool>(
+        "SELECT true FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid \
+         WHERE d.classid OPERATOR(pg_catalog.=) $1 AND d.objid OPERATOR(pg_catalog.=) $2 \
+           AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass \
+           AND d.deptype OPERATOR(pg_catalog.=) 'x'::pg_catalog.\"char\" \
+           AND e.extname OPERATOR(pg_catalog.=) 'tinyquant'",
+        &[DatumWithOid::from(class), DatumWithOid::from(object)],
+    )?;
+    if tied.is_some() {
+        return Ok(());
+    }
     // SAFETY: two addresses of objects that exist, the second by a look-up that raises an error otherwise.
     unsafe {
         let extension = pg_sys::get_extension_oid(c"tinyquant".as_ptr(), false);
         let address =
             |class, object| pg_sys::ObjectAddress { classId: class, objectId: object, objectSubId: 0 };
         pg_sys::recordDependencyOn(
-            &address(pg_sys::Oid::from(PG_CAST), made),
+            &address(class, object),
             &address(pg_sys::ExtensionRelationId, extension),
             pg_sys::DependencyType::DEPENDENCY_AUTO_EXTENSION,
         );
+        // What was recorded is to be found if it is asked for again.
+        pg_sys::CommandCounterIncrement();
     }
     Ok(())
 }
@@ -145,6 +176,20 @@ fn cast_oid(source: pg_sys::Oid, target: pg_sys::Oid) -> Result<Option<pg_sys::O
          WHERE castsource OPERATOR(pg_catalog.=) $1 AND casttarget OPERATOR(pg_catalog.=) $2",
         &[DatumWithOid::from(source), DatumWithOid::from(target)],
     )
+}
+
+/// The function that a cast calls, if it calls one.
+fn cast_function(cast: pg_sys::Oid) -> Result<Option<pg_sys::Oid>, Error> {
+    first(
+        "SELECT p.oid FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) c.castfunc \
+         WHERE c.oid OPERATOR(pg_catalog.=) $1",
+        &[DatumWithOid::from(cast)],
+    )
+}
+
+/// A function by its name and the types of its arguments, if it is there.
+fn function_oid(function: &str) -> Result<Option<pg_sys::Oid>, Error> {
+    first("SELECT pg_catalog.to_regprocedure($1)::pg_catalog.oid", &[DatumWithOid::from(function)])
 }
 
 fn first<T: FromDatum + IntoDatum>(query: &str, arguments: &[DatumWithOid<'_>]) -> Result<Option<T>, Error> {

@@ -21,8 +21,12 @@ COMMENT ON FUNCTION tqvec_typmod_in(cstring[]) IS 'I/O typmod';
 CREATE FUNCTION tqvec_typmod_out(integer) RETURNS cstring
     AS 'MODULE_PATHNAME', 'tqvec_typmod_out_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION tqvec_typmod_out(integer) IS 'I/O typmod';
+CREATE FUNCTION tqvec_typanalyze(internal) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'tqvec_typanalyze_wrapper' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tqvec_typanalyze(internal) IS 'tqvec typanalyze';
 
--- Codes look random and don't compress, so TOAST stores them as they are, and slices of them can be fetched.
+-- Records stay in their row as long as a page takes it: a search reads them all, and fetching one from out of line costs more than its
+-- distance. Codes look random and don't compress, so TOAST, where it must, stores them as they are, and slices of them can be fetched.
 CREATE TYPE tqvec (
     INPUT = tqvec_in,
     OUTPUT = tqvec_out,
@@ -30,9 +34,10 @@ CREATE TYPE tqvec (
     SEND = tqvec_send,
     TYPMOD_IN = tqvec_typmod_in,
     TYPMOD_OUT = tqvec_typmod_out,
+    ANALYZE = tqvec_typanalyze,
     INTERNALLENGTH = VARIABLE,
     ALIGNMENT = int4,
-    STORAGE = external
+    STORAGE = main
 );
 COMMENT ON TYPE tqvec IS 'embedding vector compressed by rotation and scalar quantisation (a TinyQuant Level-1 record)';
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # pg_dump and restore: a database with compressed columns and registered codecs comes back with equal bytes and equal
-# query results, through a plain script, a custom archive and a parallel restore.
+# query results, through a plain script, a custom archive and a parallel restore; and by the manual's recipe with expressions
+# that decode records of registered codecs.
 # shellcheck source=../../scripts/lib.sh
 . "$HELPERS"
 
@@ -58,6 +59,36 @@ for restored in plain custom; do
 done
 is "$("$PG_BIN/pg_dump" -h "$c" -U postgres plain | grep -v -e '^\\' | md5sum)" \
     "$(grep -v -e '^\\' "$RUN/dump.sql" | md5sum)" "a dump of the restored database is the same dump"
+
+# What decodes records of a registered codec, in indexes, generated columns and constraints, comes back by the manual's recipe.
+cluster_psql "$c" -d source -c "SET search_path = public, vectors" -c "CREATE TABLE decoding (id int PRIMARY KEY, e tqvec CHECK (tq_norm(e) > 0),
+        norm real GENERATED ALWAYS AS (tq_norm(e)) STORED)" -c "INSERT INTO decoding SELECT id, any_codec FROM items" \
+    -c "CREATE INDEX decoding_norm ON decoding (tq_norm(e))" -c "CREATE INDEX items_norm ON items (tq_norm(any_codec))" \
+    -c "CREATE STATISTICS decoding_norms ON tq_norm(e), id FROM decoding"
+"$PG_BIN/pg_dump" -h "$c" -U postgres -Fc source >"$RUN/decoding.custom"
+cluster_psql "$c" -c 'CREATE DATABASE decoding'
+recipe=$(sed -n '/^  pg_restore -d new --section=pre-data/,/^  ```/p' "$REPO/README.md" | grep -v '```')
+is "$(wc -l <<<"$recipe")" 4 "the manual's recipe is found"
+(
+    cd "$RUN" && cp decoding.custom old.dump
+    pg_restore() {
+        local arguments=("$@")
+        [ "$1" != -d ] || arguments=(-e -h "$c" -U postgres -d decoding "${@:3}")
+        "$PG_BIN/pg_restore" "${arguments[@]}"
+    }
+    eval "$recipe"
+) >"$RUN/recipe.log" 2>&1 && ok "the manual's recipe restores without an error" || not_ok "the manual's recipe restores without an error" "$(cat "$RUN/recipe.log")"
+made="SELECT string_agg(indexrelid::regclass::text || ' ' || indisvalid, ', ' ORDER BY indexrelid::regclass::text) FROM pg_index JOIN pg_class ON oid = indrelid WHERE relname IN ('items', 'decoding')"
+for what in bytes answers codecs made; do
+    is "$(cluster_value "$c" "${!what}" decoding)" "$(cluster_value "$c" "${!what}" source)" "restored by the recipe: equal $what"
+done
+is "$(cluster_value "$c" "SELECT count(norm), count(*) FILTER (WHERE norm = vectors.tq_norm(e)::real) FROM decoding" decoding)" "200|200" \
+    "restored by the recipe: what was computed"
+is "$(cluster_psql "$c" -d decoding -c 'ANALYZE' 2>&1)" '' "and ANALYZE finds the codec"
+# Without the codec, ANALYZE says what to do.
+cluster_psql "$c" -d decoding -c "SELECT vectors.tq_drop_codec('trained')" >"$RUN/dropped.log" 2>&1
+like "$(cat "$RUN/dropped.log")" 'fails at what decodes them: .*index decoding_norm.*index items_norm' "dropping the codec says what will fail"
+like "$(cluster_psql "$c" -d decoding -c 'ANALYZE decoding' 2>&1 || true)" 'is not registered.*HINT: .* drop what decodes its records' "ANALYZE says the ways out"
 
 # Binary COPY is the record too, and enforces the column's modifier on the way in.
 cluster_psql "$c" -d plain -c "COPY (SELECT small, plain, exact FROM items ORDER BY id) TO '$c/rows.bin' (FORMAT binary)" \

@@ -60,11 +60,18 @@ for frozen in "$REPO"/sql/tinyquant--*.sql; do
         "SELECT tq_import('early', '$files/$from.tqcv', '{\"id_column\": \"id\"}')" "COPY early FROM '$files/$from.tqcv' WITH (FORMAT tqcv)" \
         "SELECT count(*), bool_and(e = trained) FROM early JOIN items USING (id)")" '800|t' "$from under the present library: files"
     before="$(value "$old" "$rows") $(value "$old" "$answers") $(value "$old" "$codecs")"
+    storage="SELECT string_agg(format('%s %s', attname, attstorage), ', ' ORDER BY attrelid::regclass::text, attnum) FROM pg_attribute WHERE atttypid = 'tqvec'::regtype AND attnum > 0"
+    stored=$(value "$old" "$storage")
     is "$(run_as postgres "$old" 'ALTER EXTENSION tinyquant UPDATE' \
         "SELECT extversion FROM pg_extension WHERE extname = 'tinyquant'")" "$version" "$from: ALTER EXTENSION UPDATE"
     catalogue "$old" >"$RUN/$from.catalogue"
     is "$(diff "$RUN/$from.catalogue" "$RUN/fresh.catalogue")" '' "$from, upgraded, is what a fresh installation is"
     is "$(value "$old" "$rows") $(value "$old" "$answers") $(value "$old" "$codecs")" "$before" "$from, upgraded: equal rows, answers, codecs"
+    is "$(value "$old" "$storage")" "$stored" "$from, upgraded: columns are stored as they were"
+    is "$(run_as postgres "$old" 'CREATE TABLE late (e tqvec)' "SELECT attstorage FROM pg_attribute WHERE attrelid = 'late'::regclass AND attname = 'e'")" m \
+        "$from, upgraded: those of new tables stay in the row"
+    is "$(run_as postgres "$old" 'ANALYZE items' "SELECT sum(pg_column_size(s.*)) < 2000 FROM pg_statistic s JOIN pg_attribute a ON attrelid = starelid AND attnum = staattnum
+        WHERE atttypid = 'tqvec'::regtype AND attrelid = 'items'::regclass")" t "$from, upgraded: ANALYZE keeps no records"
     is "$(run_as postgres "$old" 'TRUNCATE early' "SELECT tq_import('early', '$files/$from.tqcv', '{\"id_column\": \"id\"}')" \
         "COPY early FROM '$files/$from.tqcv' WITH (FORMAT tqcv)" "SELECT count(*), bool_and(e = trained) FROM early JOIN items USING (id)")" \
         '800|t' "$from, upgraded: files"

@@ -30,5 +30,27 @@ SELECT * FROM test.failure($$SELECT v <-> '{1, 0, 0, 0}'::real[] FROM test.held$
 SELECT tq_create_codec('wide', 4, bit_width => 2, seed => 18446744073709551615, codebook => '{-30, -10, 10, 30}') = tq_config_hash(v) AS back FROM test.held;
 SELECT round(tq_norm(v)::numeric, 3) FROM test.held;
 SELECT * FROM test.failure($$SELECT tq_drop_codec('nobody')$$);
+-- Dropping one says what computes with such records without being asked: ANALYZE of an index or statistics, writes of a generated
+-- column or a constraint. What needs no codec, or is declared to hold other records, isn't named.
+ALTER TABLE test.held ADD other tqvec(8, 4), ADD norm real GENERATED ALWAYS AS (tq_norm(v)) STORED, ADD CONSTRAINT long CHECK (tq_norm(v) > 1),
+    ADD CONSTRAINT known CHECK (tq_config_hash(v) <> '');
+CREATE INDEX by_norm ON test.held (tq_norm(v));
+CREATE INDEX by_distance ON test.held ((v <-> '{1,0,0,0}'::real[])) WHERE tq_dimension(v) = 4;
+CREATE INDEX by_bytes ON test.held (v);
+CREATE INDEX by_header ON test.held (tq_dimension(v), (v = v), tq_indices(v)) WHERE v IS NOT NULL;
+CREATE INDEX by_other ON test.held (tq_norm(other));
+CREATE STATISTICS test.norms ON tq_norm(v), tq_dimension(v) FROM test.held;
+SELECT tq_drop_codec('wide');
+DROP STATISTICS test.norms;
+ALTER TABLE test.held DROP norm, DROP CONSTRAINT long;
+SELECT tq_create_codec('wide', 4, bit_width => 2, seed => 18446744073709551615, codebook => '{-30, -10, 10, 30}') IS NOT NULL AS back;
+SELECT tq_drop_codec('wide');
+-- And who meets it later is told the ways out.
+SELECT * FROM test.failure($$ANALYZE test.held$$);
+SELECT * FROM test.failure($$REINDEX INDEX test.by_norm$$);
+SELECT * FROM test.failure($$INSERT INTO test.held SELECT v FROM test.held$$);
+DROP INDEX test.by_norm, test.by_distance;
+ANALYZE test.held;
+SELECT tq_create_codec('wide', 4, bit_width => 2, seed => 18446744073709551615, codebook => '{-30, -10, 10, 30}') IS NOT NULL AS back;
 DROP TABLE test.held;
 SELECT tq_drop_codec('wide'), tq_drop_codec('default');

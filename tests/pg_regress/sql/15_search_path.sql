@@ -36,6 +36,7 @@ SELECT format('VALUES (%L)', '-- ' || regexp_replace(statement, '\s+', ' ', 'g')
     ($$INSERT INTO test.path (id, e) VALUES (0, '[1, 0, 0, 0]'), (-1, public.tq_compress('{0,1,0,0}'::pg_catalog.float4[])), (-2, '{0,0,0,1}'::pg_catalog.float8[])$$),
     ($$UPDATE test.path SET f = public.tq_compress('{0,1,0,0}'::pg_catalog.float4[], 'path') WHERE e IS NULL$$),
     ($$SELECT pg_catalog.count(*) FROM (SELECT DISTINCT e, g FROM test.path) d$$),
+    ($$ANALYZE test.path$$),
     ($$SELECT pg_catalog.count(*) FROM test.path WHERE e OPERATOR(public.=) '[1, 0, 0, 0]'::public.tqvec(4, 4)$$),
     ($$SELECT pg_catalog.count(*) FROM test.path WHERE e OPERATOR(public.=) '[1, 0, 0, 0]'$$),
     ($$SELECT pg_catalog.count(*) FROM test.path WHERE e OPERATOR(public.=) public.tqvec_comparand('[1, 0, 0, 0]', 131076)$$),

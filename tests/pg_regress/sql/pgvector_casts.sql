@@ -61,6 +61,59 @@ AND (castsource::regtype::text, casttarget::regtype::text) IN (('vector', 'tqvec
 DROP SCHEMA hijack CASCADE;
 RESET client_min_messages;
 
+-- Whatever part is missing is restored: each cast alone, each function with it, and all combinations of them. `whole` counts what
+-- there should be: four casts, their functions, and that all of them go with the extension.
+CREATE VIEW whole AS SELECT count(*) AS casts, count(castfunc) AS functions,
+       count(*) FILTER (WHERE EXISTS (SELECT FROM pg_depend WHERE objid = c.oid AND classid = 'pg_cast'::regclass AND deptype = 'x')) AS casts_tied,
+       count(*) FILTER (WHERE EXISTS (SELECT FROM pg_depend WHERE objid = castfunc AND classid = 'pg_proc'::regclass AND deptype = 'x')) AS functions_tied
+FROM pg_cast c WHERE (castsource, casttarget) IN (SELECT 'tqvec'::regtype, oid FROM pg_type WHERE oid IN ('vector'::regtype, 'halfvec'::regtype)
+    UNION ALL SELECT oid, 'tqvec'::regtype FROM pg_type WHERE oid IN ('vector'::regtype, 'halfvec'::regtype));
+SELECT * FROM whole;
+SET client_min_messages = warning;
+DO $$
+DECLARE
+    casts text[] := '{vector AS tqvec,tqvec AS vector,halfvec AS tqvec,tqvec AS halfvec}';
+    functions text[] := '{"tqvec(vector, integer, boolean)","vector(tqvec, integer, boolean)","tqvec(halfvec, integer, boolean)","halfvec(tqvec, integer, boolean)"}';
+    found record;
+BEGIN
+    -- For each of the four: 0 nothing, 1 the cast, 2 the function and with it the cast is dropped.
+    FOR round IN 1 .. 80 LOOP
+        FOR i IN 1 .. 4 LOOP
+            CASE round / (3 ^ (i - 1))::int % 3
+                WHEN 1 THEN EXECUTE format('DROP CAST (%s)', casts[i]);
+                WHEN 2 THEN EXECUTE format('DROP FUNCTION %s CASCADE', functions[i]);
+                ELSE NULL;
+            END CASE;
+        END LOOP;
+        PERFORM tq_enable_pgvector();
+        SELECT * INTO found FROM whole;
+        IF found IS DISTINCT FROM ROW (4::bigint, 4::bigint, 4::bigint, 4::bigint) OR '[0.6, 0.8]'::vector::tqvec(2, 8)::halfvec::tqvec(2, 8)::vector(2) IS NULL
+        THEN RAISE EXCEPTION 'round %: %', round, found;
+        END IF;
+    END LOOP;
+END $$;
+RESET client_min_messages;
+-- So is that they go with the extension, which a dump doesn't say of casts.
+DELETE FROM pg_depend WHERE classid = 'pg_cast'::regclass AND deptype = 'x' AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'tinyquant');
+ALTER FUNCTION tqvec(halfvec, integer, boolean) NO DEPENDS ON EXTENSION tinyquant;
+SELECT * FROM whole;
+SELECT tq_enable_pgvector();
+SELECT * FROM whole;
+-- A function that somebody has put in the way is made ours; a cast of somebody's own stays.
+CREATE ROLE pgvector_somebody;
+DROP CAST (tqvec AS halfvec);
+ALTER FUNCTION halfvec(tqvec, integer, boolean) OWNER TO pgvector_somebody;
+DROP CAST (halfvec AS tqvec);
+CREATE CAST (halfvec AS tqvec) WITH INOUT AS ASSIGNMENT;
+SELECT tq_enable_pgvector();
+SELECT proowner::regrole = 'postgres'::regrole AS ours FROM pg_proc WHERE oid = 'halfvec(tqvec, integer, boolean)'::regprocedure;
+SELECT castmethod FROM pg_cast WHERE castsource = 'halfvec'::regtype AND casttarget = 'tqvec'::regtype;
+DROP CAST (halfvec AS tqvec);
+SELECT tq_enable_pgvector();
+SELECT * FROM whole;
+DROP ROLE pgvector_somebody;
+DROP VIEW whole;
+
 -- Who may make them.
 CREATE ROLE pgvector_user;
 SET ROLE pgvector_user;
