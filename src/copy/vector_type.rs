@@ -17,9 +17,8 @@ use std::borrow::Cow;
 use half::f16;
 use pgrx::pg_sys;
 
-use super::columns::type_name;
 use crate::error::Error;
-use crate::vector::{FloatArray, Typmod, Varlena};
+use crate::vector::{FloatArray, Typmod, Varlena, is_type_of};
 
 /// Bytes of pgvector's fields before the elements.
 const PGVECTOR_HEADER: usize = 4;
@@ -42,24 +41,14 @@ impl VectorType {
         if let Some((_, typmod)) = Typmod::of_type(oid, typmod) {
             return Some(VectorType::Tqvec(typmod));
         }
-        // SAFETY: catalog look-ups by OID and by name.
-        let (base, is_pgvector) = unsafe {
-            let base = pg_sys::getBaseTypeAndTypmod(oid, &mut typmod);
-            let extension = pg_sys::get_extension_oid(c"vector".as_ptr(), true);
-            let owner = pg_sys::getExtensionOfObject(pg_sys::TypeRelationId, base);
-            (base, extension != pg_sys::InvalidOid && owner == extension)
-        };
-        match base {
-            pg_sys::FLOAT4ARRAYOID => return Some(VectorType::Real),
-            pg_sys::FLOAT8ARRAYOID => return Some(VectorType::Double),
-            _ if !is_pgvector => return None,
-            _ => {}
-        }
+        // SAFETY: a catalog look-up by OID, which writes to `typmod`.
+        let base = unsafe { pg_sys::getBaseTypeAndTypmod(oid, &mut typmod) };
         let dimension = u32::try_from(typmod).ok();
-        // The name may come with its schema.
-        match type_name(base).rsplit('.').next() {
-            Some("vector") => Some(VectorType::Vector(dimension)),
-            Some("halfvec") => Some(VectorType::Halfvec(dimension)),
+        match base {
+            pg_sys::FLOAT4ARRAYOID => Some(VectorType::Real),
+            pg_sys::FLOAT8ARRAYOID => Some(VectorType::Double),
+            _ if is_type_of(base, c"vector", c"vector") => Some(VectorType::Vector(dimension)),
+            _ if is_type_of(base, c"vector", c"halfvec") => Some(VectorType::Halfvec(dimension)),
             _ => None,
         }
     }

@@ -69,3 +69,29 @@ SELECT count(*) FROM test.any;
 DROP TABLE test.ordinal, test.keyed, test.narrow, test.wide, test.any, test.odd;
 DROP DOMAIN test.key;
 DELETE FROM tq_codec;
+
+-- What a codec has done to norms doesn't keep its records from being recompressed: two bits of 64 dimensions decode to 0.7 to 1.2.
+\getenv abs_builddir PG_ABS_BUILDDIR
+\set coarse :abs_builddir '/results/coarse.tqcv'
+\set finer :abs_builddir '/results/finer.tqcv'
+CREATE TABLE test.coarse (id int, e tqvec(64, 2));
+INSERT INTO test.coarse SELECT i, test.unit(i, 64) FROM generate_series(1, 2000) i;
+SELECT min(tq_norm(e)) < 0.85 AS short, max(tq_norm(e)) > 1.03 AS long FROM test.coarse;
+COPY (SELECT e FROM test.coarse ORDER BY id) TO :'coarse' WITH (FORMAT tqcv);
+CREATE TABLE test.finer (id int, e tqvec(64, 4), f tqvec(64, 8), g tqvec(64, 2, hadamard));
+COPY test.finer (id, e) FROM :'coarse' WITH (FORMAT tqcv, IDS 'ordinal', RECOMPRESS);
+COPY test.finer (id, g) FROM :'coarse' WITH (FORMAT tqcv, IDS 'ordinal', RECOMPRESS);
+SELECT tq_convert(:'coarse', :'finer', '{"format": "tqcv", "bit_width": 4}');
+-- Nor where their origin can't be seen.
+INSERT INTO test.finer (id, e, f, g) SELECT id, tq_compress(tq_decompress(e), 4), e::real[], e::real[] FROM test.coarse;
+SELECT count(e), count(f), count(g) FROM test.finer;
+SELECT max(test.l2(tq_decompress(a.e), tq_decompress(b.e))) < 0.2 AS near FROM test.coarse a JOIN test.finer b USING (id) WHERE b.e IS NOT NULL;
+DROP TABLE test.coarse, test.finer;
+
+-- The row type of a table of ours is no vector, and neither are arrays of vectors.
+CREATE TABLE test.row_type (c tq_codec, a tqvec[]);
+SELECT * FROM test.failure(format($$COPY test.row_type (c) FROM %L WITH (FORMAT tqcv)$$, :'coarse'));
+SELECT * FROM test.failure(format($$COPY test.row_type (a) FROM %L WITH (FORMAT tqcv)$$, :'coarse'));
+SELECT * FROM test.failure(format($$SELECT tq_import('test.row_type', %L)$$, :'coarse'));
+SELECT * FROM test.failure(format($$COPY test.row_type (c) TO %L WITH (FORMAT tqcv)$$, :'coarse'));
+DROP TABLE test.row_type;
