@@ -70,7 +70,7 @@ impl Error {
                 "Write '[0.1, 0.2, …]' for floats to compress, or '\\x…' for the hexadecimal digits of a record."
             }
             Error::TypmodSyntax(_) => {
-                "Write tqvec, tqvec(dimension), tqvec(dimension, bits), with \"residual\" or \"hadamard\" behind."
+                "Write tqvec, tqvec(dimension), tqvec(dimension, bits), with \"residual\", \"haar\" or \"hadamard\" behind."
             }
             Error::TypmodBitWidth { .. } | Error::TypmodResidual { .. } | Error::TypmodRotation { .. } => {
                 "A record is never recompressed silently; use tq_compress(tq_decompress(v), …) to recompress it."

@@ -3,13 +3,15 @@
 //!
 //! PostgreSQL turns a literal into a value without telling the input function the modifier (`coerce_type`), and
 //! applies the length coercion afterwards. So the `'[0.1, …]'` of an INSERT into a `tqvec(1536, 4)` column arrives
-//! there as what floats become without a modifier: an 8 bit record with residual of the built-in codec. Such a record
-//! stands for floats, and is compressed; any other that doesn't match the modifier is refused.
+//! there as what floats become without a modifier: an 8 bit record with residual of the built-in codec, of the fast rotation, which
+//! costs microseconds and needs no matrix. Such a record stands for floats, and is compressed; so does one of Haar's rotation, which
+//! literals were until version 0.2.0. Any other that doesn't match the modifier is refused.
 
 use pgrx::prelude::*;
 use tq_codec::{CodecError, RotationKind};
-use tq_format::{BitWidth, MAX_DIMENSION, RecordView};
+use tq_format::{MAX_DIMENSION, RecordView};
 
+use super::typmod::FLOATS;
 use super::{FloatArray, Record, RecordOut, Typmod};
 use crate::error::{Error, SqlResult};
 use crate::registry;
@@ -44,23 +46,33 @@ fn tqvec_enforce_typmod<'fcx>(
     let view = record.view().map_err(Error::from)?;
     let typmod = Typmod::from_raw(typmod);
     typmod.check_dimension(view.dimension())?;
-    if stands_for_floats(&view) && (typmod.fidelity(), typmod.rotation()) != FLOATS {
-        let floats = registry::decode(&view)?;
-        return Ok(compress_floats(&floats, typmod)?.into());
+    if let Some(record) = recompressed(&view, typmod)? {
+        return Ok(record.into());
     }
     typmod.check(&view)?;
     Ok(view.as_bytes().into())
 }
 
-/// What floats become without a modifier.
-const FLOATS: ((BitWidth, bool), RotationKind) = ((BitWidth::Eight, true), RotationKind::Haar);
+/// What becomes of a record that stands for floats under a modifier; `None` for one that doesn't, or is that already.
+///
+/// # Errors
+/// Those of [`compress_floats`].
+pub(super) fn recompressed(record: &RecordView<'_>, typmod: Typmod) -> Result<Option<Vec<u8>>, Error> {
+    match floats_rotation(record) {
+        Some(rotation) if !typmod.keeps_floats(rotation) => {
+            compress_floats(&registry::decode(record)?, typmod).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
 
-fn stands_for_floats(record: &RecordView<'_>) -> bool {
-    let ((width, residual), rotation) = FLOATS;
-    record.bit_width() == width
-        && record.has_residual() == residual
-        && registry::builtin_rotation(record.hash_field(), record.dimension(), width, residual)
-            == Some(rotation)
+/// The rotation of a record that stands for floats.
+fn floats_rotation(record: &RecordView<'_>) -> Option<RotationKind> {
+    let (width, residual) = FLOATS;
+    if record.bit_width() != width || record.has_residual() != residual {
+        return None;
+    }
+    registry::builtin_rotation(record.hash_field(), record.dimension(), width, residual)
 }
 
 /// `real[]` and `double precision[]` to `tqvec`.

@@ -9,7 +9,8 @@
 //! bit 19..20  rotation: 0 not said, 1 haar, 2 hadamard
 //! ```
 //!
-//! The rotation steers how floats are compressed on their way in. A record names its rotation only through its
+//! The rotation steers how floats are compressed on their way in: Haar's, which TinyQuant decodes, where a width is said, and where
+//! nothing is the fast one, since that is also what a literal becomes before anyone knows what column it is for. A record names its rotation only through its
 //! config_hash, so it is enforced where that is the hash of a built-in codec.
 
 #![allow(unsafe_code)]
@@ -31,6 +32,9 @@ pub(crate) struct Typmod {
     fidelity: Option<(BitWidth, bool)>,
     rotation: Option<RotationKind>,
 }
+
+/// Width and residual of what floats become where no modifier says another.
+pub(crate) const FLOATS: (BitWidth, bool) = (BitWidth::Eight, true);
 
 const WIDTH_SHIFT: u32 = 16;
 const RESIDUAL_SHIFT: u32 = 18;
@@ -152,7 +156,14 @@ impl Typmod {
     /// The bit width and residual that floats get when they are compressed under this modifier. Without one they
     /// keep all that the format can keep.
     pub(crate) fn fidelity(self) -> (BitWidth, bool) {
-        self.fidelity.unwrap_or((BitWidth::Eight, true))
+        self.fidelity.unwrap_or(FLOATS)
+    }
+
+    /// Whether a record of [`FLOATS`] with that rotation is what the modifier makes of floats, or, where it says neither width
+    /// nor rotation, what it has ever made of them.
+    pub(crate) fn keeps_floats(self, rotation: RotationKind) -> bool {
+        let says_nothing = self.fidelity.is_none() && self.rotation.is_none();
+        self.fidelity() == FLOATS && (says_nothing || self.rotation() == rotation)
     }
 
     /// What defines the built-in codec for floats of this modifier, if it says their dimension and width.
@@ -165,7 +176,10 @@ impl Typmod {
 
     /// The rotation for floats compressed under this modifier.
     pub(crate) fn rotation(self) -> RotationKind {
-        self.rotation.unwrap_or(RotationKind::Haar)
+        self.rotation.unwrap_or(match self.fidelity {
+            Some(_) => RotationKind::Haar,
+            None => RotationKind::Hadamard,
+        })
     }
 
     /// The modifier of a column whose type is `tqvec` or a domain over it, and `tqvec`'s own OID; `None` for other types.
