@@ -315,7 +315,15 @@ impl Error {
         report
     }
 
-    fn code(&self) -> Code {
+    /// Whether it is about the value that was given and not about the server.
+    pub(crate) fn is_about_data(&self) -> bool {
+        // The first two characters of an SQLSTATE, its class.
+        const CLASS: i32 = (1 << 12) - 1;
+        self.code() as i32 & CLASS == Code::ERRCODE_DATA_EXCEPTION as i32 & CLASS
+            || matches!(self, Error::Codec(CodecError::DimensionOutOfRange { .. }))
+    }
+
+    pub(crate) fn code(&self) -> Code {
         match self {
             Error::Record(_) => Code::ERRCODE_INVALID_BINARY_REPRESENTATION,
             Error::Codec(error) => codec_code(error),

@@ -2,7 +2,11 @@
 
 #![allow(unsafe_code)]
 
-use pgrx::pg_sys;
+#[cfg(not(feature = "pg15"))]
+use std::ffi::{CString, c_char, c_int};
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgSqlErrorCode, pg_sys};
 
 /// Says that the relation behind `nsitem` is to be inserted into. What a WHERE clause then refers to is added to that,
 /// as rights to SELECT, when the clause is transformed.
@@ -88,4 +92,57 @@ pub(crate) unsafe fn executor_run(description: *mut pg_sys::QueryDesc) {
         #[cfg(not(feature = "pg18"))]
         ExecutorRun(description, forward, 0, true);
     }
+}
+
+#[cfg(not(feature = "pg15"))]
+unsafe extern "C-unwind" {
+    // Sets a field of the report that is being made; pgrx has no binding of it.
+    fn errcode(code: c_int) -> c_int;
+}
+
+/// Leaves an error with the caller of an input function, if it has asked for that; whether it has. Since version 16 one can.
+///
+/// # Safety
+/// `context` must be the one in the running call's `FunctionCallInfo`.
+#[allow(ffi_unwind_calls)] // errcode doesn't jump where a report is being made
+pub(crate) unsafe fn save_error(
+    context: *mut pg_sys::Node,
+    code: PgSqlErrorCode,
+    report: &ErrorReport,
+) -> bool {
+    #[cfg(feature = "pg15")]
+    {
+        let _ = (context, code, report);
+        false
+    }
+    // SAFETY: the context is null or a node, whose tag says what it is; the pieces of a report go between errsave_start, if that
+    // wants them, and errsave_finish. All texts are NUL-terminated copies in the server's memory.
+    #[cfg(not(feature = "pg15"))]
+    unsafe {
+        if context.is_null() || !pgrx::is_a(context, pg_sys::NodeTag::T_ErrorSaveContext) {
+            return false;
+        }
+        if !pg_sys::errsave_start(context, std::ptr::null()) {
+            return true;
+        }
+        errcode(code as c_int);
+        pg_sys::errmsg_internal(c"%s".as_ptr(), server_text(report.message()));
+        if let Some(detail) = report.detail() {
+            pg_sys::errdetail_internal(c"%s".as_ptr(), server_text(detail));
+        }
+        if let Some(hint) = report.hint() {
+            // `errhint` itself has no binding either.
+            pg_sys::errhint_plural(c"%s".as_ptr(), c"%s".as_ptr(), 1, server_text(hint));
+        }
+        pg_sys::errsave_finish(context, c"text.rs".as_ptr(), line!() as c_int, c"tqvec_in".as_ptr());
+        true
+    }
+}
+
+/// A copy in the current memory context.
+#[cfg(not(feature = "pg15"))]
+fn server_text(text: &str) -> *mut c_char {
+    let text = CString::new(text).unwrap_or_default();
+    // SAFETY: copies a NUL-terminated string.
+    unsafe { pg_sys::pstrdup(text.as_ptr()) }
 }
