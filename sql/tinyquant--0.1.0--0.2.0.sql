@@ -92,6 +92,15 @@ COMMENT ON CAST (real[] AS tqvec) IS 'compresses under a type modifier';
 COMMENT ON CAST (double precision[] AS tqvec) IS 'compresses under a type modifier';
 COMMENT ON CAST (bytea AS tqvec) IS 'takes bytes as a record, checked in full';
 COMMENT ON CAST (tqvec AS bytea) IS 'the bytes of the record';
+CREATE FUNCTION tqvec_equality_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'tqvec_equality_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tqvec_equality_support(internal) IS 'planner support for equality with literals';
+CREATE FUNCTION tqvec_comparand(tqvec, integer) RETURNS tqvec
+    AS 'MODULE_PATHNAME', 'tqvec_comparand' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tqvec_comparand(tqvec, integer)
+    IS 'internal: floats as a column of a type modifier stores them, to be compared with its records; any other record as it is';
+ALTER FUNCTION tqvec_eq(tqvec, tqvec) SUPPORT tqvec_equality_support;
+ALTER FUNCTION tqvec_ne(tqvec, tqvec) SUPPORT tqvec_equality_support;
 COMMENT ON FUNCTION tqvec_eq(tqvec, tqvec) IS 'implementation of = operator';
 COMMENT ON FUNCTION tqvec_ne(tqvec, tqvec) IS 'implementation of <> operator';
 COMMENT ON FUNCTION tqvec_lt(tqvec, tqvec) IS 'implementation of < operator';

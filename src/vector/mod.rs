@@ -4,6 +4,7 @@ mod array;
 mod binary;
 mod casts;
 mod datum;
+mod equality;
 mod pgvector;
 mod text;
 mod typmod;

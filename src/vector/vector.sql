@@ -68,11 +68,20 @@ COMMENT ON CAST (tqvec AS bytea) IS 'the bytes of the record';
 
 -- Comparison of the bytes ---------------------------------------------------------------------------------------
 
+-- A literal is compared with a column as the column would store it.
+CREATE FUNCTION tqvec_equality_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'tqvec_equality_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tqvec_equality_support(internal) IS 'planner support for equality with literals';
+CREATE FUNCTION tqvec_comparand(tqvec, integer) RETURNS tqvec
+    AS 'MODULE_PATHNAME', 'tqvec_comparand' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tqvec_comparand(tqvec, integer)
+    IS 'internal: floats as a column of a type modifier stores them, to be compared with its records; any other record as it is';
+
 CREATE FUNCTION tqvec_eq(tqvec, tqvec) RETURNS boolean
-    AS 'byteaeq' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+    AS 'byteaeq' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF SUPPORT tqvec_equality_support;
 COMMENT ON FUNCTION tqvec_eq(tqvec, tqvec) IS 'implementation of = operator';
 CREATE FUNCTION tqvec_ne(tqvec, tqvec) RETURNS boolean
-    AS 'byteane' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+    AS 'byteane' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF SUPPORT tqvec_equality_support;
 COMMENT ON FUNCTION tqvec_ne(tqvec, tqvec) IS 'implementation of <> operator';
 CREATE FUNCTION tqvec_lt(tqvec, tqvec) RETURNS boolean
     AS 'bytealt' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;

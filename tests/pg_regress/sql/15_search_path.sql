@@ -37,6 +37,8 @@ SELECT format('VALUES (%L)', '-- ' || regexp_replace(statement, '\s+', ' ', 'g')
     ($$UPDATE test.path SET f = public.tq_compress('{0,1,0,0}'::pg_catalog.float4[], 'path') WHERE e IS NULL$$),
     ($$SELECT pg_catalog.count(*) FROM (SELECT DISTINCT e, g FROM test.path) d$$),
     ($$SELECT pg_catalog.count(*) FROM test.path WHERE e OPERATOR(public.=) '[1, 0, 0, 0]'::public.tqvec(4, 4)$$),
+    ($$SELECT pg_catalog.count(*) FROM test.path WHERE e OPERATOR(public.=) '[1, 0, 0, 0]'$$),
+    ($$SELECT pg_catalog.count(*) FROM test.path WHERE e OPERATOR(public.=) public.tqvec_comparand('[1, 0, 0, 0]', 131076)$$),
     ($$SELECT pg_catalog.length((e::pg_catalog.bytea)::public.tqvec::pg_catalog.bytea) FROM test.path WHERE id OPERATOR(pg_catalog.=) 0$$),
     -- accessors
     ($$SELECT public.tq_version() IS NOT NULL, public.tq_dimension(e), public.tq_bit_width(e), public.tq_has_residual(e), public.tq_config_hash(e),
