@@ -261,8 +261,12 @@ fn compressed(record: &[u8], modifier: i32) -> Result<Option<Vec<u8>>, Error> {
 /// What [`tqvec_comparand`] was last asked, and the answer.
 #[derive(Default)]
 struct Memory {
+    /// The value stays the same from row to row, so that the answer's datum may be given more than once.
+    is_fixed: bool,
     asked: Option<(Vec<u8>, i32)>,
     answer: Option<Vec<u8>>,
+    /// The answer as a datum in the memory of the call site.
+    kept: Option<pg_sys::Datum>,
 }
 
 #[allow(unreachable_pub)] // reached by its symbol
@@ -290,31 +294,44 @@ pub unsafe extern "C-unwind" fn tqvec_comparand(fcinfo: pg_sys::FunctionCallInfo
             &mut own
         } else {
             if (*flinfo).fn_extra.is_null() {
+                let is_fixed = pg_sys::get_fn_expr_arg_stable(flinfo, 0);
                 (*flinfo).fn_extra = PgMemoryContexts::For((*flinfo).fn_mcxt)
-                    .leak_and_drop_on_delete(Memory::default())
+                    .leak_and_drop_on_delete(Memory { is_fixed, ..Memory::default() })
                     .cast();
             }
             &mut *(*flinfo).fn_extra.cast::<Memory>()
         };
         let record = Varlena::packed(value);
-        let result = memory.answer(record.bytes(), modifier);
+        let asked = memory.ask(record.bytes(), modifier);
         record.release();
-        match result {
-            Ok(None) => value,
-            Ok(Some(answer)) => answer.into_datum().unwrap_or(value),
-            Err(error) => raise(error),
+        if let Err(error) = asked {
+            raise(error);
         }
+        let Some(answer) = memory.answer.as_deref() else { return value };
+        if !memory.is_fixed {
+            return answer.into_datum().unwrap_or(value);
+        }
+        if memory.kept.is_none() {
+            memory.kept = PgMemoryContexts::For((*flinfo).fn_mcxt).switch_to(|_| answer.into_datum());
+        }
+        memory.kept.unwrap_or(value)
     }
 }
 
 impl Memory {
-    fn answer(&mut self, record: &[u8], modifier: i32) -> Result<Option<&[u8]>, Error> {
-        if !self.asked.as_ref().is_some_and(|asked| asked.1 == modifier && asked.0 == record) {
-            // Forgotten first, in case of an error.
-            self.asked = None;
-            self.answer = compressed(record, modifier)?;
-            self.asked = Some((record.to_vec(), modifier));
+    /// Sees to it that `answer` is that of this question.
+    fn ask(&mut self, record: &[u8], modifier: i32) -> Result<(), Error> {
+        if self.asked.as_ref().is_some_and(|asked| asked.1 == modifier && asked.0 == record) {
+            return Ok(());
         }
-        Ok(self.answer.as_deref())
+        // Forgotten first, in case of an error.
+        self.asked = None;
+        if let Some(kept) = self.kept.take() {
+            // SAFETY: the datum is this call site's own, and the row that it was given for is done with.
+            unsafe { pg_sys::pfree(kept.cast_mut_ptr()) };
+        }
+        self.answer = compressed(record, modifier)?;
+        self.asked = Some((record.to_vec(), modifier));
+        Ok(())
     }
 }

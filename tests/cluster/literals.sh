@@ -33,7 +33,7 @@ done
 # ---- what floats become
 is "$(cluster_value "$c" "SELECT tq_config_hash('[0.6, 0, 0.8]') = tq_config_hash(tq_compress('{0.6, 0, 0.8}', 8, true, 'hadamard')),
     '[0.6, 0, 0.8]'::tqvec = '{0.6, 0, 0.8}'::real[]::tqvec, '[0.6, 0, 0.8]'::tqvec(3) = '{0.6, 0, 0.8}'::float8[]::tqvec(3),
-    '[0.6, 0, 0.8]'::tqvec(3, haar) = tq_compress('{0.6, 0, 0.8}', 8, true),
+    tq_config_hash('[0.6, 0, 0.8]'::tqvec(3, haar)) = tq_config_hash(tq_compress('{0.6, 0, 0.8}', 8, true)),
     tq_config_hash('[0.6, 0, 0.8]'::tqvec(3, 8, residual)) = tq_config_hash(tq_compress('{0.6, 0, 0.8}', 8, true)),
     '[0.6, 0, 0.8]'::tqvec(3, 4) = tq_compress('{0.6, 0, 0.8}'), '[0.6, 0, 0.8]'::tqvec(3, 4, hadamard) = tq_compress('{0.6, 0, 0.8}', 4, false, 'hadamard')")" \
     't|t|t|t|t|t|t' "without a width the fast rotation, with one Haar's unless it says hadamard"
