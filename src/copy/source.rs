@@ -153,7 +153,12 @@ impl Source {
             return Err(Stop::at_row(error));
         }
         while !self.finished && self.pending.bytes.is_empty() {
-            match self.rows.more(&mut self.pending) {
+            let core = CoreContext::put_aside();
+            let made = self.rows.more(&mut self.pending);
+            if !matches!(made, Err(Stop { placed: false, .. })) {
+                core.put_back();
+            }
+            match made {
                 Ok(true) => {}
                 Ok(false) => {
                     self.pending.bytes.try_extend(&TRAILER)?;
@@ -169,6 +174,30 @@ impl Source {
             }
         }
         Ok(())
+    }
+}
+
+/// What core adds to an error in its COPY: the row that it has counted to, which is none of those that are being made.
+struct CoreContext(*mut pg_sys::ErrorContextCallback);
+
+impl CoreContext {
+    /// Takes it off the stack of such callbacks, where it is on top since core calls back for bytes. After an error, the
+    /// caller of core puts back what was there before the COPY.
+    fn put_aside() -> CoreContext {
+        // SAFETY: a variable of the backend's, null or the callback of a frame below this one.
+        unsafe {
+            let top = pg_sys::error_context_stack;
+            if let Some(context) = top.as_ref() {
+                pg_sys::error_context_stack = context.previous;
+            }
+            CoreContext(top)
+        }
+    }
+
+    /// Puts it on top again.
+    fn put_back(self) {
+        // SAFETY: it was there, and its frame is still below this one.
+        unsafe { pg_sys::error_context_stack = self.0 }
     }
 }
 
@@ -242,17 +271,6 @@ pub(super) unsafe extern "C-unwind" fn read_callback(
     });
     match result {
         Ok(count) => count as c_int,
-        Err(Stop { error, placed }) => {
-            if !placed {
-                // SAFETY: a variable of the backend's. On top is core's own callback, which would name the row that it has
-                // counted to; the caller of core puts back what was there before the COPY.
-                unsafe {
-                    if let Some(context) = pg_sys::error_context_stack.as_ref() {
-                        pg_sys::error_context_stack = context.previous;
-                    }
-                }
-            }
-            raise(error)
-        }
+        Err(stop) => raise(stop.error),
     }
 }

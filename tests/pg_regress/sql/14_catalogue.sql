@@ -113,11 +113,13 @@ SELECT signature FROM function WHERE prosecdef OR proleakproof AND lanname <> 'i
 -- functions whose PARALLEL SAFE is worth less than what they call: aggregates and casts
 SELECT f.signature FROM function f JOIN pg_aggregate a ON a.aggfnoid = f.oid
 JOIN function g ON g.oid IN (aggtransfn, aggcombinefn, aggserialfn, aggdeserialfn, aggfinalfn) WHERE f.parallel = 'safe' AND g.parallel <> 'safe';
--- functions that name files, or stand for the whole server, and that everybody may execute
+-- functions that stand for the whole server and that everybody may execute; functions that name files, which ask for a role (21_manners.sql
+-- calls them all), and that neither role may execute by itself
+SELECT signature FROM function WHERE proname LIKE '%rotation_cache%' AND has_function_privilege('public', oid, 'EXECUTE');
 SELECT signature FROM function
-WHERE (proargnames && ARRAY['path', 'codebook_path', 'json_path', 'source', 'target', 'sources'] OR proname LIKE '%rotation_cache%')
+WHERE proargnames && ARRAY['path', 'codebook_path', 'json_path', 'source', 'target', 'sources']
   AND proname <> 'tq_compress_column' -- whose source and target are columns
-  AND has_function_privilege('public', oid, 'EXECUTE');
+  AND NOT EXISTS (SELECT FROM pg_proc p, aclexplode(p.proacl) WHERE p.oid = function.oid AND grantee::regrole::text ~ '^pg_(read|write)_server_files$');
 -- functions that write, or lock, and call themselves anything but volatile
 SELECT signature FROM function
 WHERE proname ~ '^tq_(create|drop|import|export|convert|merge|clear|enable|run|compress_column)' AND (volatility <> 'volatile' OR parallel <> 'unsafe');
