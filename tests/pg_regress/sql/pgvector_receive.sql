@@ -3,6 +3,8 @@
 \set out :abs_builddir '/results/receive.out'
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS vector;
+-- The test before this one has moved it.
+SELECT format('SET search_path = public, %s', extnamespace::regnamespace::text) FROM pg_extension WHERE extname = 'vector' \gexec
 CREATE TABLE received (e tqvec);
 \set VERBOSITY terse
 COPY (SELECT array_fill(0.1::real, ARRAY[1536])::vector) TO :'out' (FORMAT binary);
