@@ -76,6 +76,8 @@ pub(crate) enum Error {
     DimensionsDiffer(u32, u32),
     #[error("the sum is out of range for real")]
     SumOverflow,
+    #[error("tq_once is called by plans alone")]
+    OnceCall,
     #[error("aggregate function called in non-aggregate context")]
     NotAggregate,
     #[error("bit width must be 2, 4 or 8, not {0}")]
@@ -416,6 +418,7 @@ impl Error {
             Error::RotationTooLarge(_) | Error::SampleTooLarge { .. } | Error::PgvectorDimension(_) => {
                 Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED
             }
+            Error::OnceCall => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
             Error::SampleMemory(_) => Code::ERRCODE_OUT_OF_MEMORY,
             Error::NotAggregate | Error::Kept(_) => Code::ERRCODE_INTERNAL_ERROR,
             Error::ArrayDamaged => Code::ERRCODE_DATA_CORRUPTED,

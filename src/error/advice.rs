@@ -66,6 +66,7 @@ impl Error {
             {
                 "The path is one of the server, not of the client; psql's \\copy sends a file of the client."
             }
+            Error::OnceCall => "Write the cast itself: query::real[].",
             Error::TextSyntax(_) => {
                 "Write '[0.1, 0.2, …]' for floats to compress, or '\\x…' for the hexadecimal digits of a record."
             }

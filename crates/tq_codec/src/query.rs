@@ -82,6 +82,12 @@ impl PreparedQuery {
         })
     }
 
+    /// The memory it occupies, for a cache with a budget; the codec, which it shares, isn't counted.
+    pub fn memory_bytes(&self) -> usize {
+        let floats = self.query.get().map_or(0, Vec::capacity) + self.rotated.capacity();
+        size_of::<Self>() + floats * size_of::<f32>() + self.scan.memory_bytes()
+    }
+
     /// Whether the record is one of the query's codec: same hash, and the shape that goes with it.
     #[inline]
     pub fn matches(&self, record: &RecordView<'_>) -> bool {

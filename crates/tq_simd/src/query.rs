@@ -66,6 +66,11 @@ impl ScanQuery {
         self.width
     }
 
+    /// Bytes of memory beside its own.
+    pub fn memory_bytes(&self) -> usize {
+        self.layout.memory_bytes()
+    }
+
     /// The inner product `Σ q_i x_i`.
     pub fn dot(&self, codes: &[u8], residual: Option<&[u8]>) -> f64 {
         self.check(codes, residual);

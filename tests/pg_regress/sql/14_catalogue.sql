@@ -42,6 +42,9 @@ SELECT proname, pg_get_function_arguments(oid) FROM function WHERE proargnames I
 -- What core's functions stand behind functions of ours
 SELECT signature, prosrc FROM function WHERE lanname = 'internal' AND prokind <> 'a' ORDER BY signature COLLATE "C";
 
+-- What helps the planner with functions of ours
+SELECT signature, prosupport FROM function WHERE prosupport <> 0 ORDER BY signature COLLATE "C";
+
 -- Aggregates
 SELECT signature, parallel, pg_get_function_result(f.oid), aggtransfn::oid::regprocedure, aggtranstype::regtype, aggtransspace, aggcombinefn, aggserialfn,
        aggdeserialfn, aggfinalfn, aggfinalmodify, pg_temp.others(coalesce(proacl, acldefault('f', proowner)), proowner)
