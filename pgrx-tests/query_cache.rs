@@ -179,6 +179,96 @@ mod tests {
         assert_eq!(ids, [13, 5, 1]);
     }
 
+    /// How many vectors are rotated, one way or the other, to answer a query.
+    fn rotations(sql: &str) -> u64 {
+        use crate::registry::ROTATIONS;
+        let before = ROTATIONS.get();
+        one::<f64>(sql);
+        ROTATIONS.get() - before
+    }
+
+    /// Nearest of ten centroids for each of so many rows, of either kind, and each centroid's nearest row.
+    #[pg_test]
+    fn a_few_queries_again_and_again_are_rotated_once() {
+        run("CREATE TABLE p (id int, e tqvec(200, 4), f real[])");
+        for id in 0..120u64 {
+            let vector = unit_vector(id, 200);
+            run(&format!(
+                "INSERT INTO p SELECT {id}, v, v::real[] FROM (SELECT '{vector}'::tqvec(200, 4)) s(v)"
+            ));
+        }
+        run(
+            "CREATE TABLE c AS SELECT id, e, f, tq_compress(f, 4, false, 'hadamard') AS h FROM p WHERE id % 12 = 5",
+        );
+        let nearest = |row: &str, outer: &str, inner: &str| {
+            format!("SELECT sum((SELECT {row} FROM {inner} ORDER BY 1 LIMIT 1))::float8 FROM {outer}")
+        };
+        // Two rotations a row are 240; those of each row and of each centroid once are 130.
+        for (row, most) in [
+            ("p.e <=> c.f", 60),
+            ("c.f <-> p.e", 60),
+            ("p.f <=> c.e", 60),
+            ("p.e <#> c.h", 80),
+            ("p.e <=> c.e", 0),
+        ] {
+            let got = rotations(&nearest(row, "p", "c"));
+            assert!(got <= most, "{row}: {got} rotations");
+        }
+        for row in ["p.e <=> c.f", "c.f <-> p.e", "p.f <=> c.e", "p.e <#> c.h", "p.e <=> c.e"] {
+            let got = rotations(&nearest(row, "c", "p"));
+            assert!(got <= 40, "{row}, the other way round: {got} rotations");
+        }
+        // The inner side of a join, and a loop that evaluates one call site.
+        run("SET LOCAL enable_hashjoin = off");
+        let got = rotations("SELECT sum(p.e <=> c.f) FROM p JOIN c ON p.id <> c.id");
+        assert!(got <= 60, "join: {got} rotations");
+        run("CREATE FUNCTION looped() RETURNS float8 LANGUAGE plpgsql AS $$ \
+             DECLARE a record; b record; total float8 := 0; \
+             BEGIN \
+               FOR a IN SELECT * FROM p LOOP FOR b IN SELECT * FROM c LOOP total := total + (a.e <=> b.f); END LOOP; END LOOP; \
+               RETURN total; \
+             END $$");
+        let got = rotations("SELECT looped()");
+        assert!(got <= 60, "PL/pgSQL: {got} rotations");
+        // Every way gives the same distances.
+        let worst = one::<f64>(
+            "SELECT max(greatest(abs(a - d), abs(b - d), abs(e - d), abs(h - d))) FROM \
+             (SELECT p.e <=> c.f AS a, c.f <=> p.e AS b, p.f <=> c.e AS e, p.e <=> c.h AS h, \
+                     1 - (SELECT sum(x::float8 * y) FROM unnest(p.f, c.f) t(x, y)) / tq_norm(p.e) / tq_norm(c.e) AS d \
+              FROM p, c) s",
+        );
+        assert!(worst < 0.02, "{worst}");
+    }
+
+    /// More queries than are kept, and queries that never come again.
+    #[pg_test]
+    fn kept_queries_are_bounded_and_right() {
+        run("CREATE TABLE wide AS SELECT i AS id, tq_compress(f, 4, false, 'hadamard') AS e, f FROM ( \
+               SELECT i, tq_normalize(array_agg(sin(i * 31 + j * 7)::real ORDER BY j)) AS f \
+               FROM generate_series(1, 400) i, generate_series(1, 1024) j GROUP BY i) s");
+        run("SET LOCAL jit = off");
+        // Far more than eight megabytes of queries, four times in the same order.
+        let sum = || {
+            one::<f64>(
+                "SELECT max(abs((w.e <=> v.f) - (w.e <=> v.e))) FROM \
+                 (SELECT * FROM wide WHERE id <= 8) w, (SELECT * FROM wide OFFSET 0) v",
+            )
+        };
+        assert!(sum() < 0.02);
+        let before = peak_memory();
+        for _ in 0..4 {
+            assert!(sum() < 0.02);
+        }
+        let grown = peak_memory() - before;
+        assert!(grown < 24 * 1024, "{grown} KiB");
+        // Pairs of which both are new each time, and then the same ones again, mixed.
+        let worst = one::<f64>(
+            "SELECT max(abs((w.e <-> v.f) - sqrt(2 - 2 * (SELECT sum(x::float8 * y) FROM unnest(w.f, v.f) t(x, y))))) \
+             FROM generate_series(1, 900) g, wide w, wide v WHERE w.id = 1 + g * 7 % 400 AND v.id = 1 + g * 11 % 400",
+        );
+        assert!(worst < 0.2, "{worst}");
+    }
+
     /// The most memory the backend has had, in KiB.
     fn peak_memory() -> u64 {
         let status = std::fs::read_to_string("/proc/self/status").expect("Linux");

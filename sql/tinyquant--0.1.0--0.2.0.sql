@@ -134,3 +134,20 @@ COMMENT ON FUNCTION tq_train_accumulate(internal, real[], integer, numeric) IS '
 COMMENT ON FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text) IS 'aggregate transition function';
 COMMENT ON FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text, integer) IS 'aggregate transition function';
 COMMENT ON FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text, integer, text) IS 'aggregate transition function';
+
+CREATE FUNCTION tq_once(VARIADIC "any") RETURNS real[]
+    AS 'MODULE_PATHNAME', 'tq_once' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION tq_once("any") IS 'internal: a cast in a plan, of which the last result is kept';
+CREATE FUNCTION tq_distance_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'tq_distance_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tq_distance_support(internal) IS 'planner support for distances from floats';
+ALTER FUNCTION tq_l2_distance(tqvec, real[]) SUPPORT tq_distance_support;
+ALTER FUNCTION tq_l2_distance(real[], tqvec) SUPPORT tq_distance_support;
+ALTER FUNCTION tq_inner_product(tqvec, real[]) SUPPORT tq_distance_support;
+ALTER FUNCTION tq_inner_product(real[], tqvec) SUPPORT tq_distance_support;
+ALTER FUNCTION tq_negative_inner_product(tqvec, real[]) SUPPORT tq_distance_support;
+ALTER FUNCTION tq_negative_inner_product(real[], tqvec) SUPPORT tq_distance_support;
+ALTER FUNCTION tq_cosine_distance(tqvec, real[]) SUPPORT tq_distance_support;
+ALTER FUNCTION tq_cosine_distance(real[], tqvec) SUPPORT tq_distance_support;
+ALTER FUNCTION tq_l1_distance(tqvec, real[]) SUPPORT tq_distance_support;
+ALTER FUNCTION tq_l1_distance(real[], tqvec) SUPPORT tq_distance_support;

@@ -84,6 +84,8 @@ pub(crate) enum Error {
     DimensionsDiffer(u32, u32),
     #[error("the sum is out of range for real")]
     SumOverflow,
+    #[error("tq_once is called by plans alone")]
+    OnceCall,
     #[error("aggregate function called in non-aggregate context")]
     NotAggregate,
     #[error("bit width must be 2, 4 or 8, not {0}")]
@@ -450,6 +452,7 @@ impl Error {
             Error::RotationTooLarge(_) | Error::SampleTooLarge { .. } | Error::PgvectorDimension(_) => {
                 Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED
             }
+            Error::OnceCall => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
             Error::SampleMemory(_) => Code::ERRCODE_OUT_OF_MEMORY,
             Error::NotAggregate | Error::Kept(_) => Code::ERRCODE_INTERNAL_ERROR,
             Error::ArrayDamaged => Code::ERRCODE_DATA_CORRUPTED,
@@ -496,7 +499,9 @@ fn codec_code(error: &CodecError) -> Code {
         }
         CodecError::RotationUnavailable { .. } => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
         CodecError::OutOfMemory { .. } | CodecError::TrainingMemory { .. } => Code::ERRCODE_OUT_OF_MEMORY,
-        CodecError::ResidualOverflow { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+        CodecError::ResidualOverflow { .. }
+        | CodecError::NormTooLarge { .. }
+        | CodecError::DecodedOverflow { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
         CodecError::NeighboursOutOfRange { .. }
         | CodecError::QueriesOutOfRange { .. }
         | CodecError::CodebookCount { .. }

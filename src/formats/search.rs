@@ -39,8 +39,6 @@ pub(crate) fn search_index(
     let found = index.search(query, wanted, limit, &workers, &mut poll);
     let found = found.map_err(|error| index_error(path, error))?;
     Ok(tq_memory::collected(
-        found
-            .into_iter()
-            .map(|(slot, score)| Neighbour { index: slot.into(), distance: distance(f64::from(score)) }),
+        found.into_iter().map(|(slot, score)| Neighbour { index: slot.into(), distance: distance(score) }),
     )?)
 }

@@ -11,7 +11,7 @@
 
 use pgrx::prelude::*;
 use pgrx::{Internal, PgMemoryContexts, pg_sys};
-use tq_codec::RotationKind;
+use tq_codec::{RotationKind, scale_for_norm};
 use tq_memory::{Grow, OutOfMemory};
 
 use crate::error::{Error, SqlResult};
@@ -84,9 +84,13 @@ impl Sums {
         let mut total = tq_memory::filled(dimension, 0.0f64)?;
         let mut back = tq_memory::filled(dimension, 0.0f32)?;
         for sum in &self.rotated {
-            let scaled = tq_memory::collected(sum.values.iter().map(|value| (value / divisor) as f32))?;
+            // Near the ends of single precision's range it is rotated at another scale.
+            let norm = sum.values.iter().map(|value| (value / divisor).powi(2)).sum::<f64>().sqrt();
+            let scale = scale_for_norm(norm);
+            let scaled =
+                tq_memory::collected(sum.values.iter().map(|value| (value / divisor / scale) as f32))?;
             registry::rotate_back(sum.kind, sum.seed, &scaled, &mut back)?;
-            total.iter_mut().zip(&back).for_each(|(total, value)| *total += f64::from(*value));
+            total.iter_mut().zip(&back).for_each(|(total, value)| *total += scale * f64::from(*value));
         }
         let total = tq_memory::collected(total.into_iter().map(|value| value as f32))?;
         if total.iter().all(|value| value.is_finite()) { Ok(Some(total)) } else { Err(Error::SumOverflow) }

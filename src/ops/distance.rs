@@ -3,11 +3,12 @@
 //! In a search one argument stays the same from row to row: the query. It is decoded, rotated and laid out for the
 //! kernels once; each row then costs one pass over its codes. Which argument is the query is found as follows:
 //!
-//! 1. one that is a constant or a parameter of the statement (`get_fn_expr_arg_stable`);
+//! 1. one that is a constant or a parameter of the statement, or the cast of one;
 //! 2. otherwise, one whose value is the same as in the call before (the outer side of a nested loop, a sub-query);
-//! 3. otherwise both vary, and both are decoded for this call.
+//! 3. otherwise, one that has come before, and was worth keeping (see [`site`]);
+//! 4. otherwise both vary, and both are decoded for this call.
 //!
-//! The ways round differently, in the seventh or eighth digit (docs/types-and-search.md, Searching). One way for all would have to lay out a
+//! The ways round differently, in the seventh or eighth digit (README, Limits). One way for all would have to lay out a
 //! query for every row of a join, or to rotate one for every row of a scan.
 //!
 //! The state lives in the function's extra state and is keyed by the query's bytes, which every call compares
@@ -15,29 +16,17 @@
 
 #![allow(unsafe_code)]
 
-use std::borrow::Cow;
-use std::sync::Arc;
+mod operand;
+mod site;
 
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
-use tq_codec::{Codec, Metric, PreparedQuery, distance_f32};
-use tq_format::RecordView;
-use tq_memory::Grow;
+use tq_codec::Metric;
 
-use crate::error::{Error, raise};
-use crate::guc;
-use crate::registry::{self, Query};
-use crate::vector::{FloatArray, Varlena};
-
-/// Codecs of one column for which a query is kept prepared. A column rarely mixes more than two.
-const PREPARED_LIMIT: usize = 32;
-
-/// What a function argument is declared as.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Record,
-    Floats,
-}
+use self::operand::{Kind, Operand};
+use self::site::CallSite;
+use super::once::nodes;
+use crate::error::raise;
 
 /// What a distance function computes.
 #[derive(Clone, Copy)]
@@ -47,282 +36,47 @@ struct Function {
     kinds: [Kind; 2],
 }
 
-/// A copy of a datum's bytes as they stand in the tuple, to tell whether the next call brings the same value.
-///
-/// For a value in TOAST these are the bytes of its pointer, which names one stored value and no other. In-memory
-/// representations (expanded arrays of PL/pgSQL) may change behind their pointer and are compared by content.
-#[derive(Default)]
-struct Key {
-    present: bool,
-    bytes: Vec<u8>,
-}
-
-/// State of one call site.
-#[derive(Default)]
-struct CallSite {
-    /// Which argument the plan holds fixed, and whether as a constant; `None` until the first call.
-    planned: Option<(Option<usize>, bool)>,
-    /// Which argument `query` was made from.
-    query_side: Option<usize>,
-    query: Query,
-    query_key: Key,
-    generation: u64,
-    prepared: Vec<PreparedQuery>,
-    /// The arguments of the call before, while no query is known.
-    last: [Key; 2],
-}
-
-/// An argument of the call, undecoded.
-struct Operand {
-    kind: Kind,
-    datum: pg_sys::Datum,
-}
-
-impl Key {
-    fn holds(&self, operand: &Operand) -> bool {
-        self.present && operand.with_key_bytes(|bytes| bytes == self.bytes)
-    }
-
-    fn store(&mut self, operand: &Operand) -> Result<(), Error> {
-        self.present = false;
-        operand.with_key_bytes(|bytes| {
-            self.bytes.clear();
-            self.bytes.try_extend(bytes)
-        })?;
-        self.present = true;
-        Ok(())
-    }
-}
-
-impl Operand {
-    /// Calls `f` with the bytes that [`Key`] keeps.
-    fn with_key_bytes<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
-        let pointer = self.datum.cast_mut_ptr::<pg_sys::varlena>();
-        // SAFETY: the argument is a non-null varlena; its own header says how long it is as it stands. An in-memory
-        // representation is flattened first; a pointer to TOAST on disk is not followed.
-        unsafe {
-            let in_memory = pgrx::varatt_is_1b_e(pointer)
-                && pgrx::vartag_1b_e(pointer) != pg_sys::vartag_external::VARTAG_ONDISK as u8;
-            if in_memory {
-                let flat = pg_sys::pg_detoast_datum(pointer);
-                let result = f(std::slice::from_raw_parts(flat.cast::<u8>(), pgrx::varsize_any(flat)));
-                pg_sys::pfree(flat.cast());
-                result
-            } else {
-                f(std::slice::from_raw_parts(pointer.cast::<u8>(), pgrx::varsize_any(pointer)))
-            }
-        }
-    }
-
-    /// The vector itself, decoded if it is a record.
-    fn to_floats(&self) -> Result<Vec<f32>, Error> {
-        match self.kind {
-            Kind::Floats => {
-                // SAFETY: the SQL declaration says `real[]`, and the function is strict.
-                let array = unsafe { FloatArray::from_datum(self.datum) };
-                Ok(match array.floats()? {
-                    Cow::Borrowed(floats) => tq_memory::copied(floats)?,
-                    Cow::Owned(floats) => floats,
-                })
-            }
-            Kind::Record => self.with_record(registry::decode),
-        }
-    }
-
-    fn with_record<R>(&self, f: impl FnOnce(&RecordView<'_>) -> Result<R, Error>) -> Result<R, Error> {
-        // SAFETY: the SQL declaration says `tqvec`, and the function is strict.
-        let varlena = unsafe { Varlena::packed(self.datum) };
-        let result = f(&RecordView::parse_stored(varlena.bytes())?);
-        varlena.release();
-        result
-    }
-}
-
-impl CallSite {
-    /// The distance of one call. `fixed` is read once, in the call site's first call.
-    fn distance(
-        &mut self,
-        function: Function,
-        operands: &[Operand; 2],
-        fixed: impl FnOnce() -> (Option<usize>, bool),
-    ) -> Result<f64, Error> {
-        let (planned, constant) = *self.planned.get_or_insert_with(fixed);
-        let value = match planned {
-            Some(side) => {
-                let known = self.query_side == Some(side)
-                    && self.generation == registry::generation()
-                    && (constant || self.query_key.holds(&operands[side]));
-                if !known {
-                    self.take_query(side, &operands[side])?;
-                }
-                self.against_query(function.metric, side, &operands[1 - side])?
-            }
-            None => match self.repeated_side(operands)? {
-                Some(side) => {
-                    // `repeated_side` has compared the bytes.
-                    if self.query_side != Some(side) || self.generation != registry::generation() {
-                        self.take_query(side, &operands[side])?;
-                    }
-                    self.against_query(function.metric, side, &operands[1 - side])?
-                }
-                None => between_rows(function.metric, operands)?,
-            },
-        };
-        Ok(if function.negate { -value } else { value })
-    }
-
-    /// The argument that is the same as in the call before, if one is.
-    fn repeated_side(&mut self, operands: &[Operand; 2]) -> Result<Option<usize>, Error> {
-        if let Some(side) = self.query_side {
-            if self.query_key.holds(&operands[side]) {
-                return Ok(Some(side));
-            }
-            // The outer row has moved on, in a nested loop: its next value is likely to stay for a while, too.
-            self.query_side = None;
-            self.last[1 - side].present = false;
-            self.last[side].store(&operands[side])?;
-            return Ok(None);
-        }
-        let repeated = [1, 0].into_iter().find(|&side| self.last[side].holds(&operands[side]));
-        if repeated.is_none() {
-            self.last[0].store(&operands[0])?;
-            self.last[1].store(&operands[1])?;
-        }
-        Ok(repeated)
-    }
-
-    fn take_query(&mut self, side: usize, operand: &Operand) -> Result<(), Error> {
-        // Forgotten first, so that an error on the way leaves no half-made query behind.
-        self.query_side = None;
-        self.prepared.clear();
-        // Codecs may change while they are looked up.
-        let generation = registry::generation();
-        self.query = match operand.kind {
-            Kind::Floats => Query::Floats(operand.to_floats()?),
-            Kind::Record => operand.with_record(Query::from_record)?,
-        };
-        self.query_key.store(operand)?;
-        self.generation = generation;
-        self.query_side = Some(side);
-        Ok(())
-    }
-
-    fn against_query(&mut self, metric: Metric, side: usize, row: &Operand) -> Result<f64, Error> {
-        let dimension = self.query.dimension();
-        match row.kind {
-            Kind::Record => row.with_record(|record| {
-                if record.dimension() as usize != dimension {
-                    return Err(dimensions_differ(side, dimension, record.dimension() as usize));
-                }
-                let prepared = self.prepared_for(record)?;
-                // While the kernel runs on this row, the next one comes into the cache.
-                tq_simd::prefetch_below(record.as_bytes());
-                registry::distance(prepared, metric, record)
-            }),
-            Kind::Floats => {
-                // SAFETY: the SQL declaration says `real[]`, and the function is strict.
-                let array = unsafe { FloatArray::from_datum(row.datum) };
-                let floats = array.floats()?;
-                if floats.len() != dimension {
-                    return Err(dimensions_differ(side, dimension, floats.len()));
-                }
-                Ok(distance_f32(metric, self.query.floats()?, &floats))
-            }
-        }
-    }
-
-    /// The query, prepared for the record's codec. Codecs changed since the query was taken are no concern here:
-    /// `distance` takes it anew then.
-    #[inline]
-    fn prepared_for(&mut self, record: &RecordView<'_>) -> Result<&mut PreparedQuery, Error> {
-        let position = match self.prepared.iter().position(|prepared| prepared.matches(record)) {
-            Some(position) => position,
-            None => {
-                let codec: Arc<Codec> = registry::for_record(record)?;
-                if self.prepared.len() == PREPARED_LIMIT {
-                    self.prepared.clear();
-                }
-                self.prepared.push(self.query.prepare(codec, guc::simd_level())?);
-                self.prepared.len() - 1
-            }
-        };
-        Ok(&mut self.prepared[position])
-    }
-}
-
-/// Both arguments vary: both are decoded, in the rotated space if that is the same for both and the metric allows.
-fn between_rows(metric: Metric, operands: &[Operand; 2]) -> Result<f64, Error> {
-    if operands[0].kind == Kind::Record && operands[1].kind == Kind::Record && metric != Metric::L1 {
-        let rotated = operands[0].with_record(|left| {
-            operands[1].with_record(|right| {
-                if left.dimension() != right.dimension() {
-                    return Err(Error::DimensionsDiffer(left.dimension(), right.dimension()));
-                }
-                let codecs = [registry::for_record(left)?, registry::for_record(right)?];
-                if !Arc::ptr_eq(codecs[0].rotation(), codecs[1].rotation()) {
-                    return Ok(None);
-                }
-                let vector = || tq_memory::filled(left.dimension() as usize, 0.0);
-                let mut vectors = [vector()?, vector()?];
-                codecs[0].decode_rotated(left, &mut vectors[0])?;
-                codecs[1].decode_rotated(right, &mut vectors[1])?;
-                Ok(Some(distance_f32(metric, &vectors[0], &vectors[1])))
-            })
-        })?;
-        if let Some(distance) = rotated {
-            return Ok(distance);
-        }
-    }
-    let left = operands[0].to_floats()?;
-    let right = operands[1].to_floats()?;
-    if left.len() != right.len() {
-        return Err(dimensions_differ(0, left.len(), right.len()));
-    }
-    Ok(distance_f32(metric, &left, &right))
-}
-
-/// Names the dimensions in the order of the arguments.
-fn dimensions_differ(query_side: usize, query: usize, row: usize) -> Error {
-    let (left, right) = if query_side == 0 { (query, row) } else { (row, query) };
-    Error::DimensionsDiffer(left as u32, right as u32)
-}
-
 /// Which argument the plan holds fixed, and whether as a constant.
 ///
 /// # Safety
 /// `flinfo` must be the valid FmgrInfo of the running call.
 unsafe fn fixed_argument(flinfo: *mut pg_sys::FmgrInfo) -> (Option<usize>, bool) {
-    // SAFETY: by the contract; fn_expr, where there is one, is the call's expression node.
+    // SAFETY: by the contract; fn_expr, where there is one, is the call's expression node, whose tag says what it is.
     unsafe {
-        let stable = |side: usize| pg_sys::get_fn_expr_arg_stable(flinfo, side as i32);
-        match (stable(0), stable(1)) {
-            (_, true) => (Some(1), is_constant((*flinfo).fn_expr, 1)),
-            (true, false) => (Some(0), is_constant((*flinfo).fn_expr, 0)),
-            (false, false) => (None, false),
+        let expression = (*flinfo).fn_expr;
+        if expression.is_null() {
+            return (None, false);
         }
+        let list = match (*expression).type_ {
+            pg_sys::NodeTag::T_OpExpr => (*expression.cast::<pg_sys::OpExpr>()).args,
+            pg_sys::NodeTag::T_FuncExpr => (*expression.cast::<pg_sys::FuncExpr>()).args,
+            _ => return (None, false),
+        };
+        let arguments: Vec<_> = nodes(list).collect();
+        let fixed = [1, 0].into_iter().find(|side| arguments.get(*side).is_some_and(|node| is_fixed(*node)));
+        (fixed, fixed.is_some_and(|side| (*arguments[side]).type_ == pg_sys::NodeTag::T_Const))
     }
 }
 
-/// Whether an argument of the call's expression is a `Const`, whose value cannot change from call to call.
+/// Whether an argument is a constant of the plan, a parameter of the statement, or follows from such alone.
 ///
 /// # Safety
-/// `expression` must be null or a valid expression node.
-unsafe fn is_constant(expression: *mut pg_sys::Node, side: usize) -> bool {
-    if expression.is_null() {
-        return false;
-    }
+/// `node` must be a valid expression node.
+unsafe fn is_fixed(node: *mut pg_sys::Node) -> bool {
     // SAFETY: the node's tag says which structure it is.
     unsafe {
-        let arguments = match (*expression).type_ {
-            pg_sys::NodeTag::T_OpExpr => (*expression.cast::<pg_sys::OpExpr>()).args,
-            pg_sys::NodeTag::T_FuncExpr => (*expression.cast::<pg_sys::FuncExpr>()).args,
-            _ => return false,
-        };
-        if arguments.is_null() || (*arguments).length as usize <= side {
-            return false;
+        match (*node).type_ {
+            pg_sys::NodeTag::T_Const => true,
+            pg_sys::NodeTag::T_Param => {
+                (*node.cast::<pg_sys::Param>()).paramkind == pg_sys::ParamKind::PARAM_EXTERN
+            }
+            pg_sys::NodeTag::T_FuncExpr => {
+                let call = node.cast::<pg_sys::FuncExpr>();
+                pg_sys::func_volatile((*call).funcid) as u8 != pg_sys::PROVOLATILE_VOLATILE
+                    && nodes((*call).args).all(|argument| is_fixed(argument))
+            }
+            _ => false,
         }
-        let argument = (*(*arguments).elements.add(side)).ptr_value.cast::<pg_sys::Node>();
-        (*argument).type_ == pg_sys::NodeTag::T_Const
     }
 }
 
@@ -340,7 +94,7 @@ unsafe fn call(fcinfo: pg_sys::FunctionCallInfo, function: Function) -> pg_sys::
         let operands = [operand(0), operand(1)];
         let flinfo = (*fcinfo).flinfo;
         let result = if flinfo.is_null() {
-            CallSite::default().distance(function, &operands, || (None, false))
+            CallSite::default().distance(function.metric, &operands, || (None, false))
         } else {
             if (*flinfo).fn_extra.is_null() {
                 (*flinfo).fn_extra = PgMemoryContexts::For((*flinfo).fn_mcxt)
@@ -348,10 +102,10 @@ unsafe fn call(fcinfo: pg_sys::FunctionCallInfo, function: Function) -> pg_sys::
                     .cast();
             }
             let site = &mut *(*flinfo).fn_extra.cast::<CallSite>();
-            site.distance(function, &operands, || fixed_argument(flinfo))
+            site.distance(function.metric, &operands, || fixed_argument(flinfo))
         };
         match result {
-            Ok(distance) => pg_sys::Datum::from(distance.to_bits()),
+            Ok(distance) => pg_sys::Datum::from(if function.negate { -distance } else { distance }.to_bits()),
             Err(error) => raise(error),
         }
     }

@@ -56,16 +56,26 @@ CREATE FUNCTION tq_indices(v tqvec) RETURNS smallint[]
     AS 'MODULE_PATHNAME', 'tq_indices_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION tq_indices(tqvec) IS 'the codes, one a rotated dimension';
 
+-- What makes a query that has to be converted first cost its conversion once: see src/ops/support.rs.
+CREATE FUNCTION tq_once(VARIADIC "any") RETURNS real[]
+    AS 'MODULE_PATHNAME', 'tq_once' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION tq_once("any") IS 'internal: a cast in a plan, of which the last result is kept';
+CREATE FUNCTION tq_distance_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'tq_distance_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION tq_distance_support(internal) IS 'planner support for distances from floats';
+
 -- Distances: for each metric a function and an operator for each pair of arguments, one of which is compressed.
 
 CREATE FUNCTION tq_l2_distance(tqvec, tqvec) RETURNS double precision
     AS 'MODULE_PATHNAME', 'tq_l2_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION tq_l2_distance(tqvec, tqvec) IS 'Euclidean distance';
 CREATE FUNCTION tq_l2_distance(tqvec, real[]) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'tq_l2_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+    AS 'MODULE_PATHNAME', 'tq_l2_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
+    SUPPORT tq_distance_support;
 COMMENT ON FUNCTION tq_l2_distance(tqvec, real[]) IS 'Euclidean distance';
 CREATE FUNCTION tq_l2_distance(real[], tqvec) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'tq_l2_fr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+    AS 'MODULE_PATHNAME', 'tq_l2_fr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
+    SUPPORT tq_distance_support;
 COMMENT ON FUNCTION tq_l2_distance(real[], tqvec) IS 'Euclidean distance';
 CREATE OPERATOR <-> (LEFTARG = tqvec, RIGHTARG = tqvec, FUNCTION = tq_l2_distance, COMMUTATOR = <->);
 COMMENT ON OPERATOR <-> (tqvec, tqvec) IS 'Euclidean distance';
@@ -78,20 +88,24 @@ CREATE FUNCTION tq_inner_product(tqvec, tqvec) RETURNS double precision
     AS 'MODULE_PATHNAME', 'tq_ip_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION tq_inner_product(tqvec, tqvec) IS 'inner product';
 CREATE FUNCTION tq_inner_product(tqvec, real[]) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'tq_ip_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+    AS 'MODULE_PATHNAME', 'tq_ip_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
+    SUPPORT tq_distance_support;
 COMMENT ON FUNCTION tq_inner_product(tqvec, real[]) IS 'inner product';
 CREATE FUNCTION tq_inner_product(real[], tqvec) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'tq_ip_fr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+    AS 'MODULE_PATHNAME', 'tq_ip_fr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
+    SUPPORT tq_distance_support;
 COMMENT ON FUNCTION tq_inner_product(real[], tqvec) IS 'inner product';
 
 CREATE FUNCTION tq_negative_inner_product(tqvec, tqvec) RETURNS double precision
     AS 'MODULE_PATHNAME', 'tq_nip_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION tq_negative_inner_product(tqvec, tqvec) IS 'negative inner product';
 CREATE FUNCTION tq_negative_inner_product(tqvec, real[]) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'tq_nip_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+    AS 'MODULE_PATHNAME', 'tq_nip_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
+    SUPPORT tq_distance_support;
 COMMENT ON FUNCTION tq_negative_inner_product(tqvec, real[]) IS 'negative inner product';
 CREATE FUNCTION tq_negative_inner_product(real[], tqvec) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'tq_nip_fr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+    AS 'MODULE_PATHNAME', 'tq_nip_fr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
+    SUPPORT tq_distance_support;
 COMMENT ON FUNCTION tq_negative_inner_product(real[], tqvec) IS 'negative inner product';
 CREATE OPERATOR <#> (LEFTARG = tqvec, RIGHTARG = tqvec, FUNCTION = tq_negative_inner_product, COMMUTATOR = <#>);
 COMMENT ON OPERATOR <#> (tqvec, tqvec) IS 'negative inner product';
@@ -104,10 +118,12 @@ CREATE FUNCTION tq_cosine_distance(tqvec, tqvec) RETURNS double precision
     AS 'MODULE_PATHNAME', 'tq_cosine_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION tq_cosine_distance(tqvec, tqvec) IS 'cosine distance: one minus the cosine of the angle';
 CREATE FUNCTION tq_cosine_distance(tqvec, real[]) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'tq_cosine_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+    AS 'MODULE_PATHNAME', 'tq_cosine_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
+    SUPPORT tq_distance_support;
 COMMENT ON FUNCTION tq_cosine_distance(tqvec, real[]) IS 'cosine distance: one minus the cosine of the angle';
 CREATE FUNCTION tq_cosine_distance(real[], tqvec) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'tq_cosine_fr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+    AS 'MODULE_PATHNAME', 'tq_cosine_fr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
+    SUPPORT tq_distance_support;
 COMMENT ON FUNCTION tq_cosine_distance(real[], tqvec) IS 'cosine distance: one minus the cosine of the angle';
 CREATE OPERATOR <=> (LEFTARG = tqvec, RIGHTARG = tqvec, FUNCTION = tq_cosine_distance, COMMUTATOR = <=>);
 COMMENT ON OPERATOR <=> (tqvec, tqvec) IS 'cosine distance: one minus the cosine of the angle';
@@ -120,10 +136,12 @@ CREATE FUNCTION tq_l1_distance(tqvec, tqvec) RETURNS double precision
     AS 'MODULE_PATHNAME', 'tq_l1_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
 COMMENT ON FUNCTION tq_l1_distance(tqvec, tqvec) IS 'taxicab distance; each record is rotated back, so it is slow';
 CREATE FUNCTION tq_l1_distance(tqvec, real[]) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'tq_l1_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+    AS 'MODULE_PATHNAME', 'tq_l1_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000
+    SUPPORT tq_distance_support;
 COMMENT ON FUNCTION tq_l1_distance(tqvec, real[]) IS 'taxicab distance; each record is rotated back, so it is slow';
 CREATE FUNCTION tq_l1_distance(real[], tqvec) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'tq_l1_fr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+    AS 'MODULE_PATHNAME', 'tq_l1_fr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000
+    SUPPORT tq_distance_support;
 COMMENT ON FUNCTION tq_l1_distance(real[], tqvec) IS 'taxicab distance; each record is rotated back, so it is slow';
 CREATE OPERATOR <+> (LEFTARG = tqvec, RIGHTARG = tqvec, FUNCTION = tq_l1_distance, COMMUTATOR = <+>);
 COMMENT ON OPERATOR <+> (tqvec, tqvec) IS 'taxicab distance; each record is rotated back, so it is slow';

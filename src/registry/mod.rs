@@ -14,8 +14,8 @@ mod trigger;
 use std::sync::Arc;
 
 use tq_codec::{
-    BUILTIN_SEED, BatchError, Codebook, Codec, CodecConfig, Metric, PreparedQuery, Rotation, RotationKind,
-    Workers,
+    BUILTIN_SEED, BatchError, Codebook, Codec, CodecConfig, CodecError, Metric, PreparedQuery, Rotation,
+    RotationKind, Workers,
 };
 use tq_format::{BitWidth, CorpusHeader, RecordView};
 use tq_simd::Level;
@@ -233,6 +233,7 @@ pub(crate) fn decode_batch(
 pub(crate) fn decode(record: &RecordView<'_>) -> Result<Vec<f32>, Error> {
     let codec = for_record(record)?;
     let vector = codec.decode(record)?;
+    count_rotation();
     cache::confirm(&codec)?;
     Ok(vector)
 }
@@ -289,6 +290,18 @@ pub(crate) fn with_rotation<R>(
     Ok(result)
 }
 
+#[cfg(any(test, feature = "pg_test"))]
+thread_local! {
+    /// Rotations of single vectors, for tests: what distances shall save can't be seen otherwise.
+    pub(crate) static ROTATIONS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+#[inline]
+fn count_rotation() {
+    #[cfg(any(test, feature = "pg_test"))]
+    ROTATIONS.set(ROTATIONS.get() + 1);
+}
+
 /// A query: floats, or what a record holds, in its rotated space.
 pub(crate) enum Query {
     Floats(Vec<f32>),
@@ -316,11 +329,25 @@ impl Query {
         }
     }
 
+    /// Whether it takes a rotation to get at its floats.
+    pub(crate) fn is_rotated(&self) -> bool {
+        matches!(self, Query::Rotated(..))
+    }
+
+    /// Whether it takes none to prepare it for this codec.
+    pub(crate) fn shares_rotation(&self, codec: &Codec) -> bool {
+        matches!(self, Query::Rotated(own, _) if Arc::ptr_eq(own.rotation(), codec.rotation()))
+    }
+
     /// The query's floats; from a record they are rotated back once.
     pub(crate) fn floats(&mut self) -> Result<&[f32], Error> {
         if let Query::Rotated(codec, rotated) = self {
             let mut floats = tq_memory::filled(rotated.len(), 0.0)?;
             codec.rotation().apply_inverse(rotated, &mut floats);
+            if let Some(index) = floats.iter().position(|value| !value.is_finite()) {
+                return Err(CodecError::DecodedOverflow { index }.into());
+            }
+            count_rotation();
             cache::confirm(codec)?;
             *self = Query::Floats(floats);
         }
@@ -338,6 +365,7 @@ impl Query {
             return Ok(PreparedQuery::from_rotated(codec, rotated, level)?);
         }
         let prepared = PreparedQuery::new(codec, self.floats()?, level)?;
+        count_rotation();
         cache::confirm(prepared.codec())?;
         Ok(prepared)
     }

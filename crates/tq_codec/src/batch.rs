@@ -7,6 +7,7 @@
 //!
 //! [`Rotation::apply`]: crate::Rotation::apply
 
+use crate::codec::check_decoded;
 use crate::product::{F32_NORMS, Single};
 use crate::{BatchError, Codec, CodecError, Workers, check_vector};
 use tq_format::RecordView;
@@ -110,7 +111,8 @@ impl Codec {
         let mut rotated = tq_memory::filled(ROWS.min(records.len()) * d, 0.0)?;
         out.try_resize(start + records.len() * d, 0.0)?;
         let mut part = Vec::new();
-        for (records, vectors) in records.chunks(ROWS).zip(out[start..].chunks_mut(ROWS * d)) {
+        let blocks = records.chunks(ROWS).zip(out[start..].chunks_mut(ROWS * d));
+        for (block, (records, vectors)) in blocks.enumerate() {
             let rotated = &mut rotated[..records.len() * d];
             for (record, row) in records.iter().zip(rotated.chunks_exact_mut(d)) {
                 self.dequantize(record, row);
@@ -122,10 +124,17 @@ impl Codec {
                 out.truncate(start);
                 return Err(error.into());
             }
-            for (row, vector) in rotated.chunks_exact(d).zip(vectors.chunks_exact_mut(d)) {
+            let block = ROWS * block;
+            for (number, (row, vector)) in
+                rotated.chunks_exact(d).zip(vectors.chunks_exact_mut(d)).enumerate()
+            {
                 let norm = check_vector(row).unwrap_or(f64::INFINITY);
                 if single.is_none() || !F32_NORMS.contains(&norm) {
                     self.rotation().apply_inverse(row, vector);
+                    if let Err(source) = check_decoded(vector) {
+                        out.truncate(start);
+                        return Err(BatchError { row: block + number, source });
+                    }
                 }
             }
         }

@@ -6,6 +6,17 @@ use std::sync::Arc;
 use tq_format::{BitWidth, RecordBuilder, RecordView};
 use tq_simd::Level;
 
+/// Refuses what `f32` can't hold.
+///
+/// # Errors
+/// [`CodecError::DecodedOverflow`].
+pub(crate) fn check_decoded(vector: &[f32]) -> Result<(), CodecError> {
+    match vector.iter().position(|x| !x.is_finite()) {
+        Some(index) => Err(CodecError::DecodedOverflow { index }),
+        None => Ok(()),
+    }
+}
+
 /// A configuration with the codebook and the rotation that belong to it.
 #[derive(Clone, Debug)]
 pub struct Codec {
@@ -133,12 +144,13 @@ impl Codec {
     /// and rounded once.
     ///
     /// # Errors
-    /// As [`Codec::decode_rotated`], but for the buffer's length; [`CodecError::Memory`].
+    /// As [`Codec::decode_rotated`], but for the buffer's length; [`CodecError::DecodedOverflow`], [`CodecError::Memory`].
     pub fn decode(&self, record: &RecordView<'_>) -> Result<Vec<f32>, CodecError> {
         let mut rotated = tq_memory::filled(self.dimension(), 0.0)?;
         self.decode_rotated(record, &mut rotated)?;
         let mut vector = tq_memory::filled(self.dimension(), 0.0)?;
         self.rotation.apply_inverse(&rotated, &mut vector);
+        check_decoded(&vector)?;
         Ok(vector)
     }
 

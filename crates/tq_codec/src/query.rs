@@ -5,7 +5,8 @@
 //! aren't kept; for [`Metric::L1`] every record does have to be rotated back.
 
 use crate::distance::cosine_distance;
-use crate::{Codec, CodecError, Metric, check_vector, kernel_width};
+use crate::vector::divided;
+use crate::{Codec, CodecError, Metric, Rotation, check_vector, kernel_width, scale_for_norm};
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tq_format::RecordView;
@@ -22,10 +23,12 @@ thread_local! {
 #[derive(Debug)]
 pub struct PreparedQuery {
     codec: Arc<Codec>,
-    /// As it was given, not rotated; rotated back when it is first asked for, if it was given rotated.
-    query: OnceLock<Vec<f32>>,
-    /// Only if it was given so.
+    /// As it was given, not rotated; rotated back when it is first asked for, if it was given rotated. With the power of two that
+    /// it has to be multiplied by.
+    query: OnceLock<(Vec<f32>, f64)>,
+    /// Only if it was given so, divided by the scale that follows.
     rotated: Vec<f32>,
+    rotated_scale: f64,
     /// Where it is rotated back to.
     room: Mutex<Vec<f32>>,
     square: f64,
@@ -47,12 +50,17 @@ impl PreparedQuery {
         }
         let norm = check_vector(query)?;
         let mut rotated = tq_memory::filled(expected, 0.0)?;
-        codec.rotation().apply_at(level, query, &mut rotated);
+        let scale = scale_for_norm(norm);
+        if scale == 1.0 {
+            codec.rotation().apply_at(level, query, &mut rotated);
+        } else {
+            codec.rotation().apply_at(level, &divided(query, scale)?, &mut rotated);
+        }
         let width = kernel_width(codec.config().bit_width());
-        let scan = ScanQuery::new(level, width, &rotated, codec.codebook().entries())?;
-        let query = OnceLock::from(tq_memory::copied(query)?);
+        let scan = ScanQuery::scaled(level, width, &rotated, scale, codec.codebook().entries())?;
+        let query = OnceLock::from((tq_memory::copied(query)?, 1.0));
         let (rotated, room) = Default::default();
-        Ok(Self { query, rotated, room, square: norm * norm, scan, level, codec })
+        Ok(Self { query, rotated, rotated_scale: 1.0, room, square: norm * norm, scan, level, codec })
     }
 
     /// As [`PreparedQuery::new`], for a query that `codec`'s rotation has been applied to already, like one that was
@@ -68,9 +76,11 @@ impl PreparedQuery {
         let norm = check_vector(rotated)?;
         let width = kernel_width(codec.config().bit_width());
         let scan = ScanQuery::new(level, width, rotated, codec.codebook().entries())?;
-        let (rotated, room) = (tq_memory::copied(rotated)?, Mutex::new(tq_memory::filled(expected, 0.0)?));
+        let rotated_scale = scale_for_norm(norm);
+        let rotated = divided(rotated, rotated_scale)?;
+        let room = Mutex::new(tq_memory::filled(expected, 0.0)?);
         let query = OnceLock::new();
-        Ok(Self { query, rotated, room, square: norm * norm, scan, level, codec })
+        Ok(Self { query, rotated, rotated_scale, room, square: norm * norm, scan, level, codec })
     }
 
     /// The codec whose records the query is for.
@@ -78,13 +88,21 @@ impl PreparedQuery {
         &self.codec
     }
 
-    /// The query as it was given, not rotated.
-    pub fn query(&self) -> &[f32] {
-        self.query.get_or_init(|| {
+    /// The query as it was given, not rotated, and what to multiply it by: 1, unless it was given rotated and is near
+    /// the ends of `f32`'s range.
+    pub fn query(&self) -> (&[f32], f64) {
+        let (query, scale) = self.query.get_or_init(|| {
             let mut query = std::mem::take(&mut *self.room.lock().unwrap_or_else(PoisonError::into_inner));
             self.codec.rotation().apply_inverse(&self.rotated, &mut query);
-            query
-        })
+            (query, self.rotated_scale)
+        });
+        (query, *scale)
+    }
+
+    /// The memory it occupies, for a cache with a budget; the codec, which it shares, isn't counted.
+    pub fn memory_bytes(&self) -> usize {
+        let floats = self.scan.dimension() + 2 * self.rotated.capacity();
+        size_of::<Self>() + floats * size_of::<f32>() + self.scan.memory_bytes()
     }
 
     /// Whether the record is one of the query's codec: same hash, and the shape that goes with it.
@@ -116,13 +134,12 @@ impl PreparedQuery {
     }
 
     fn l1(&self, record: &RecordView<'_>) -> f64 {
-        let query = self.query();
-        let dimension = query.len();
+        let dimension = self.scan.dimension();
         SCRATCH.with_borrow_mut(|(rotated, vector)| {
             let room = rotated.try_resize(dimension, 0.0).and_then(|()| vector.try_resize(dimension, 0.0));
             match room {
-                Ok(()) => self.l1_in(rotated, vector, query, record),
-                Err(_) => self.l1_on_the_stack(query, record),
+                Ok(()) => self.l1_in(rotated, vector, record),
+                Err(_) => self.l1_on_the_stack(dimension, record),
             }
         })
     }
@@ -130,15 +147,31 @@ impl PreparedQuery {
     /// Without memory for the buffers.
     #[cold]
     #[inline(never)]
-    fn l1_on_the_stack(&self, query: &[f32], record: &RecordView<'_>) -> f64 {
+    fn l1_on_the_stack(&self, dimension: usize, record: &RecordView<'_>) -> f64 {
         const MOST: usize = tq_format::MAX_DIMENSION as usize;
         let (mut rotated, mut vector) = ([0.0; MOST], [0.0; MOST]);
-        self.l1_in(&mut rotated[..query.len()], &mut vector[..query.len()], query, record)
+        self.l1_in(&mut rotated[..dimension], &mut vector[..dimension], record)
     }
 
-    fn l1_in(&self, rotated: &mut [f32], vector: &mut [f32], query: &[f32], record: &RecordView<'_>) -> f64 {
+    fn l1_in(&self, rotated: &mut [f32], vector: &mut [f32], record: &RecordView<'_>) -> f64 {
+        let (query, scale) = self.query();
         self.codec.dequantize(record, rotated);
-        self.codec.rotation().apply_inverse(rotated, vector);
-        tq_simd::l1_f32(self.level, query, vector)
+        let vector_scale = rotate_back(self.codec.rotation(), rotated, vector);
+        if scale == 1.0 && vector_scale == 1.0 {
+            return tq_simd::l1_f32(self.level, query, vector);
+        }
+        let pairs = query.iter().zip(vector.iter());
+        pairs.map(|(&q, &x)| (scale * f64::from(q) - vector_scale * f64::from(x)).abs()).sum()
     }
+}
+
+/// Rotates `rotated` back into `vector`, and returns what that has to be multiplied by: a power of two, 1 for most, by which
+/// `rotated` is divided.
+fn rotate_back(rotation: &Rotation, rotated: &mut [f32], vector: &mut [f32]) -> f64 {
+    let scale = check_vector(rotated).map_or(1.0, scale_for_norm);
+    if scale != 1.0 {
+        rotated.iter_mut().for_each(|x| *x = (f64::from(*x) / scale) as f32);
+    }
+    rotation.apply_inverse(rotated, vector);
+    scale
 }

@@ -84,6 +84,12 @@ impl Layout {
         }
         Ok(layout)
     }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let floats = size_of_val(self.query.as_slice()) + size_of_val(self.codebook.as_slice());
+        let ordered = size_of_val(self.natural.as_slice()) + size_of_val(self.strided.as_slice());
+        floats + ordered + size_of_val(self.table.as_slice()) + size_of_val(self.planes.as_slice())
+    }
 }
 
 /// The codebook over whole lines, repeated when shorter than one.

@@ -52,6 +52,10 @@ SELECT format('VALUES (%L)', '-- ' || regexp_replace(statement, '\s+', ' ', 'g')
     ($$SELECT id FROM test.path WHERE g IS NOT NULL ORDER BY g OPERATOR(public.<+>) '{1,0,0,0}'::pg_catalog.float4[], id LIMIT 3$$),
     ($$SELECT pg_catalog.count(*) FROM test.path WHERE public.tq_l2_distance(f, e) IS NOT NULL AND public.tq_inner_product(f, e) IS NOT NULL AND
               public.tq_negative_inner_product(f, e) IS NOT NULL AND public.tq_cosine_distance(f, e) IS NOT NULL AND public.tq_l1_distance(f, e) IS NOT NULL$$),
+    -- and from a query that is converted first
+    ($$SELECT pg_catalog.count(g OPERATOR(public.<=>) q::pg_catalog.float4[]) FROM test.path,
+              (SELECT v::pg_catalog.float8[] AS q FROM test.path WHERE id OPERATOR(pg_catalog.=) 1 OFFSET 0) s$$),
+    ($$SELECT pg_catalog.count(a.g OPERATOR(public.<->) b.h::pg_catalog.float4[]) FROM test.path a, test.path b WHERE b.id OPERATOR(pg_catalog.=) 1$$),
     -- aggregates, the advisor
     ($$SELECT pg_catalog.array_length(public.sum(e), 1), pg_catalog.array_length(public.avg(f), 1) FROM test.path$$),
     ($$SELECT pg_catalog.array_length(public.tq_train_codebook(v, 2), 1), pg_catalog.array_length(public.tq_train_codebook(v, 2, 7, 'quantile', 20, 'hadamard'), 1) FROM test.path$$),
@@ -93,7 +97,7 @@ SELECT format('VALUES (%L)', '-- ' || regexp_replace(statement, '\s+', ' ', 'g')
 SELECT DISTINCT proname FROM pg_proc JOIN pg_depend ON classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e'
 WHERE refobjid = (SELECT oid FROM pg_extension WHERE extname = 'tinyquant')
   AND NOT EXISTS (SELECT FROM test.calls WHERE statement ~ ('public\.' || proname || '\('))
-  AND proname !~ '^tqvec(_|$)|^tq_train_(accumulate|combine|serialize|deserialize|finish)$|^tq_codec_(changed|check)$|^tq_run_copy$';
+  AND proname !~ '^tqvec(_|$)|^tq_train_(accumulate|combine|serialize|deserialize|finish)$|^tq_codec_(changed|check)$|^tq_run_copy$|^tq_(once|distance_support)$';
 
 \set ECHO none
 \i :hijack

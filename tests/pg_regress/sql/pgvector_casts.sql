@@ -41,6 +41,30 @@ SELECT id, v <-> '[0, 0, 0.6, 0.8]' < 1 AS v, f <-> '[1, 0, 0, 0]' < 0.001 AS f,
        v <=> '[1, 0, 0, 0]'::vector < 1 AS vectors, f <=> v < 1 AS mixed, v <=> f < 1 AS turned
 FROM items WHERE id < 3 ORDER BY id;
 
+-- A query of its types is converted once: without the planner's help each of these would call a cast for every row.
+SET track_functions = 'all';
+SET plan_cache_mode = force_generic_plan;
+SET stats_fetch_consistency = none;
+CREATE TABLE many AS SELECT i, tq_compress(tq_normalize(ARRAY[i, 1, 2, 3]::real[]), 8) AS e FROM generate_series(1, 1000) i;
+CREATE FUNCTION of_both(q vector, h halfvec) RETURNS float8 LANGUAGE plpgsql AS $$ BEGIN
+    RETURN (SELECT sum(e <=> q) + sum(e <=> h::real[]) + sum(h::vector(4)::real[] <=> e) FROM many); END $$;
+SELECT pg_stat_reset();
+SELECT round(of_both('[1, 2, 3, 4]', '[1, 2, 3, 4]')::numeric, 4) AS of_both;
+SELECT round(sum(e <=> (SELECT v FROM items WHERE id = 1))::numeric, 4) AS vector,
+       round(sum(e <=> (SELECT v FROM items WHERE id = 1)::vector(4))::numeric, 4) AS modified,
+       round(sum(e <-> (SELECT h FROM items WHERE id = 1)::real[])::numeric, 4) AS halfvec,
+       round(sum(e <-> (SELECT h FROM items WHERE id = 1)::vector)::numeric, 4) AS chain FROM many;
+SELECT i.id, round(sum(m.e <=> i.v)::numeric, 4) AS d FROM items i, many m WHERE i.v IS NOT NULL GROUP BY i.id ORDER BY i.id;
+WITH q AS MATERIALIZED (SELECT v FROM items WHERE id = 2) SELECT round(sum(e <=> v)::numeric, 4) AS cte FROM q, many;
+SELECT pg_stat_force_next_flush();
+SELECT funcname, calls FROM pg_stat_user_functions WHERE funcname IN ('vector_to_float4', 'halfvec_to_float4', 'halfvec_to_vector', 'vector') ORDER BY 1;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT m.e <=> i.v, m.e <-> i.h::vector(4), m.e <-> i.e::vector FROM many m, items i;
+DROP TABLE many;
+DROP FUNCTION of_both;
+RESET track_functions;
+RESET plan_cache_mode;
+RESET stats_fetch_consistency;
+
 -- Nor does a search path full of namesakes decide what the casts are.
 SET client_min_messages = warning;
 \set ECHO none

@@ -31,7 +31,7 @@ impl QvecFile {
         limit: usize,
         workers: &Workers,
         poll: &mut dyn FnMut(),
-    ) -> Result<Vec<(u32, f32)>, QvecFileError> {
+    ) -> Result<Vec<(u32, f64)>, QvecFileError> {
         if limit == 0 || self.header().count == 0 {
             // Without a codec, which may be dear.
             self.check_query(query)?;
@@ -56,7 +56,7 @@ impl QvecFile {
                         let Ok(start) = taken else { return Ok(nearest) };
                         nearest.room(chunk.into())?;
                         for (slot, row) in (start..).zip(view.rows(start..start.saturating_add(chunk))) {
-                            let distance = sign * f64::from(query.score(metric, &row));
+                            let distance = sign * query.score(metric, &row);
                             nearest.offer(Candidate(Neighbour { index: slot.into(), distance }));
                         }
                         if Instant::now() >= deadline {
@@ -73,8 +73,8 @@ impl QvecFile {
             poll();
         }
         let neighbours = nearest.into_sorted().map_err(CodecError::from)?;
-        // Slots are of 32 bits, and a score that became a double is a float still.
-        let scored = neighbours.iter().map(|found| (found.index as u32, (sign * found.distance) as f32));
+        // Slots are of 32 bits.
+        let scored = neighbours.iter().map(|found| (found.index as u32, sign * found.distance));
         Ok(tq_memory::collected(scored).map_err(CodecError::from)?)
     }
 

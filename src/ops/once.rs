@@ -1,0 +1,340 @@
+//! `tq_once`: a cast whose results are kept, for arguments that come again.
+//!
+//! A query may come as any type that casts to `real[]`, and where it isn't a constant of the plan, the executor casts it
+//! for every row. The planner therefore (see [`super::support`]) writes `tq_once(query, …)` for `query::type`: the same
+//! cast, looked up by the types, of what the rows have in common. Plans, views and foreign servers see a cast, since the
+//! call is marked as one.
+//!
+//! A kept result has a serial number, by which the distance functions know the query again without comparing it. Results are
+//! in memory of Rust's, which the functions that take them may read and nobody writes.
+
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+
+use pgrx::prelude::*;
+use pgrx::{PgMemoryContexts, pg_sys};
+use tq_memory::OutOfMemory;
+
+use super::kept::Kept;
+use super::key::{self, Key};
+use crate::error::{Error, raise};
+
+/// Memory for the results that one call keeps.
+const KEPT_BYTES: usize = 4 << 20;
+/// So many different arguments in a row, and the next results are handed out without keeping them.
+const PATIENCE: u32 = 16;
+/// After which every so many are kept again, in case that arguments have begun to repeat.
+const RETRY: u32 = 16;
+
+thread_local! {
+    /// The kept result that each call in running queries has given last, by its address, with its serial number.
+    static GIVEN: RefCell<Vec<(usize, u64)>> = const { RefCell::new(Vec::new()) };
+    static LAST_SERIAL: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The number of the kept result that this datum is, if it is one.
+#[inline]
+pub(super) fn serial_of(datum: pg_sys::Datum) -> Option<u64> {
+    GIVEN.with_borrow(|given| {
+        given.iter().find(|(address, _)| *address == datum.value()).map(|(_, serial)| *serial)
+    })
+}
+
+/// A copy of a varlena, aligned as one.
+struct Copied {
+    serial: u64,
+    words: Vec<u64>,
+}
+
+/// State of one call.
+struct Once {
+    conversion: *mut pg_sys::ExprState,
+    context: *mut pg_sys::ExprContext,
+    kept: Kept<Copied>,
+    /// Where the result of the call before is.
+    last: Option<usize>,
+    /// What it has put into [`GIVEN`].
+    given: usize,
+    /// Calls since an argument came again.
+    misses: u32,
+}
+
+impl Drop for Once {
+    fn drop(&mut self) {
+        // The list is gone when a thread ends, which a backend's only thread does together with its memory contexts.
+        let _ = GIVEN.try_with(|given| withdraw(&mut given.borrow_mut(), self.given));
+    }
+}
+
+fn withdraw(given: &mut Vec<(usize, u64)>, address: usize) {
+    given.retain(|(other, _)| *other != address);
+}
+
+impl Copied {
+    /// # Safety
+    /// `datum` must be a varlena that is neither compressed nor out of line.
+    unsafe fn of(datum: pg_sys::Datum) -> Result<Copied, OutOfMemory> {
+        let serial = LAST_SERIAL.get() + 1;
+        LAST_SERIAL.set(serial);
+        // SAFETY: by the contract its header says how many bytes it has, and there is room for so many.
+        unsafe {
+            let varlena = datum.cast_mut_ptr::<pg_sys::varlena>();
+            let size = pgrx::varsize_any(varlena);
+            let mut words = tq_memory::filled(size.div_ceil(size_of::<u64>()), 0u64)?;
+            words.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(varlena.cast::<u8>(), size);
+            Ok(Copied { serial, words })
+        }
+    }
+}
+
+impl Once {
+    /// The cast of the argument.
+    ///
+    /// # Safety
+    /// `argument` must be a non-null datum of the type that the state was made for.
+    unsafe fn result(&mut self, argument: pg_sys::Datum) -> pg_sys::Datum {
+        // SAFETY: `support` and `conversion` see to it that both types are varlenas. What makes room for a new result was
+        // given out for a row before this one.
+        unsafe {
+            if let Some(place) = self.last
+                && self.kept.holds(place, argument)
+            {
+                self.misses = 0;
+                return self.give(place);
+            }
+            self.last = None;
+            self.misses = self.misses.saturating_add(1);
+            if self.misses > PATIENCE && !self.misses.is_multiple_of(RETRY) {
+                return self.convert(argument);
+            }
+            let hash = key::hash(argument);
+            if let Some(place) = self.kept.find(hash, argument) {
+                self.misses = 0;
+                return self.give(place);
+            }
+            let result = pg_sys::pg_detoast_datum(self.convert(argument).cast_mut_ptr());
+            match self.keep(hash, argument, result.into()) {
+                Ok(place) => self.give(place),
+                Err(error) => raise(error.into()),
+            }
+        }
+    }
+
+    /// Keeps a result, and returns where it is.
+    ///
+    /// # Safety
+    /// That of [`Once::result`]; `result` must be a varlena that is neither compressed nor out of line.
+    unsafe fn keep(
+        &mut self,
+        hash: u64,
+        argument: pg_sys::Datum,
+        result: pg_sys::Datum,
+    ) -> Result<usize, OutOfMemory> {
+        let mut key = Key::default();
+        // SAFETY: by the contract.
+        let copied = unsafe {
+            key.store(argument)?;
+            Copied::of(result)?
+        };
+        let bytes = size_of_val(copied.words.as_slice());
+        self.kept.insert(hash, key, copied, bytes)
+    }
+
+    /// The result that is kept there.
+    fn give(&mut self, place: usize) -> pg_sys::Datum {
+        let kept = self.kept.value(place);
+        let address = kept.words.as_mut_ptr() as usize;
+        if self.given != address {
+            let serial = kept.serial;
+            GIVEN.with_borrow_mut(|given| {
+                withdraw(given, self.given);
+                given.push((address, serial));
+            });
+            self.given = address;
+        }
+        self.last = Some(place);
+        pg_sys::Datum::from(address)
+    }
+
+    /// Runs the cast, in the memory context of the row.
+    ///
+    /// # Safety
+    /// That of [`Once::result`].
+    #[allow(ffi_unwind_calls)] // in a guard of pgrx's
+    unsafe fn convert(&self, argument: pg_sys::Datum) -> pg_sys::Datum {
+        // SAFETY: state and context were made by PostgreSQL and live as long as this.
+        unsafe {
+            (*self.context).caseValue_datum = argument;
+            (*self.context).caseValue_isNull = false;
+            let mut is_null = false;
+            let (state, context) = (self.conversion, self.context);
+            let result = match (*state).evalfunc {
+                Some(evaluate) => {
+                    pg_sys::ffi::pg_guard_ffi_boundary(|| evaluate(state, context, &mut is_null))
+                }
+                None => raise(Error::OnceCall),
+            };
+            // The function is declared to be strict, and so are the casts that it stands for.
+            if is_null { raise(Error::ArrayNulls) } else { result }
+        }
+    }
+}
+
+/// The state of a call with this expression, in the current memory context.
+///
+/// # Safety
+/// `expression` must be null or a valid expression node.
+unsafe fn prepare(expression: *mut pg_sys::Node) -> Result<Once, Error> {
+    // SAFETY: the node's tag says what it is; the catalog is asked by OIDs.
+    unsafe {
+        if expression.is_null() || (*expression).type_ != pg_sys::NodeTag::T_FuncExpr {
+            return Err(Error::OnceCall);
+        }
+        let conversion = conversion(expression.cast()).ok_or(Error::OnceCall)?;
+        // ExecInitExpr checks the right to execute the cast's function.
+        Ok(Once {
+            conversion: pg_sys::ExecInitExpr(conversion.cast(), std::ptr::null_mut()),
+            context: pg_sys::CreateStandaloneExprContext(),
+            kept: Kept::new(KEPT_BYTES),
+            last: None,
+            given: 0,
+            misses: 0,
+        })
+    }
+}
+
+/// The cast that a call of `tq_once` stands for, of a placeholder's value.
+///
+/// # Safety
+/// `call` must be a valid node.
+unsafe fn conversion(call: *mut pg_sys::FuncExpr) -> Option<*mut pg_sys::Node> {
+    // SAFETY: by the contract; new nodes are filled in as PostgreSQL's parser would.
+    unsafe {
+        let mut arguments = nodes((*call).args);
+        let first = arguments.next()?;
+        let options: Vec<*mut pg_sys::Node> = arguments.collect();
+        let (source, target) = (pg_sys::getBaseType(pg_sys::exprType(first)), (*call).funcresulttype);
+        if !is_varlena(source) || !is_varlena(target) {
+            return None;
+        }
+        let value = placeholder(source, pg_sys::exprCollation(first));
+        let function = cast_function(source, target);
+        if function != pg_sys::InvalidOid {
+            let expected = [pg_sys::INT4OID, pg_sys::BOOLOID];
+            let fits = pg_sys::get_func_nargs(function) as usize == 1 + options.len()
+                && options
+                    .iter()
+                    .zip(expected)
+                    .all(|(option, expected)| pg_sys::exprType(*option) == expected);
+            return fits.then(|| function_call(function, target, value, &options, call).cast());
+        }
+        let (element, result) = (pg_sys::get_element_type(source), pg_sys::get_element_type(target));
+        if element == pg_sys::InvalidOid || result == pg_sys::InvalidOid || !options.is_empty() {
+            return None;
+        }
+        let function = cast_function(element, result);
+        if function == pg_sys::InvalidOid || pg_sys::get_func_nargs(function) != 1 {
+            return None;
+        }
+        let each = placeholder(element, pg_sys::exprCollation(first));
+        let node = pg_sys::palloc0(size_of::<pg_sys::ArrayCoerceExpr>()).cast::<pg_sys::ArrayCoerceExpr>();
+        (*node).xpr.type_ = pg_sys::NodeTag::T_ArrayCoerceExpr;
+        (*node).arg = value.cast();
+        (*node).elemexpr = function_call(function, result, each, &[], call).cast();
+        (*node).resulttype = target;
+        (*node).resulttypmod = -1;
+        (*node).resultcollid = (*call).funccollid;
+        (*node).coerceformat = pg_sys::CoercionForm::COERCE_EXPLICIT_CAST;
+        (*node).location = -1;
+        Some(node.cast())
+    }
+}
+
+unsafe fn function_call(
+    function: pg_sys::Oid,
+    result: pg_sys::Oid,
+    value: *mut pg_sys::Node,
+    options: &[*mut pg_sys::Node],
+    call: *mut pg_sys::FuncExpr,
+) -> *mut pg_sys::FuncExpr {
+    // SAFETY: all nodes are valid.
+    unsafe {
+        let mut arguments = pg_sys::lappend(std::ptr::null_mut(), value.cast());
+        for option in options {
+            arguments = pg_sys::lappend(arguments, option.cast());
+        }
+        let form = pg_sys::CoercionForm::COERCE_EXPLICIT_CALL;
+        pg_sys::makeFuncExpr(function, result, arguments, (*call).funccollid, (*call).inputcollid, form)
+    }
+}
+
+unsafe fn placeholder(of: pg_sys::Oid, collation: pg_sys::Oid) -> *mut pg_sys::Node {
+    // SAFETY: memory of the node's size, zeroed.
+    unsafe {
+        let node = pg_sys::palloc0(size_of::<pg_sys::CaseTestExpr>()).cast::<pg_sys::CaseTestExpr>();
+        (*node).xpr.type_ = pg_sys::NodeTag::T_CaseTestExpr;
+        (*node).typeId = of;
+        (*node).typeMod = -1;
+        (*node).collation = collation;
+        node.cast()
+    }
+}
+
+/// The nodes of a list.
+///
+/// # Safety
+/// The list must be null or a valid list of nodes, for as long as the iterator is used.
+pub(super) unsafe fn nodes(list: *const pg_sys::List) -> impl Iterator<Item = *mut pg_sys::Node> {
+    // SAFETY: by the contract.
+    let length = if list.is_null() { 0 } else { unsafe { (*list).length as usize } };
+    // SAFETY: by the contract, and within the list's length.
+    (0..length).map(move |index| unsafe { (*(*list).elements.add(index)).ptr_value.cast() })
+}
+
+/// The function of the cast between two types, or `InvalidOid` if there is none.
+pub(super) fn cast_function(source: pg_sys::Oid, target: pg_sys::Oid) -> pg_sys::Oid {
+    /// Fixed in `catalog/pg_cast.h`.
+    const CASTFUNC: pg_sys::AttrNumber = 4;
+    let (cache, null) = (pg_sys::SysCacheIdentifier::CASTSOURCETARGET as i32, pg_sys::Datum::null());
+    // SAFETY: a look-up in a system catalog by its key, of a column that is an OID.
+    unsafe { pg_sys::GetSysCacheOid(cache, CASTFUNC, source.into(), target.into(), null, null) }
+}
+
+/// Whether values of the type are varlenas.
+pub(super) fn is_varlena(of: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up in a system catalog.
+    unsafe { pg_sys::get_typlen(of) == -1 }
+}
+
+#[allow(unreachable_pub)] // reached by its symbol
+#[doc(hidden)]
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_tq_once() -> &'static pg_sys::Pg_finfo_record {
+    static INFO: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &INFO
+}
+
+/// The cast of the first argument to the call's result type; the other arguments are the cast's own.
+#[allow(unreachable_pub)] // reached by its symbol
+#[doc(hidden)]
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn tq_once(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: ops.sql declares the function STRICT, with one argument or more; fn_extra belongs to this function alone, and
+    // what it points to is dropped together with fn_mcxt. `conversion` has looked at the argument's type.
+    unsafe {
+        let flinfo = (*fcinfo).flinfo;
+        if flinfo.is_null() {
+            raise(Error::OnceCall);
+        }
+        let memory = (*flinfo).fn_mcxt;
+        if (*flinfo).fn_extra.is_null() {
+            let once = PgMemoryContexts::For(memory).switch_to(|_| prepare((*flinfo).fn_expr));
+            let once = once.unwrap_or_else(|error| raise(error));
+            (*flinfo).fn_extra = PgMemoryContexts::For(memory).leak_and_drop_on_delete(once).cast();
+        }
+        let once = &mut *(*flinfo).fn_extra.cast::<Once>();
+        once.result((*fcinfo).args.as_slice(1)[0].value)
+    }
+}
