@@ -451,7 +451,9 @@ fn codec_code(error: &CodecError) -> Code {
         }
         CodecError::RotationUnavailable { .. } => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
         CodecError::OutOfMemory { .. } | CodecError::TrainingMemory { .. } => Code::ERRCODE_OUT_OF_MEMORY,
-        CodecError::ResidualOverflow { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+        CodecError::ResidualOverflow { .. }
+        | CodecError::NormTooLarge { .. }
+        | CodecError::DecodedOverflow { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
         CodecError::NeighboursOutOfRange { .. }
         | CodecError::QueriesOutOfRange { .. }
         | CodecError::CodebookCount { .. }

@@ -48,6 +48,12 @@ impl Error {
             Error::Codec(CodecError::NormTooSmall { .. }) => {
                 "Use tq_normalize(v) if only the direction matters (cosine distance), or a codec trained on your vectors. As a query, give it as real[], not as text."
             }
+            Error::Codec(CodecError::NormTooLarge { .. }) => {
+                "Divide the vectors by some number, or use tq_normalize(v) if only the direction matters."
+            }
+            Error::Codec(CodecError::DecodedOverflow { .. }) => {
+                "The distances <->, <#> and <=> measure a record without decompressing it."
+            }
             Error::Codec(CodecError::ZeroVector) => {
                 "A zero vector has no direction to compress: store NULL instead. As a query, give it as real[], not as text."
             }

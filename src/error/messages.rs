@@ -18,6 +18,9 @@ pub(super) fn codec_message(error: &CodecError) -> String {
         CodecError::NormTooSmall { norm } => {
             format!("the vector's norm {norm:.1e} is too small for the codec")
         }
+        CodecError::DecodedOverflow { index } => {
+            format!("element {} of the decompressed vector is out of range for real", index + 1)
+        }
         CodecError::ResidualOverflow { index } => {
             format!("the residual of rotated element {} does not fit into half precision", index + 1)
         }

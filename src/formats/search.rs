@@ -38,7 +38,5 @@ pub(crate) fn search_index(
     let workers = Workers::new(threads(index.file().len()))?;
     let found = index.search(query, wanted, limit, &workers, &mut poll);
     let found = found.map_err(|error| index_error(path, error))?.into_iter();
-    Ok(found
-        .map(|(slot, score)| Neighbour { index: slot.into(), distance: distance(f64::from(score)) })
-        .collect())
+    Ok(found.map(|(slot, score)| Neighbour { index: slot.into(), distance: distance(score) }).collect())
 }

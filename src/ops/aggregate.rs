@@ -11,7 +11,7 @@
 
 use pgrx::prelude::*;
 use pgrx::{Internal, PgMemoryContexts, pg_sys};
-use tq_codec::RotationKind;
+use tq_codec::{RotationKind, scale_for_norm};
 
 use crate::error::{Error, SqlResult};
 use crate::registry;
@@ -82,9 +82,12 @@ impl Sums {
         let mut total = vec![0.0f64; dimension];
         let mut back = vec![0.0f32; dimension];
         for sum in &self.rotated {
-            let scaled: Vec<f32> = sum.values.iter().map(|value| (value / divisor) as f32).collect();
+            // Near the ends of single precision's range it is rotated at another scale.
+            let norm = sum.values.iter().map(|value| (value / divisor).powi(2)).sum::<f64>().sqrt();
+            let scale = scale_for_norm(norm);
+            let scaled: Vec<f32> = sum.values.iter().map(|value| (value / divisor / scale) as f32).collect();
             registry::rotate_back(sum.kind, sum.seed, &scaled, &mut back)?;
-            total.iter_mut().zip(&back).for_each(|(total, value)| *total += f64::from(*value));
+            total.iter_mut().zip(&back).for_each(|(total, value)| *total += scale * f64::from(*value));
         }
         let total: Vec<f32> = total.into_iter().map(|value| value as f32).collect();
         if total.iter().all(|value| value.is_finite()) { Ok(Some(total)) } else { Err(Error::SumOverflow) }

@@ -12,7 +12,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::{SpiError, SpiErrorCodes};
 use tq_codec::evaluate::{Evaluator, MOST_NEIGHBOURS, MOST_QUERIES, Sample, Training};
-use tq_codec::{BUILTIN_SEED, CodecError, RotationKind, Workers, check_vector};
+use tq_codec::{BUILTIN_SEED, CodecError, RotationKind, Workers, check_rotatable};
 use tq_format::{BitWidth, MAX_DIMENSION};
 
 use crate::encoding::Text;
@@ -126,7 +126,7 @@ impl Rows {
         if vector.len() != self.dimension {
             return Err(Error::DimensionsDiffer(self.dimension as u32, vector.len() as u32));
         }
-        if check_vector(vector)? == 0.0 {
+        if check_rotatable(vector)? == 0.0 {
             return Err(CodecError::ZeroVector.into());
         }
         if size_of_val(self.vectors.as_slice()) + size_of_val(vector) > MOST_BYTES {

@@ -14,7 +14,7 @@ use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Internal, PgMemoryContexts, impl_sql_translatable, pg_sys};
-use tq_codec::{BUILTIN_SEED, RotationKind, VectorSample, Workers, train};
+use tq_codec::{BUILTIN_SEED, RotationKind, VectorSample, Workers, check_rotatable, check_vector, train};
 use tq_format::{BitWidth, MAX_DIMENSION};
 
 use crate::error::{Error, SqlResult};
@@ -124,6 +124,10 @@ impl State {
 
     /// Offers a vector to the sample.
     fn offer(&mut self, vector: &[f32]) -> Result<(), Error> {
+        if self.settings.method == Method::Lloyd {
+            // It will be rotated.
+            check_rotatable(vector)?;
+        }
         self.sample.offer(vector).map_err(|_| self.out_of_memory())
     }
 
@@ -257,10 +261,7 @@ fn tq_train_accumulate(fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<Internal> 
         let datum = pgrx::fcinfo::pg_getarg_datum(fcinfo, 1).unwrap_or(pg_sys::Datum::null());
         let array = FloatArray::from_datum(datum);
         let floats = array.floats()?;
-        if let Some(index) = floats.iter().position(|value| !value.is_finite()) {
-            let error = tq_codec::CodecError::NotFinite { index, value: floats[index] };
-            Err(Error::Codec(error))?;
-        }
+        check_vector(&floats).map_err(Error::Codec)?;
         match state(before) {
             Some(state) => {
                 let dimension = state.sample.dimension();

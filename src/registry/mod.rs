@@ -13,8 +13,8 @@ mod table;
 use std::sync::Arc;
 
 use tq_codec::{
-    BUILTIN_SEED, BatchError, Codebook, Codec, CodecConfig, Metric, PreparedQuery, Rotation, RotationKind,
-    Workers,
+    BUILTIN_SEED, BatchError, Codebook, Codec, CodecConfig, CodecError, Metric, PreparedQuery, Rotation,
+    RotationKind, Workers,
 };
 use tq_format::{BitWidth, CorpusHeader, RecordView};
 use tq_simd::Level;
@@ -339,6 +339,9 @@ impl Query {
         if let Query::Rotated(codec, rotated) = self {
             let mut floats = vec![0.0; rotated.len()];
             codec.rotation().apply_inverse(rotated, &mut floats);
+            if let Some(index) = floats.iter().position(|value| !value.is_finite()) {
+                return Err(CodecError::DecodedOverflow { index }.into());
+            }
             count_rotation();
             cache::confirm(codec)?;
             *self = Query::Floats(floats);

@@ -7,6 +7,7 @@
 //!
 //! [`Rotation::apply`]: crate::Rotation::apply
 
+use crate::codec::check_decoded;
 use crate::product::{F32_NORMS, Single};
 use crate::{BatchError, Codec, CodecError, Workers, check_vector};
 use tq_format::RecordView;
@@ -108,7 +109,8 @@ impl Codec {
         out.resize(start + records.len() * d, 0.0);
         let mut rotated = vec![0.0; ROWS.min(records.len()) * d];
         let mut part = Vec::new();
-        for (records, vectors) in records.chunks(ROWS).zip(out[start..].chunks_mut(ROWS * d)) {
+        let blocks = records.chunks(ROWS).zip(out[start..].chunks_mut(ROWS * d));
+        for (block, (records, vectors)) in blocks.enumerate() {
             let rotated = &mut rotated[..records.len() * d];
             for (record, row) in records.iter().zip(rotated.chunks_exact_mut(d)) {
                 self.dequantize(record, row);
@@ -117,10 +119,17 @@ impl Codec {
             if let Some(single) = single {
                 single.apply_inverse_rows(rotated, vectors, &mut part);
             }
-            for (row, vector) in rotated.chunks_exact(d).zip(vectors.chunks_exact_mut(d)) {
+            let block = ROWS * block;
+            for (number, (row, vector)) in
+                rotated.chunks_exact(d).zip(vectors.chunks_exact_mut(d)).enumerate()
+            {
                 let norm = check_vector(row).unwrap_or(f64::INFINITY);
                 if single.is_none() || !F32_NORMS.contains(&norm) {
                     self.rotation().apply_inverse(row, vector);
+                    if let Err(source) = check_decoded(vector) {
+                        out.truncate(start);
+                        return Err(BatchError { row: block + number, source });
+                    }
                 }
             }
         }

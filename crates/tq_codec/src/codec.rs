@@ -5,6 +5,17 @@ use std::sync::Arc;
 use tq_format::{BitWidth, RecordBuilder, RecordView};
 use tq_simd::Level;
 
+/// Refuses what `f32` can't hold.
+///
+/// # Errors
+/// [`CodecError::DecodedOverflow`].
+pub(crate) fn check_decoded(vector: &[f32]) -> Result<(), CodecError> {
+    match vector.iter().position(|x| !x.is_finite()) {
+        Some(index) => Err(CodecError::DecodedOverflow { index }),
+        None => Ok(()),
+    }
+}
+
 /// A configuration with the codebook and the rotation that belong to it.
 #[derive(Debug)]
 pub struct Codec {
@@ -102,12 +113,13 @@ impl Codec {
     /// and rounded once.
     ///
     /// # Errors
-    /// As [`Codec::decode_rotated`], but for the buffer's length.
+    /// As [`Codec::decode_rotated`], but for the buffer's length, and [`CodecError::DecodedOverflow`].
     pub fn decode(&self, record: &RecordView<'_>) -> Result<Vec<f32>, CodecError> {
         let mut rotated = vec![0.0; self.dimension()];
         self.decode_rotated(record, &mut rotated)?;
         let mut vector = vec![0.0; self.dimension()];
         self.rotation.apply_inverse(&rotated, &mut vector);
+        check_decoded(&vector)?;
         Ok(vector)
     }
 

@@ -52,6 +52,18 @@ pub enum CodecError {
         /// The vector's Euclidean norm.
         norm: f64,
     },
+    /// A vector that single precision can't rotate.
+    #[error("the vector's norm {norm:e} is too large to be rotated in single precision")]
+    NormTooLarge {
+        /// The vector's Euclidean norm.
+        norm: f64,
+    },
+    /// A record stands for a vector that single precision can't hold.
+    #[error("element {index} of the decompressed vector is out of range for real")]
+    DecodedOverflow {
+        /// Position in the vector, from 0.
+        index: usize,
+    },
     /// What quantisation leaves is beyond the largest finite FP16 number.
     #[error("the residual of rotated element {index} does not fit into half precision")]
     ResidualOverflow {

@@ -131,7 +131,7 @@ impl Evaluator {
     /// # Errors
     /// [`CodecError::QueriesOutOfRange`], [`CodecError::NeighboursOutOfRange`], [`CodecError::SampleTooSmall`];
     /// [`CodecError::DimensionMismatch`] for a last row that is too short or a rotation of another dimension;
-    /// [`CodecError::Row`] with [`CodecError::NotFinite`] or [`CodecError::ZeroVector`]; [`CodecError::WorkerPanicked`].
+    /// [`CodecError::Row`] with [`CodecError::NotFinite`], [`CodecError::ZeroVector`] or [`CodecError::NormTooLarge`]; [`CodecError::WorkerPanicked`].
     pub fn new(
         sample: Sample,
         rotation: Arc<Rotation>,

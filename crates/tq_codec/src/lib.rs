@@ -48,7 +48,7 @@ pub use quantvec::{Quantvec, QuantvecDecoding, QuantvecQuery, QuantvecRows};
 pub use query::PreparedQuery;
 pub use rotation::{Rotation, SharedMatrix, build_rotation, build_rotation_polling};
 pub use sample::VectorSample;
-pub use vector::{check_vector, normalize};
+pub use vector::{LARGEST_NORM, check_rotatable, check_vector, normalize, scale_for_norm};
 pub use workers::Workers;
 
 /// The kernels that a [`PreparedQuery`] is made for.

@@ -5,7 +5,8 @@
 //! aren't kept; for [`Metric::L1`] every record does have to be rotated back.
 
 use crate::distance::cosine_distance;
-use crate::{Codec, CodecError, Metric, check_vector, kernel_width};
+use crate::vector::divided;
+use crate::{Codec, CodecError, Metric, Rotation, check_vector, kernel_width, scale_for_norm};
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 use tq_format::RecordView;
@@ -21,8 +22,9 @@ thread_local! {
 #[derive(Debug)]
 pub struct PreparedQuery {
     codec: Arc<Codec>,
-    /// As it was given, not rotated; rotated back when it is first asked for, if it was given rotated.
-    query: OnceLock<Vec<f32>>,
+    /// As it was given, not rotated; rotated back when it is first asked for, if it was given rotated. With the power of two that
+    /// it has to be multiplied by.
+    query: OnceLock<(Vec<f32>, f64)>,
     /// Only if it was given so.
     rotated: Vec<f32>,
     square: f64,
@@ -44,10 +46,15 @@ impl PreparedQuery {
         }
         let norm = check_vector(query)?;
         let mut rotated = vec![0.0; expected];
-        codec.rotation().apply_at(level, query, &mut rotated);
+        let scale = scale_for_norm(norm);
+        if scale == 1.0 {
+            codec.rotation().apply_at(level, query, &mut rotated);
+        } else {
+            codec.rotation().apply_at(level, &divided(query, scale), &mut rotated);
+        }
         let width = kernel_width(codec.config().bit_width());
-        let scan = ScanQuery::new(level, width, &rotated, codec.codebook().entries());
-        let query = OnceLock::from(query.to_vec());
+        let scan = ScanQuery::scaled(level, width, &rotated, scale, codec.codebook().entries());
+        let query = OnceLock::from((query.to_vec(), 1.0));
         Ok(Self { query, rotated: Vec::new(), square: norm * norm, scan, level, codec })
     }
 
@@ -73,18 +80,20 @@ impl PreparedQuery {
         &self.codec
     }
 
-    /// The query as it was given, not rotated.
-    pub fn query(&self) -> &[f32] {
-        self.query.get_or_init(|| {
+    /// The query as it was given, not rotated, and what to multiply it by: 1, unless it was given rotated and is near
+    /// the ends of `f32`'s range.
+    pub fn query(&self) -> (&[f32], f64) {
+        let (query, scale) = self.query.get_or_init(|| {
             let mut query = vec![0.0; self.rotated.len()];
-            self.codec.rotation().apply_inverse(&self.rotated, &mut query);
-            query
-        })
+            let scale = rotate_back(self.codec.rotation(), &self.rotated, &mut query);
+            (query, scale)
+        });
+        (query, *scale)
     }
 
     /// The memory it occupies, for a cache with a budget; the codec, which it shares, isn't counted.
     pub fn memory_bytes(&self) -> usize {
-        let floats = self.query.get().map_or(0, Vec::capacity) + self.rotated.capacity();
+        let floats = self.query.get().map_or(0, |(query, _)| query.capacity()) + self.rotated.capacity();
         size_of::<Self>() + floats * size_of::<f32>() + self.scan.memory_bytes()
     }
 
@@ -117,14 +126,29 @@ impl PreparedQuery {
     }
 
     fn l1(&self, record: &RecordView<'_>) -> f64 {
-        let query = self.query();
+        let (query, scale) = self.query();
         let dimension = query.len();
         SCRATCH.with_borrow_mut(|(rotated, vector)| {
             rotated.resize(dimension, 0.0);
             vector.resize(dimension, 0.0);
             self.codec.dequantize(record, rotated);
-            self.codec.rotation().apply_inverse(rotated, vector);
-            tq_simd::l1_f32(self.level, query, vector)
+            let vector_scale = rotate_back(self.codec.rotation(), rotated, vector);
+            if scale == 1.0 && vector_scale == 1.0 {
+                return tq_simd::l1_f32(self.level, query, vector);
+            }
+            let pairs = query.iter().zip(vector.iter());
+            pairs.map(|(&q, &x)| (scale * f64::from(q) - vector_scale * f64::from(x)).abs()).sum()
         })
     }
+}
+
+/// Rotates `rotated` back into `vector`, and returns what that has to be multiplied by: a power of two, 1 for most.
+fn rotate_back(rotation: &Rotation, rotated: &[f32], vector: &mut [f32]) -> f64 {
+    let scale = check_vector(rotated).map_or(1.0, scale_for_norm);
+    if scale == 1.0 {
+        rotation.apply_inverse(rotated, vector);
+    } else {
+        rotation.apply_inverse(&divided(rotated, scale), vector);
+    }
+    scale
 }

@@ -162,7 +162,7 @@ impl Rotation {
             Map::Haar(haar) => tq_simd::rotate(level, haar.matrix.values(), x, y),
             Map::Hadamard(signs) => {
                 y.copy_from_slice(x);
-                tq_simd::hadamard(level, signs, y);
+                within_range(y, |y| tq_simd::hadamard(level, signs, y));
             }
         }
     }
@@ -204,7 +204,7 @@ impl Rotation {
             Map::Haar(haar) => tq_simd::rotate_transposed(self.level, haar.matrix.values(), y, x),
             Map::Hadamard(signs) => {
                 x.copy_from_slice(y);
-                tq_simd::hadamard_inverse(self.level, signs, x);
+                within_range(x, |x| tq_simd::hadamard_inverse(self.level, signs, x));
             }
         }
     }
@@ -254,6 +254,19 @@ impl Rotation {
     pub(crate) fn describe(kind: RotationKind, seed: u64, dimension: u32) -> String {
         format!("{kind}(seed {seed}, dimension {dimension})")
     }
+}
+
+/// Runs a transform whose sums might leave `f32` on numbers that are so much smaller. What is too large in the end becomes
+/// infinite, as a matrix would make it.
+fn within_range(x: &mut [f32], transform: impl FnOnce(&mut [f32])) {
+    const LARGE: f32 = (1u128 << 100) as f32;
+    const FACTOR: f32 = (1u128 << 64) as f32;
+    if x.iter().fold(0.0f32, |largest, x| largest.max(x.abs())) <= LARGE {
+        return transform(x);
+    }
+    x.iter_mut().for_each(|x| *x /= FACTOR);
+    transform(x);
+    x.iter_mut().for_each(|x| *x *= FACTOR);
 }
 
 impl fmt::Debug for Rotation {

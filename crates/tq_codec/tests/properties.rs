@@ -15,6 +15,9 @@ const DIMENSION: usize = 24;
 static ROTATION: LazyLock<Arc<Rotation>> =
     LazyLock::new(|| Arc::new(Rotation::haar(BUILTIN_SEED, DIMENSION as u32)));
 
+static HADAMARD: LazyLock<Arc<Rotation>> =
+    LazyLock::new(|| Arc::new(Rotation::hadamard(BUILTIN_SEED, DIMENSION as u32)));
+
 fn width() -> impl Strategy<Value = BitWidth> {
     prop::sample::select(BitWidth::ALL.to_vec())
 }
@@ -88,6 +91,88 @@ proptest! {
                 prop_assert_eq!(bytes, b"kept".to_vec());
             }
         }
+    }
+
+    /// The distances of queries of every scale that `f32` has are those of the definition in `f64`.
+    #[test]
+    fn queries_of_any_scale_keep_their_digits(
+        seed in any::<u64>(),
+        exponent in -149i32..=127,
+        of_record in prop_oneof![Just(0i32), -126i32..=120],
+        width in width(),
+        hadamard in any::<bool>(),
+        residual in any::<bool>(),
+    ) {
+        let mut random = common::Random(seed);
+        let residual = residual && of_record == 0;
+        let kind = if hadamard { RotationKind::Hadamard } else { RotationKind::Haar };
+        let rotation = if hadamard { Arc::clone(&HADAMARD) } else { Arc::clone(&ROTATION) };
+        let config = CodecConfig::new(width, BUILTIN_SEED, DIMENSION as u32, residual, kind).unwrap();
+        let step = 2.0 / width.levels() as f32;
+        let unit = 2f64.powi(of_record) as f32;
+        let entries = (0..width.levels()).map(|i| (i as f32 * step - 1.0) * unit).collect();
+        let codec = Arc::new(Codec::new(config, Codebook::new(width, entries).unwrap(), rotation).unwrap());
+        let mut bytes = Vec::new();
+        let vector: Vec<f32> = random.unit_vector(DIMENSION).iter().map(|x| x * unit).collect();
+        codec.encode(&vector, &mut bytes).unwrap();
+        let record = RecordView::parse(&bytes).unwrap();
+        let decoded = codec.decode(&record).unwrap();
+        // The largest element is less than 2, so none leaves f32.
+        let query: Vec<f32> = random.unit_vector(DIMENSION).iter().map(|x| {
+            let x = (f64::from(*x) * 2f64.powi(exponent) * 1.99) as f32;
+            if x.is_finite() { x } else { f32::MAX }
+        }).collect();
+        prop_assume!(query.iter().any(|x| *x != 0.0));
+        let wide = |v: &[f32]| v.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
+        let (q, x) = (wide(&query), wide(&decoded));
+        let sum = |f: &dyn Fn(f64, f64) -> f64| q.iter().zip(&x).map(|(q, x)| f(*q, *x)).sum::<f64>();
+        let norms = (sum(&|q, _| q * q).sqrt(), sum(&|_, x| x * x).sqrt());
+        for level in Level::available() {
+            let prepared = PreparedQuery::new(Arc::clone(&codec), &query, level).unwrap();
+            let root = (DIMENSION as f64).sqrt();
+            for (metric, expected, scale) in [
+                (Metric::InnerProduct, sum(&|q, x| q * x), norms.0 * norms.1),
+                (Metric::L2, sum(&|q, x| (q - x) * (q - x)).sqrt(), norms.0 + norms.1),
+                (Metric::Cosine, 1.0 - sum(&|q, x| q * x) / (norms.0 * norms.1), 1.0),
+                (Metric::L1, sum(&|q, x| (q - x).abs()), root * (norms.0 + norms.1)),
+            ] {
+                let got = prepared.distance(metric, &record);
+                prop_assert!((got - expected).abs() <= 2e-6 * scale, "{:?} at 2^{}: {} instead of {}", metric, exponent, got, expected);
+            }
+        }
+    }
+
+    /// What a rotation would take out of `f32` is refused, or measured all the same; nothing becomes NaN.
+    #[test]
+    fn vectors_at_the_end_of_the_range(signs in any::<u32>(), width in width(), hadamard in any::<bool>()) {
+        let kind = if hadamard { RotationKind::Hadamard } else { RotationKind::Haar };
+        let rotation = if hadamard { Arc::clone(&HADAMARD) } else { Arc::clone(&ROTATION) };
+        let config = CodecConfig::new(width, BUILTIN_SEED, DIMENSION as u32, false, kind).unwrap();
+        let step = f32::MAX / width.levels() as f32;
+        let entries = (0..width.levels()).map(|i| (2.0 * i as f32 + 1.0 - width.levels() as f32) * step).collect();
+        let codec = Arc::new(Codec::new(config, Codebook::new(width, entries).unwrap(), rotation).unwrap());
+        let vector: Vec<f32> = (0..DIMENSION).map(|i| if signs >> i & 1 == 1 { -f32::MAX } else { f32::MAX }).collect();
+        let mut bytes = Vec::new();
+        codec.encode(&vector, &mut bytes).unwrap();
+        let record = RecordView::parse(&bytes).unwrap();
+        let decoded = codec.decode(&record);
+        prop_assert!(matches!(&decoded, Ok(_) | Err(CodecError::DecodedOverflow { .. })), "{:?}", decoded);
+        let mut batch = vec![7.0];
+        prop_assert_eq!(codec.decode_batch(&[record, record], &mut batch).is_ok(), decoded.is_ok());
+        prop_assert_eq!(batch.len(), if decoded.is_ok() { 1 + 2 * DIMENSION } else { 1 });
+        let query = PreparedQuery::new(Arc::clone(&codec), &vector, Level::detect()).unwrap();
+        let norm = f64::from(f32::MAX) * (DIMENSION as f64).sqrt();
+        let inner = query.distance(Metric::InnerProduct, &record);
+        prop_assert!(inner > 0.3 * norm * norm && inner < 2.0 * norm * norm, "{}", inner);
+        let cosine = query.distance(Metric::Cosine, &record);
+        prop_assert!((0.0..0.5).contains(&cosine), "{}", cosine);
+        let (l2, l1) = (query.distance(Metric::L2, &record), query.distance(Metric::L1, &record));
+        prop_assert!(l2 < norm && l1 < norm * (DIMENSION as f64).sqrt(), "{} {}", l2, l1);
+        let mut rotated = vec![0.0; DIMENSION];
+        codec.decode_rotated(&record, &mut rotated).unwrap();
+        let own = PreparedQuery::from_rotated(Arc::clone(&codec), &rotated, Level::detect()).unwrap();
+        prop_assert_eq!(own.distance(Metric::L2, &record), 0.0);
+        prop_assert!(own.distance(Metric::L1, &record) <= 1e-5 * norm);
     }
 
     /// NaN and infinities are found wherever they are.

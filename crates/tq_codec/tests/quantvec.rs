@@ -200,7 +200,7 @@ fn golden_scores() {
                 let expected = expected[metric.name()][number_of].as_array().unwrap();
                 assert_eq!(expected.len(), rows.len());
                 for (row, expected) in rows.iter().zip(expected) {
-                    let (got, expected) = (f64::from(query.score(metric, row)), number(expected));
+                    let (got, expected) = (query.score(metric, row), number(expected));
                     let reach = 1e-6 * expected.abs().max(1.0);
                     assert!((got - expected).abs() <= reach, "{} {metric:?}: {got} {expected}", sample.name);
                     scores += 1;
@@ -268,7 +268,7 @@ fn batches_are_single_vectors() {
         let prepared = codec.prepare(&query).unwrap();
         for (row, vector) in rows.iter().zip(decoded.chunks_exact(d)) {
             let product: f64 = query.iter().zip(vector).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
-            let score = f64::from(prepared.score(QvecMetric::Dot, row));
+            let score = prepared.score(QvecMetric::Dot, row);
             let reach =
                 1e-6 * tq_codec::check_vector(&query).unwrap() * tq_codec::check_vector(vector).unwrap();
             assert!((product - score).abs() <= reach, "{dimension}: {product} {score}");

@@ -171,7 +171,7 @@ fn a_query_given_rotated_is_the_same_query() {
     for level in tq_simd::Level::available() {
         let given = PreparedQuery::new(codec.clone(), &query, level).unwrap();
         let from_rotated = PreparedQuery::from_rotated(codec.clone(), &rotated, level).unwrap();
-        assert!(query.iter().zip(from_rotated.query()).all(|(a, b)| (a - b).abs() < 1e-6));
+        assert!(query.iter().zip(from_rotated.query().0).all(|(a, b)| (a - b).abs() < 1e-6));
         for seed in 2..20 {
             let mut record = Vec::new();
             codec.encode(&vector(seed), &mut record).unwrap();

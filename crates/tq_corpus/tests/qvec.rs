@@ -82,7 +82,7 @@ fn searches_find_what_the_scores_say() {
     let codec = file.codec(&mut || {}).unwrap();
     let prepared = codec.prepare(query).unwrap();
     for metric in METRICS {
-        let mut expected: Vec<(u32, f32)> = file
+        let mut expected: Vec<(u32, f64)> = file
             .read(|view| (0..).zip(view.rows(0..u32::MAX).map(|row| prepared.score(metric, &row))).collect())
             .unwrap();
         let down = metric != QvecMetric::Euclidean;

@@ -21,6 +21,8 @@ pub struct ScanQuery {
     width: Width,
     layout: Layout,
     kernels: Option<RowKernels>,
+    /// A power of two; the query is that many times what is laid out.
+    scale: f64,
 }
 
 /// Values beyond which sums of squares leave what `f32` holds comfortably: 2⁴⁰ and its inverse.
@@ -39,6 +41,14 @@ impl ScanQuery {
     /// # Panics
     /// When `query` is empty or `codebook.len() != width.levels()`.
     pub fn new(level: Level, width: Width, query: &[f32], codebook: &[f32]) -> ScanQuery {
+        Self::scaled(level, width, query, 1.0, codebook)
+    }
+
+    /// Prepares `scale` times `query`, for what `f32` can't hold with all its digits; `scale` is a power of two.
+    ///
+    /// # Panics
+    /// As [`ScanQuery::new`].
+    pub fn scaled(level: Level, width: Width, query: &[f32], scale: f64, codebook: &[f32]) -> ScanQuery {
         assert!(!query.is_empty(), "the query is empty");
         assert_eq!(codebook.len(), width.levels(), "the codebook does not match the code width");
         let level =
@@ -48,7 +58,7 @@ impl ScanQuery {
             Some(kernels) => Layout::new(kernels.order, width, query, codebook),
             None => Layout::plain(query, codebook),
         };
-        ScanQuery { level, width, layout, kernels }
+        ScanQuery { level, width, layout, kernels, scale }
     }
 
     /// Length of the query, and the number of codes in a row.
@@ -77,10 +87,11 @@ impl ScanQuery {
         if let Some(kernels) = &self.kernels {
             let (dot, _) = kernels.dot(&self.layout, codes, residual);
             if RESULTS.contains(&dot.abs()) {
-                return dot;
+                return self.scale * dot;
             }
         }
-        scalar::rows::dot(self.width, &self.layout.query, &self.layout.codebook, codes, residual)
+        let Layout { query, codebook, .. } = &self.layout;
+        self.scale * scalar::rows::dot(self.width, query, codebook, codes, residual)
     }
 
     /// The inner product and the squared norm of the row, `(Σ q_i x_i, Σ x_i²)`, in one pass.
@@ -89,22 +100,26 @@ impl ScanQuery {
         if let Some(kernels) = &self.kernels {
             let (dot, norm) = kernels.dot_and_norm(&self.layout, codes, residual);
             if RESULTS.contains(&dot.abs()) && RESULTS.contains(&norm) {
-                return (dot, norm);
+                return (self.scale * dot, norm);
             }
         }
-        scalar::rows::dot_and_norm(self.width, &self.layout.query, &self.layout.codebook, codes, residual)
+        let Layout { query, codebook, .. } = &self.layout;
+        let (dot, norm) = scalar::rows::dot_and_norm(self.width, query, codebook, codes, residual);
+        (self.scale * dot, norm)
     }
 
     /// The squared Euclidean distance `Σ (q_i - x_i)²`, from the differences themselves and so without cancellation.
     pub fn squared_l2(&self, codes: &[u8], residual: Option<&[u8]>) -> f64 {
         self.check(codes, residual);
-        if let Some(kernels) = &self.kernels {
+        // The kernels subtract from the query as it is laid out.
+        if let Some(kernels) = self.kernels.as_ref().filter(|_| self.scale == 1.0) {
             let (sum, _) = kernels.squared_l2(&self.layout, codes, residual);
             if RESULTS.contains(&sum) {
                 return sum;
             }
         }
-        scalar::rows::squared_l2(self.width, &self.layout.query, &self.layout.codebook, codes, residual)
+        let Layout { query, codebook, .. } = &self.layout;
+        scalar::rows::squared_l2(self.width, query, self.scale, codebook, codes, residual)
     }
 
     /// The lengths that the kernels rely on.

@@ -2,7 +2,7 @@
 
 use super::{MOST_NEIGHBOURS, MOST_QUERIES};
 use crate::product::F32_NORMS;
-use crate::{CodecError, Rotation, Workers, check_vector};
+use crate::{CodecError, Rotation, Workers, check_rotatable};
 
 /// Values that a codebook is trained on: thousands for each entry, and sorted in some ten milliseconds.
 const TRAINING_VALUES: usize = 1 << 20;
@@ -59,7 +59,7 @@ pub(super) fn check_rows(
 ) -> Result<Vec<f64>, CodecError> {
     let block = (CHECKED_VALUES / dimension).max(1);
     let check = |(first, rows): (usize, &[f32])| {
-        let square = |(row, vector)| match check_vector(vector) {
+        let square = |(row, vector)| match check_rotatable(vector) {
             Ok(0.0) => Err(CodecError::Row { row: first + row, source: Box::new(CodecError::ZeroVector) }),
             Ok(norm) => Ok(norm * norm),
             Err(error) => Err(CodecError::Row { row: first + row, source: Box::new(error) }),

@@ -1,7 +1,8 @@
 //! Scores of vectors for a query: quantvec's estimates, from their codes.
 
 use super::Quantvec;
-use crate::{CodecError, check_vector};
+use crate::vector::divided;
+use crate::{CodecError, check_vector, scale_for_norm};
 use tq_format::{QvecBits, QvecMetric, QvecRow};
 
 /// A query, rotated once, with the product of each coordinate and each centroid.
@@ -12,6 +13,8 @@ pub struct QuantvecQuery {
     /// What a calibration's shifts add to every vector's product.
     bias: f64,
     norm: f64,
+    /// What products have to be multiplied by.
+    scale: f64,
 }
 
 impl Quantvec {
@@ -20,11 +23,13 @@ impl Quantvec {
     /// # Errors
     /// [`CodecError::DimensionMismatch`], [`CodecError::NotFinite`], [`CodecError::ZeroVector`].
     pub fn prepare(&self, query: &[f32]) -> Result<QuantvecQuery, CodecError> {
-        let rotated = self.rotate(query)?;
+        self.check_dimension(query.len())?;
         let norm = check_vector(query)?;
         if norm == 0.0 {
             return Err(CodecError::ZeroVector);
         }
+        let scale = scale_for_norm(norm);
+        let rotated = if scale == 1.0 { self.rotate(query)? } else { self.rotate(&divided(query, scale))? };
         let mut table = Vec::with_capacity(self.dimension * self.bits.levels());
         let mut bias = 0.0;
         for (i, &y) in rotated.iter().enumerate() {
@@ -37,28 +42,31 @@ impl Quantvec {
             };
             table.extend(self.centroids().iter().map(|&c| (f64::from(factor) * f64::from(c)) as f32));
         }
-        Ok(QuantvecQuery { bits: self.bits, table, bias, norm })
+        Ok(QuantvecQuery { bits: self.bits, table, bias, norm, scale })
     }
 }
 
 impl QuantvecQuery {
     /// The score of a vector: an estimate of the inner product, of the cosine or of the squared distance. The last may be negative.
-    /// Of the first two the greater is the nearer, of the last the smaller.
+    /// Of the first two the greater is the nearer, of the last the smaller. In single precision, as quantvec has it, but
+    /// for what that can't hold.
     ///
     /// Codes of another length than the query's are taken as far as both go.
-    pub fn score(&self, metric: QvecMetric, row: &QvecRow<'_>) -> f32 {
+    pub fn score(&self, metric: QvecMetric, row: &QvecRow<'_>) -> f64 {
         let sum = match self.bits {
             QvecBits::Two => sum::<2, 4>(&self.table, row.codes),
             QvecBits::Three => sum::<3, 8>(&self.table, row.codes),
             QvecBits::Four => sum::<4, 16>(&self.table, row.codes),
         };
         let norm = f64::from(row.norm);
-        let estimate = f64::from(row.scale) * (sum - self.bias);
-        (match metric {
+        let estimate = f64::from(row.scale) * (sum - self.bias) * self.scale;
+        let score = match metric {
             QvecMetric::Dot => estimate,
             QvecMetric::Cosine => estimate / (self.norm * norm),
             QvecMetric::Euclidean => self.norm * self.norm + norm * norm - 2.0 * estimate,
-        }) as f32
+        };
+        let single = score as f32;
+        if single.is_normal() { f64::from(single) } else { score }
     }
 }
 

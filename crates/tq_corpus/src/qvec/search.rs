@@ -31,7 +31,7 @@ impl QvecFile {
         limit: usize,
         workers: &Workers,
         poll: &mut dyn FnMut(),
-    ) -> Result<Vec<(u32, f32)>, QvecFileError> {
+    ) -> Result<Vec<(u32, f64)>, QvecFileError> {
         if limit == 0 || self.header().count == 0 {
             // Without a codec, which may be dear.
             self.check_query(query)?;
@@ -55,7 +55,7 @@ impl QvecFile {
                         });
                         let Ok(start) = taken else { return nearest };
                         for (slot, row) in (start..).zip(view.rows(start..start.saturating_add(chunk))) {
-                            let distance = sign * f64::from(query.score(metric, &row));
+                            let distance = sign * query.score(metric, &row);
                             nearest.offer(Candidate(Neighbour { index: slot.into(), distance }));
                         }
                         if Instant::now() >= deadline {
@@ -70,8 +70,8 @@ impl QvecFile {
             poll();
         }
         let neighbours = nearest.into_sorted().into_iter();
-        // Slots are of 32 bits, and a score that became a double is a float still.
-        Ok(neighbours.map(|found| (found.index as u32, (sign * found.distance) as f32)).collect())
+        // Slots are of 32 bits.
+        Ok(neighbours.map(|found| (found.index as u32, sign * found.distance)).collect())
     }
 
     /// The errors of [`Quantvec::prepare`](tq_codec::Quantvec::prepare).

@@ -57,17 +57,18 @@ pub(crate) fn dot_and_norm(
     (dot, norm)
 }
 
-/// `Σ (q_i - x_i)²`, each difference taken in `f64`.
+/// `Σ (scale·q_i - x_i)²`, each difference taken in `f64`.
 pub(crate) fn squared_l2(
     width: Width,
     query: &[f32],
+    scale: f64,
     codebook: &[f32],
     codes: &[u8],
     residual: Option<&[u8]>,
 ) -> f64 {
     let mut sum = 0.0;
     each_value(width, query.len(), codes, residual, codebook, |i, x| {
-        let difference = f64::from(query[i]) - f64::from(x);
+        let difference = scale * f64::from(query[i]) - f64::from(x);
         sum += difference * difference;
     });
     sum
