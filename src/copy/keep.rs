@@ -14,6 +14,7 @@ use cee_scape::{SigJmpBufFields, call_with_sigsetjmp};
 use pgrx::pg_sys;
 
 use crate::error::Error;
+use crate::memory::cushion;
 
 /// PostgreSQL's report of an error, in the memory context that was current before the call.
 #[derive(Debug)]
@@ -55,6 +56,7 @@ pub(super) unsafe fn keeping<T>(call: impl FnOnce() -> T) -> Result<T, Error> {
     // SAFETY: the variables are those that PG_TRY saves and restores; a backend has one thread that uses them. A jump
     // leaves frames of the server's and of `call`, which hold nothing. The result is there unless there was a jump.
     unsafe {
+        let _cushion = cushion()?;
         let context = pg_sys::CurrentMemoryContext;
         let exception_stack = pg_sys::PG_exception_stack;
         let context_stack = pg_sys::error_context_stack;

@@ -205,6 +205,11 @@ thread_local! {
     static STACK: RefCell<Vec<Source>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Takes the thread's place for the stack while there is memory for it.
+pub(super) fn prepare() {
+    STACK.with_borrow(|_| ());
+}
+
 /// Keeps a source on the stack.
 pub(super) struct SourceGuard {
     depth: usize,

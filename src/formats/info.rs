@@ -7,7 +7,8 @@ use pgrx::prelude::*;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use tq_corpus::{Container, Corpus, FileFormat, Metadata, RowsError, Tensor};
+use tq_corpus::{Container, Corpus, FileFormat, Metadata, MetadataError, RowsError, Tensor};
+use tq_memory::Hold;
 
 use super::open::{container, detected, open_index, rows_error};
 use super::shown::shown;
@@ -54,8 +55,9 @@ fn tq_file_info(
     let path = &*path;
     files::require(FileAccess::Read, "read a file")?;
     let path = files::absolute(path, "tq_file_info")?;
+    let mut held = None;
     let mut items = match detected(&path)? {
-        FileFormat::Tqcv => vec![corpus(&path)?],
+        FileFormat::Tqcv => vec![corpus(&path, &mut held)?],
         FileFormat::Qvec => vec![index(&path)?],
         format => tensors(format.name(), &path, container(format.name(), &path, &path)?.as_ref())?,
     };
@@ -63,7 +65,9 @@ fn tq_file_info(
         item.name = item.name.take().map(encoding::to_server).transpose()?;
         item.details = encoding::to_server(std::mem::take(&mut item.details))?;
     }
-    Ok(TableIterator::new(items.into_iter().map(|item| {
+    Ok(TableIterator::new(items.into_iter().map(move |item| {
+        // Until the last row has been made.
+        let _ = &held;
         (
             item.format,
             item.name,
@@ -77,10 +81,15 @@ fn tq_file_info(
     })))
 }
 
-fn corpus(path: &Path) -> Result<Item, Error> {
+/// `held` is memory for what is made of the row.
+fn corpus(path: &Path, held: &mut Option<Hold>) -> Result<Item, Error> {
     let corpus = Corpus::open(path).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
     let header = corpus.header();
+    *held = Some(tq_memory::hold(encoding::HELD_FOR_A_BYTE * header.metadata.len() + (64 << 10))?);
     let metadata = Metadata::parse(&header.metadata, header.vector_count);
+    if let Err(MetadataError::Memory(error)) = metadata {
+        return Err(error.into());
+    }
     let codec = registry::name_of(&header.config_hash, header.dimension, header.bit_width, header.residual)?;
     let (described, ids, user) = match &metadata {
         Ok(Some(metadata)) => (

@@ -19,6 +19,7 @@ use tq_memory::Grow;
 use crate::encoding::Text;
 use crate::error::{Error, notice};
 use crate::interrupts::poll;
+use crate::memory::cushion;
 use crate::query::one_select;
 use crate::vector::FloatArray;
 use crate::{guc, registry};
@@ -143,6 +144,7 @@ impl Rows {
 
 /// Runs the query, and keeps what its first column holds.
 fn read(query: &str) -> Result<Rows, Error> {
+    let _cushion = cushion()?;
     // The cast in the target list makes a real[] of whatever has a cast to it; the line break ends a comment. The first column's
     // new name is none that another column has.
     let query = one_select(query)?;
