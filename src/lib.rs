@@ -16,21 +16,16 @@
 #[cfg(not(panic = "unwind"))]
 compile_error!("tinyquant must be built with panic = \"unwind\"");
 
+pub(crate) mod compress_column;
+pub(crate) mod datum;
+pub(crate) mod server;
 use pgrx::prelude::*;
 
 mod copy;
-mod corpus;
-mod encoding;
 mod error;
-mod files;
 mod formats;
-mod guc;
-mod interrupts;
-mod memory;
 mod ops;
-mod pg_compat;
 mod query;
-mod recovery;
 mod registry;
 mod vector;
 
@@ -41,8 +36,8 @@ mod vector;
 #[allow(non_snake_case)]
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
-    memory::init();
-    guc::init();
+    crate::server::memory::init();
+    crate::server::settings::init();
     registry::init();
     copy::init();
 }

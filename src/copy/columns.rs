@@ -9,26 +9,26 @@ use pgrx::{PgList, PgRelation, pg_sys};
 use super::ids::IdColumn;
 
 use super::vector_type::VectorType;
-use crate::encoding;
 use crate::error::Error;
 use crate::formats::Format;
+use crate::server::encoding;
 
 /// The column that takes the vectors.
-pub(super) struct VectorColumn {
-    pub(super) name: String,
-    pub(super) kind: VectorType,
+pub(crate) struct VectorColumn {
+    pub(crate) name: String,
+    pub(crate) kind: VectorType,
 }
 
 /// The column that takes the ids.
-pub(super) struct IdTarget {
-    pub(super) name: String,
-    pub(super) type_oid: pg_sys::Oid,
+pub(crate) struct IdTarget {
+    pub(crate) name: String,
+    pub(crate) type_oid: pg_sys::Oid,
 }
 
 /// What a COPY FROM fills.
-pub(super) struct Columns {
-    pub(super) vector: VectorColumn,
-    pub(super) id: Option<IdTarget>,
+pub(crate) struct Columns {
+    pub(crate) vector: VectorColumn,
+    pub(crate) id: Option<IdTarget>,
 }
 
 impl Columns {
@@ -36,7 +36,7 @@ impl Columns {
     ///
     /// # Errors
     /// A name that is none, which no column has.
-    pub(super) fn list(&self) -> Result<*mut pg_sys::List, Error> {
+    pub(crate) fn list(&self) -> Result<*mut pg_sys::List, Error> {
         let id = self.id.as_ref().map(|id| id.name.as_str());
         let mut list = PgList::<pg_sys::Node>::new();
         for name in id.into_iter().chain([self.vector.name.as_str()]) {
@@ -54,7 +54,7 @@ impl Columns {
     ///
     /// # Safety
     /// The relation must be open, and the numbers those of columns that it has.
-    pub(super) unsafe fn find(
+    pub(crate) unsafe fn find(
         format: Format,
         relation: pg_sys::Relation,
         numbers: &[i32],
@@ -98,13 +98,13 @@ impl Columns {
 }
 
 /// Whether a column of that type takes what files of the format hold.
-pub(super) fn holds(format: Format, kind: VectorType) -> bool {
+pub(crate) fn holds(format: Format, kind: VectorType) -> bool {
     // Records of a corpus go in as they are; other files hold floats, or what becomes floats.
     format != Format::Tqcv || matches!(kind, VectorType::Tqvec(_))
 }
 
 /// The types of [`holds`], for messages.
-pub(super) fn wanted_types(format: Format) -> &'static str {
+pub(crate) fn wanted_types(format: Format) -> &'static str {
     match format {
         Format::Tqcv => "tqvec",
         _ => "tqvec, real[], double precision[], vector or halfvec",
@@ -112,13 +112,13 @@ pub(super) fn wanted_types(format: Format) -> &'static str {
 }
 
 /// A type's name as messages have it.
-pub(super) fn type_name(oid: pg_sys::Oid) -> String {
+pub(crate) fn type_name(oid: pg_sys::Oid) -> String {
     // SAFETY: the name of whatever type has that OID, as a NUL-terminated copy.
     unsafe { CStr::from_ptr(pg_sys::format_type_be(oid)) }.to_string_lossy().into_owned()
 }
 
 /// The names of the relation's columns that the format can fill.
-pub(super) fn vector_columns(relation: &PgRelation, format: Format) -> Result<Vec<String>, Error> {
+pub(crate) fn vector_columns(relation: &PgRelation, format: Format) -> Result<Vec<String>, Error> {
     let descriptor = relation.tuple_desc();
     descriptor
         .iter()

@@ -16,7 +16,7 @@ static mut PREVIOUS: pg_sys::emit_log_hook_type = None;
 const HINT: &CStr = c"Formats of tinyquant are tqcv, qvec, ztensor and burnpack.";
 
 /// Puts the hook in front of those that are there already; called from `_PG_init`.
-pub(super) fn install() {
+pub(crate) fn install() {
     // SAFETY: `_PG_init` runs once in a process, in its only thread.
     unsafe {
         PREVIOUS = pg_sys::emit_log_hook;

@@ -10,16 +10,17 @@ use std::rc::Rc;
 use pgrx::{PgList, pg_sys};
 use tq_memory::Hold;
 
-use crate::encoding::{self, HELD_FOR_A_BYTE};
 use crate::error::Error;
-use crate::files;
 use crate::formats::{Direction, Format, Options};
+use crate::server::encoding;
+use crate::server::encoding::HELD_FOR_A_BYTE;
+use crate::server::file_access;
 
 /// The format of a COPY, if it is one of ours. Only the `format` option decides, never the file's name.
 ///
 /// # Safety
 /// `copy` must be a valid statement from the parser.
-pub(super) unsafe fn format_of(copy: *const pg_sys::CopyStmt) -> Option<Format> {
+pub(crate) unsafe fn format_of(copy: *const pg_sys::CopyStmt) -> Option<Format> {
     // SAFETY: the statement's options are a list of DefElems.
     unsafe {
         let options = PgList::<pg_sys::DefElem>::from_pg((*copy).options);
@@ -35,7 +36,7 @@ pub(super) unsafe fn format_of(copy: *const pg_sys::CopyStmt) -> Option<Format> 
 
 /// Where the file is.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Endpoint {
+pub(crate) enum Endpoint {
     /// A file of the server, by its absolute path.
     File(PathBuf),
     /// STDIN or STDOUT: the client sends or gets the file's bytes.
@@ -44,10 +45,10 @@ pub(super) enum Endpoint {
 
 /// A COPY of ours, as far as the parse tree says.
 #[derive(Clone, Debug)]
-pub(super) struct Statement {
-    pub(super) format: Format,
-    pub(super) endpoint: Endpoint,
-    pub(super) options: Options,
+pub(crate) struct Statement {
+    pub(crate) format: Format,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) options: Options,
     /// Memory for the values of the options, and for what is made of them until the COPY is over.
     _hold: Rc<Hold>,
 }
@@ -61,7 +62,7 @@ impl Statement {
     ///
     /// # Safety
     /// `copy` must be a valid statement from the parser.
-    pub(super) unsafe fn parse(format: Format, copy: *const pg_sys::CopyStmt) -> Result<Statement, Error> {
+    pub(crate) unsafe fn parse(format: Format, copy: *const pg_sys::CopyStmt) -> Result<Statement, Error> {
         // SAFETY: the parser filled the statement; its filename, where there is one, is a C string.
         unsafe {
             let direction = if (*copy).is_from { Direction::From } else { Direction::To };
@@ -80,7 +81,7 @@ impl Statement {
             } else {
                 let path = CStr::from_ptr((*copy).filename);
                 let path = PathBuf::from(OsStr::from_bytes(path.to_bytes()));
-                Endpoint::File(files::absolute(path, &format!("COPY FORMAT {}", format.name()))?)
+                Endpoint::File(file_access::absolute(path, &format!("COPY FORMAT {}", format.name()))?)
             };
             let hold = Rc::new(tq_memory::hold(HELD_FOR_A_BYTE * text_bytes((*copy).options) + (64 << 10))?);
             let options = read_options(format, direction, (*copy).options)?;

@@ -18,8 +18,10 @@ use half::f16;
 use pgrx::pg_sys;
 use tq_corpus::Real;
 
+use crate::datum::float_array::{Elements, FloatArray};
+use crate::datum::record::Varlena;
+use crate::datum::typmod::{Typmod, is_type_of};
 use crate::error::Error;
-use crate::vector::{Elements, FloatArray, Typmod, Varlena, is_type_of};
 use tq_memory::Grow;
 
 /// Bytes of pgvector's fields before the elements.
@@ -27,7 +29,7 @@ const PGVECTOR_HEADER: usize = 4;
 
 /// A type that holds a vector.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum VectorType {
+pub(crate) enum VectorType {
     Tqvec(Typmod),
     Real,
     Double,
@@ -39,7 +41,7 @@ pub(super) enum VectorType {
 
 impl VectorType {
     /// That type, or the one behind a domain; `None` for others.
-    pub(super) fn of(oid: pg_sys::Oid, mut typmod: i32) -> Option<VectorType> {
+    pub(crate) fn of(oid: pg_sys::Oid, mut typmod: i32) -> Option<VectorType> {
         if let Some((_, typmod)) = Typmod::of_type(oid, typmod) {
             return Some(VectorType::Tqvec(typmod));
         }
@@ -56,7 +58,7 @@ impl VectorType {
     }
 
     /// The dimension that the column fixes, if it does.
-    pub(super) fn dimension(self) -> Option<u32> {
+    pub(crate) fn dimension(self) -> Option<u32> {
         match self {
             VectorType::Tqvec(typmod) => typmod.dimension(),
             VectorType::Real | VectorType::Double => None,
@@ -65,7 +67,7 @@ impl VectorType {
     }
 
     /// Bytes of a field with so many numbers, without its length; for `tqvec` nothing that could be known here.
-    pub(super) fn field_len(self, dimension: usize) -> usize {
+    pub(crate) fn field_len(self, dimension: usize) -> usize {
         match self {
             VectorType::Tqvec(_) => 0,
             VectorType::Real => 20 + 8 * dimension,
@@ -79,7 +81,7 @@ impl VectorType {
     ///
     /// # Errors
     /// A number that FP16 can't hold, or more than pgvector's limit.
-    pub(super) fn write<N: Real>(self, vector: &[N], out: &mut Vec<u8>) -> Result<(), Error> {
+    pub(crate) fn write<N: Real>(self, vector: &[N], out: &mut Vec<u8>) -> Result<(), Error> {
         let length = self.field_len(vector.len());
         out.try_room(4 + length)?;
         out.extend_from_slice(&(length as i32).to_be_bytes());
@@ -117,7 +119,7 @@ impl VectorType {
     }
 
     /// Whether values have double precision.
-    pub(super) fn is_double(self) -> bool {
+    pub(crate) fn is_double(self) -> bool {
         matches!(self, VectorType::Double)
     }
 
@@ -125,7 +127,7 @@ impl VectorType {
     ///
     /// # Safety
     /// `datum` must be a non-null datum of this type.
-    pub(super) unsafe fn read<R>(
+    pub(crate) unsafe fn read<R>(
         self,
         datum: pg_sys::Datum,
         take: impl FnOnce(Elements<'_>) -> Result<R, Error>,

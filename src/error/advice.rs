@@ -7,8 +7,8 @@ use tq_corpus::{CorpusFileError, FileError, MergeError, RowsError};
 use tq_format::CorpusError;
 
 use super::Error;
-use crate::files::FileAccess;
-use crate::recovery::is_upkeep;
+use crate::server::file_access::FileAccess;
+use crate::server::recovery::is_upkeep;
 
 impl Error {
     pub(super) fn detail(&self) -> Option<String> {

@@ -14,11 +14,13 @@ use super::{
     Direction, FloatWriter, Format, Key, KeySource, Matrix, Options, bad_option, check_option, format_of,
     open_matrix, option_value, rows_error,
 };
-use crate::encoding::{Json, Text};
+use crate::error::interrupts::poll;
 use crate::error::{Error, SqlResult};
-use crate::files::{self, FileAccess};
-use crate::interrupts::poll;
-use crate::{guc, registry};
+use crate::registry;
+use crate::server::encoding::{Json, Text};
+use crate::server::file_access;
+use crate::server::file_access::FileAccess;
+use crate::server::settings;
 
 /// Floats of a block, in bytes.
 const BLOCK_BYTES: usize = 4 << 20;
@@ -30,10 +32,10 @@ const CORPUS_OPTIONS: [&str; 3] = ["bit_width", "residual", "rotation"];
 fn tq_convert(source: Text<'_>, target: Text<'_>, options: Json) -> SqlResult<i64> {
     let source = &*source;
     let target = &*target;
-    files::require(FileAccess::Read, "read a file")?;
-    files::require(FileAccess::Write, "write a file")?;
-    let source = files::absolute(source, "tq_convert")?;
-    let target = files::absolute(target, "tq_convert")?;
+    file_access::require(FileAccess::Read, "read a file")?;
+    file_access::require(FileAccess::Write, "write a file")?;
+    let source = file_access::absolute(source, "tq_convert")?;
+    let target = file_access::absolute(target, "tq_convert")?;
     let request = Request::parse(&options)?;
     Ok(request.run(&source, &target)? as i64)
 }
@@ -71,7 +73,7 @@ impl Request {
     }
 
     fn run(&self, source: &Path, target: &Path) -> Result<u64, Error> {
-        let workers = Arc::new(Workers::new(guc::threads())?);
+        let workers = Arc::new(Workers::new(settings::threads())?);
         let mut opened = Opened::open(source, self.source_tensor.as_deref(), &workers)?;
         let mut sink = self.sink(&mut opened, source, target, &workers)?;
         let dimension = opened.matrix.reader.dimension();
@@ -105,7 +107,7 @@ impl Request {
         let dimension = opened.matrix.reader.dimension();
         if self.format != Format::Tqcv {
             super::check_options(self.format, &self.options)?;
-            let output = Box::new(files::create(target)?);
+            let output = Box::new(file_access::create(target)?);
             let ids = self.format.has_ids() && opened.matrix.keys.is_some();
             let writer =
                 FloatWriter::new(self.format, &self.options, output, dimension, ids, folder_of(target))?;
@@ -134,7 +136,7 @@ impl Request {
         )?;
         let metadata = Metadata { codec: described, user, ids };
         let metadata = metadata.encode().map_err(Error::ExportMetadata)?;
-        let output: Box<dyn Output> = Box::new(files::create(target)?);
+        let output: Box<dyn Output> = Box::new(file_access::create(target)?);
         let writer = CorpusRowWriter::new(output, Arc::clone(&codec), Arc::clone(workers), metadata);
         Ok(Sink::Corpus { writer: Box::new(writer.map_err(Error::WriteRows)?), codec })
     }

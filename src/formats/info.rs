@@ -12,11 +12,13 @@ use tq_memory::Hold;
 
 use super::open::{container, detected, open_index, rows_error};
 use super::shown::shown;
-use crate::encoding::{self, JsonOut, Text};
 use crate::error::Error;
-use crate::files::{self, FileAccess};
-use crate::interrupts::poll;
+use crate::error::interrupts::poll;
 use crate::registry;
+use crate::server::encoding;
+use crate::server::encoding::{JsonOut, Text};
+use crate::server::file_access;
+use crate::server::file_access::FileAccess;
 
 /// A row of the result.
 struct Item {
@@ -53,8 +55,8 @@ fn tq_file_info(
     ErrorReport,
 > {
     let path = &*path;
-    files::require(FileAccess::Read, "read a file")?;
-    let path = files::absolute(path, "tq_file_info")?;
+    file_access::require(FileAccess::Read, "read a file")?;
+    let path = file_access::absolute(path, "tq_file_info")?;
     let mut held = None;
     let mut items = match detected(&path)? {
         FileFormat::Tqcv => vec![corpus(&path, &mut held)?],

@@ -17,8 +17,8 @@ use tq_format::{QvecBits, QvecMetric};
 use super::options::{bad_option, checked_metadata, invalid_json};
 use super::{Format, Key, Options};
 use crate::error::Error;
-use crate::guc;
-use crate::interrupts::poll;
+use crate::error::interrupts::poll;
+use crate::server::settings;
 
 /// The tensor's name, if none is given.
 const TENSOR: &str = "embedding";
@@ -48,7 +48,7 @@ impl FloatWriter {
         let writer = match Made::of(format, options, temporary)? {
             Made::Qvec(options) => {
                 let options = QvecOptions { dimension, keyed: ids, ..options };
-                let workers = Arc::new(Workers::new(guc::threads())?);
+                let workers = Arc::new(Workers::new(settings::threads())?);
                 QvecWriter::new(output, &options, temporary, workers, &mut poll)
                     .map(|writer| FloatWriter::Index(Box::new(writer)))
             }

@@ -10,10 +10,11 @@ use tq_corpus::{
 
 use super::bad_option;
 use super::open::{detected, opened};
-use crate::encoding::{Json, Text, json_value};
+use crate::error::interrupts::poll;
 use crate::error::{Error, SqlResult, notice};
-use crate::files::{self, FileAccess};
-use crate::interrupts::poll;
+use crate::server::encoding::{Json, Text, json_value};
+use crate::server::file_access;
+use crate::server::file_access::FileAccess;
 
 /// Files that are merged in one call: each is open and mapped meanwhile.
 const MOST_SOURCES: usize = 48;
@@ -22,12 +23,12 @@ const MOST_SOURCES: usize = 48;
 #[pg_extern(sql = false)]
 fn tq_merge(target: Text<'_>, sources: Vec<Option<String>>, options: Json) -> SqlResult<i64> {
     let target = &*target;
-    files::require(FileAccess::Read, "read a file")?;
-    files::require(FileAccess::Write, "write a file")?;
-    let target = files::absolute(target, "tq_merge")?;
+    file_access::require(FileAccess::Read, "read a file")?;
+    file_access::require(FileAccess::Write, "write a file")?;
+    let target = file_access::absolute(target, "tq_merge")?;
     let sources: Result<Vec<PathBuf>, Error> = sources
         .into_iter()
-        .map(|source| files::absolute(source.ok_or(Error::NullArgument("sources"))?, "tq_merge"))
+        .map(|source| file_access::absolute(source.ok_or(Error::NullArgument("sources"))?, "tq_merge"))
         .collect();
     let merged = merge(target, &sources?, ids_of(&options)?)?;
     if merged.foreign_dropped {
@@ -76,7 +77,7 @@ fn merge(target: PathBuf, sources: &[PathBuf], ids: MergeIds) -> Result<Merged, 
             });
         }
     }
-    let output = |target| Ok::<_, Error>(Box::new(files::create(target)?));
+    let output = |target| Ok::<_, Error>(Box::new(file_access::create(target)?));
     let merged = match format {
         FileFormat::Tqcv => {
             let corpora: Result<Vec<_>, Error> = sources

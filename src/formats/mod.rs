@@ -1,6 +1,7 @@
 //! The file formats, their options, and what reads and writes vectors in them; [`crate::copy`] and the functions on files share it.
 
 mod convert;
+pub(crate) mod corpus;
 mod info;
 mod keys;
 mod make;
@@ -12,12 +13,14 @@ mod shown;
 
 use std::ffi::CStr;
 
-pub(crate) use convert::folder_of;
-pub(crate) use keys::{Key, KeySource};
-pub(crate) use make::{FloatWriter, check_options, keeps_doubles};
-pub(crate) use open::{Matrix, check_content, check_described, open_matrix, rows_error};
-pub(crate) use options::{Options, bad_option, check_option, checked_metadata, format_of, option_value};
-pub(crate) use search::search_index;
+pub(crate) use self::convert::folder_of;
+pub(crate) use self::keys::{Key, KeySource};
+pub(crate) use self::make::{FloatWriter, check_options, keeps_doubles};
+pub(crate) use self::open::{Matrix, check_content, check_described, open_matrix, rows_error};
+pub(crate) use self::options::{
+    Options, bad_option, check_option, checked_metadata, format_of, option_value,
+};
+pub(crate) use self::search::search_index;
 
 pgrx::extension_sql_file!("formats.sql", name = "formats", requires = ["copy"]);
 

@@ -14,8 +14,8 @@ use tq_format::CorpusHeader;
 use super::keys::IndexKeys;
 use super::{Format, KeySource, Options};
 use crate::error::Error;
-use crate::guc;
-use crate::interrupts::poll;
+use crate::error::interrupts::poll;
+use crate::server::settings;
 
 /// Names listed in a hint.
 const MOST_LISTED: usize = 12;
@@ -67,7 +67,7 @@ fn index_matrix(path: &Path, place: &Path) -> Result<Matrix, Error> {
     let bytes = index.file().len();
     let keyed = index.header().keyed;
     let keys = keyed.then(|| Box::new(IndexKeys::new(path, Arc::clone(&index))) as Box<dyn KeySource>);
-    let workers = Arc::new(Workers::new(guc::threads())?);
+    let workers = Arc::new(Workers::new(settings::threads())?);
     let reader = QvecRows::new(index, workers, &mut poll).map_err(|error| index_error(path, error))?;
     Ok(Matrix { reader: Box::new(reader), bytes, keys })
 }

@@ -8,7 +8,7 @@ use tq_format::QvecMetric;
 
 use super::open::{index_error, open_index};
 use crate::error::Error;
-use crate::interrupts::poll;
+use crate::error::interrupts::poll;
 
 /// The `limit` vectors of an index that are nearest to a query, the nearest first. `threads` is told the file's bytes.
 ///

@@ -2,7 +2,7 @@
 
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::encoding::is_utf8;
+use crate::server::encoding::is_utf8;
 
 /// Digits of a number, and of its exponent, that `numeric` takes in any case.
 const MOST_DIGITS: usize = 1000;

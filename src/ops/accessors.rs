@@ -2,10 +2,10 @@
 
 use pgrx::prelude::*;
 
-use crate::encoding;
+use crate::datum::record::{Header, Record};
 use crate::error::{Error, SqlResult};
 use crate::registry;
-use crate::vector::{Header, Record};
+use crate::server::encoding;
 
 #[pg_extern(sql = false)]
 fn tq_dimension(header: Header) -> SqlResult<i32> {
@@ -41,7 +41,7 @@ fn tq_norm(record: Record<'_>) -> SqlResult<f64> {
     let codec = registry::for_record(&view)?;
     let mut rotated = tq_memory::filled(view.dimension() as usize, 0.0).map_err(Error::from)?;
     codec.decode_rotated(&view, &mut rotated).map_err(Error::from)?;
-    Ok(tq_simd::dot_f32(crate::guc::simd_level(), &rotated, &rotated).sqrt())
+    Ok(tq_simd::dot_f32(crate::server::settings::simd_level(), &rotated, &rotated).sqrt())
 }
 
 /// The codes, one per rotated dimension.

@@ -14,9 +14,9 @@ use pgrx::{Internal, PgMemoryContexts, pg_sys};
 use tq_codec::{RotationKind, scale_for_norm};
 use tq_memory::{Grow, OutOfMemory};
 
+use crate::datum::record::Record;
 use crate::error::{Error, SqlResult};
 use crate::registry;
-use crate::vector::Record;
 
 /// What an aggregate has seen.
 #[derive(Default)]

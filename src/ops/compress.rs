@@ -4,13 +4,16 @@ use pgrx::prelude::*;
 use tq_codec::RotationKind;
 use tq_format::BitWidth;
 
-use crate::encoding::Text;
+use crate::datum::float_array::FloatArray;
+use crate::datum::record::{Record, RecordOut};
+use crate::datum::typmod::Typmod;
 use crate::error::{Error, SqlResult, cut};
 use crate::registry;
-use crate::vector::{FloatArray, Record, RecordOut, Typmod, compress_floats};
+use crate::server::encoding::Text;
+use crate::vector::compress_floats;
 
 /// Bit width from an SQL integer.
-pub(super) fn bit_width(bits: i32) -> Result<BitWidth, Error> {
+pub(crate) fn bit_width(bits: i32) -> Result<BitWidth, Error> {
     u32::try_from(bits).ok().and_then(BitWidth::from_bits).ok_or(Error::BitWidth(bits))
 }
 

@@ -16,13 +16,14 @@ use tq_codec::{BUILTIN_SEED, CodecError, RotationKind, Workers, check_rotatable}
 use tq_format::{BitWidth, MAX_DIMENSION};
 use tq_memory::Grow;
 
-use crate::encoding::Text;
+use crate::datum::float_array::FloatArray;
+use crate::error::interrupts::poll;
 use crate::error::{Error, notice};
-use crate::interrupts::poll;
-use crate::memory::cushion;
 use crate::query::one_select;
-use crate::vector::FloatArray;
-use crate::{guc, registry};
+use crate::registry;
+use crate::server::encoding::Text;
+use crate::server::memory::cushion;
+use crate::server::settings;
 
 /// The floats of a sample, in bytes. While it is read and rotated, little more is held at a time.
 const MOST_BYTES: usize = 1 << 30;
@@ -90,7 +91,7 @@ fn evaluate(rows: Rows, k: usize, queries: usize) -> Result<Vec<tq_codec::evalua
         detail,
         None,
     );
-    let workers = Workers::new(guc::threads())?;
+    let workers = Workers::new(settings::threads())?;
     let new = |rotation| Ok(Evaluator::new(sample, rotation, &workers, &mut poll)?);
     let evaluator = registry::with_rotation(RotationKind::Haar, BUILTIN_SEED, dimension as u32, new)?;
     let mut evaluations = Vec::new();

@@ -18,7 +18,7 @@ const PLACE_BYTES: usize = size_of::<(u64, usize)>() + 1;
 const MOST_ENTRIES: usize = 4096;
 
 /// Values, each with the datum that it was made from.
-pub(super) struct Kept<T> {
+pub(crate) struct Kept<T> {
     entries: Vec<Entry<T>>,
     places: HashMap<u64, usize>,
     bytes: usize,
@@ -35,7 +35,7 @@ struct Entry<T> {
 
 impl<T> Kept<T> {
     /// Nothing yet; it will take about so many bytes at most.
-    pub(super) fn new(most_bytes: usize) -> Self {
+    pub(crate) fn new(most_bytes: usize) -> Self {
         Kept {
             entries: Vec::new(),
             places: HashMap::new(),
@@ -46,7 +46,7 @@ impl<T> Kept<T> {
     }
 
     /// Forgets everything.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.places.clear();
         self.bytes = 0;
@@ -56,7 +56,7 @@ impl<T> Kept<T> {
     ///
     /// # Safety
     /// `datum` must be a valid, non-null varlena datum.
-    pub(super) unsafe fn find(&self, hash: u64, datum: pg_sys::Datum) -> Option<usize> {
+    pub(crate) unsafe fn find(&self, hash: u64, datum: pg_sys::Datum) -> Option<usize> {
         let place = *self.places.get(&hash)?;
         // SAFETY: by the contract.
         unsafe { self.holds(place, datum) }.then_some(place)
@@ -67,14 +67,14 @@ impl<T> Kept<T> {
     /// # Safety
     /// That of [`Kept::find`].
     #[inline]
-    pub(super) unsafe fn holds(&self, place: usize, datum: pg_sys::Datum) -> bool {
+    pub(crate) unsafe fn holds(&self, place: usize, datum: pg_sys::Datum) -> bool {
         // SAFETY: by the contract.
         self.entries.get(place).is_some_and(|entry| unsafe { entry.key.holds(datum) })
     }
 
     /// The value at a place that [`Kept::find`], [`Kept::insert`] or [`Kept::resize`] has named last.
     #[inline]
-    pub(super) fn value(&mut self, place: usize) -> &mut T {
+    pub(crate) fn value(&mut self, place: usize) -> &mut T {
         &mut self.entries[place].value
     }
 
@@ -82,7 +82,7 @@ impl<T> Kept<T> {
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub(super) fn insert(
+    pub(crate) fn insert(
         &mut self,
         hash: u64,
         key: Key,
@@ -108,7 +108,7 @@ impl<T> Kept<T> {
     }
 
     /// Takes note that the value there has grown by so many bytes; others make room. Returns where it is now.
-    pub(super) fn grow(&mut self, place: usize, by: usize) -> usize {
+    pub(crate) fn grow(&mut self, place: usize, by: usize) -> usize {
         let hash = self.entries[place].hash;
         self.entries[place].bytes += by;
         self.bytes += by;
@@ -141,11 +141,11 @@ impl<T> Kept<T> {
 
 /// Which of some thousand hashes were met before, lately.
 #[derive(Default)]
-pub(super) struct Seen(Vec<u64>);
+pub(crate) struct Seen(Vec<u64>);
 
 impl Seen {
     /// Takes note of a hash, if there is memory for it; returns whether it was noted already.
-    pub(super) fn insert(&mut self, hash: u64) -> bool {
+    pub(crate) fn insert(&mut self, hash: u64) -> bool {
         if self.0.try_resize(MOST_ENTRIES, 0).is_err() {
             return false;
         }
@@ -154,7 +154,7 @@ impl Seen {
     }
 
     /// Forgets all of them.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 }

@@ -13,7 +13,7 @@ use super::once;
 /// For a value in TOAST these are the bytes of its pointer, which names one stored value and no other. In-memory
 /// representations (expanded arrays of PL/pgSQL) may change behind their pointer and are compared by content.
 #[derive(Default)]
-pub(super) struct Key {
+pub(crate) struct Key {
     present: bool,
     /// The number of the result of `tq_once` that the value was, which saves a comparison of bytes.
     serial: Option<u64>,
@@ -26,7 +26,7 @@ impl Key {
     /// # Safety
     /// `datum` must be a valid, non-null varlena datum.
     #[inline]
-    pub(super) unsafe fn holds(&self, datum: pg_sys::Datum) -> bool {
+    pub(crate) unsafe fn holds(&self, datum: pg_sys::Datum) -> bool {
         if !self.present {
             return false;
         }
@@ -44,7 +44,7 @@ impl Key {
     ///
     /// # Safety
     /// That of [`Key::holds`].
-    pub(super) unsafe fn store(&mut self, datum: pg_sys::Datum) -> Result<(), OutOfMemory> {
+    pub(crate) unsafe fn store(&mut self, datum: pg_sys::Datum) -> Result<(), OutOfMemory> {
         self.present = false;
         self.serial = once::serial_of(datum);
         // SAFETY: by the contract.
@@ -59,12 +59,12 @@ impl Key {
     }
 
     /// Holds nothing any more.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.present = false;
     }
 
     /// Bytes of memory.
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.bytes.capacity()
     }
 }
@@ -73,7 +73,7 @@ impl Key {
 ///
 /// # Safety
 /// That of [`Key::holds`].
-pub(super) unsafe fn hash(datum: pg_sys::Datum) -> u64 {
+pub(crate) unsafe fn hash(datum: pg_sys::Datum) -> u64 {
     if let Some(serial) = once::serial_of(datum) {
         return xxh3_64(&serial.to_ne_bytes());
     }
@@ -85,7 +85,7 @@ pub(super) unsafe fn hash(datum: pg_sys::Datum) -> u64 {
 ///
 /// # Safety
 /// That of [`Key::holds`].
-pub(super) unsafe fn tag(datum: pg_sys::Datum) -> u64 {
+pub(crate) unsafe fn tag(datum: pg_sys::Datum) -> u64 {
     // SAFETY: by the contract.
     unsafe {
         with_bytes(datum, |bytes| {

@@ -2,18 +2,13 @@
 
 mod accessors;
 mod aggregate;
-mod column;
 mod compress;
 mod distance;
 mod evaluate;
 mod kept;
 mod key;
 mod once;
-mod relation;
-mod rows;
-mod statement;
 mod support;
-mod survey;
 mod train;
 mod version;
 

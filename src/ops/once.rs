@@ -17,7 +17,8 @@ use pgrx::{PgMemoryContexts, pg_sys};
 use tq_memory::OutOfMemory;
 
 use super::kept::Kept;
-use super::key::{self, Key};
+use super::key;
+use super::key::Key;
 use crate::error::{Error, raise};
 
 /// Memory for the results that one call keeps.
@@ -35,7 +36,7 @@ thread_local! {
 
 /// The number of the kept result that this datum is, if it is one.
 #[inline]
-pub(super) fn serial_of(datum: pg_sys::Datum) -> Option<u64> {
+pub(crate) fn serial_of(datum: pg_sys::Datum) -> Option<u64> {
     GIVEN.with_borrow(|given| {
         given.iter().find(|(address, _)| *address == datum.value()).map(|(_, serial)| *serial)
     })
@@ -285,7 +286,7 @@ unsafe fn placeholder(of: pg_sys::Oid, collation: pg_sys::Oid) -> *mut pg_sys::N
 ///
 /// # Safety
 /// The list must be null or a valid list of nodes, for as long as the iterator is used.
-pub(super) unsafe fn nodes(list: *const pg_sys::List) -> impl Iterator<Item = *mut pg_sys::Node> {
+pub(crate) unsafe fn nodes(list: *const pg_sys::List) -> impl Iterator<Item = *mut pg_sys::Node> {
     // SAFETY: by the contract.
     let length = if list.is_null() { 0 } else { unsafe { (*list).length as usize } };
     // SAFETY: by the contract, and within the list's length.
@@ -293,7 +294,7 @@ pub(super) unsafe fn nodes(list: *const pg_sys::List) -> impl Iterator<Item = *m
 }
 
 /// The function of the cast between two types, or `InvalidOid` if there is none.
-pub(super) fn cast_function(source: pg_sys::Oid, target: pg_sys::Oid) -> pg_sys::Oid {
+pub(crate) fn cast_function(source: pg_sys::Oid, target: pg_sys::Oid) -> pg_sys::Oid {
     /// Fixed in `catalog/pg_cast.h`.
     const CASTFUNC: pg_sys::AttrNumber = 4;
     let (cache, null) = (pg_sys::SysCacheIdentifier::CASTSOURCETARGET as i32, pg_sys::Datum::null());
@@ -302,7 +303,7 @@ pub(super) fn cast_function(source: pg_sys::Oid, target: pg_sys::Oid) -> pg_sys:
 }
 
 /// Whether values of the type are varlenas.
-pub(super) fn is_varlena(of: pg_sys::Oid) -> bool {
+pub(crate) fn is_varlena(of: pg_sys::Oid) -> bool {
     // SAFETY: a look-up in a system catalog.
     unsafe { pg_sys::get_typlen(of) == -1 }
 }

@@ -17,10 +17,11 @@ use pgrx::{AnyNumeric, Internal, PgMemoryContexts, impl_sql_translatable, pg_sys
 use tq_codec::{BUILTIN_SEED, RotationKind, VectorSample, Workers, check_rotatable, check_vector, train};
 use tq_format::{BitWidth, MAX_DIMENSION};
 
+use crate::datum::float_array::FloatArray;
+use crate::error::interrupts::poll;
 use crate::error::{Error, SqlResult, cut};
-use crate::interrupts::poll;
-use crate::vector::FloatArray;
-use crate::{guc, registry};
+use crate::registry;
+use crate::server::settings;
 
 /// The values of a sample unless its size is given: more make no better codebook, and cost memory and time.
 const DEFAULT_VALUES: usize = 4 << 20;
@@ -155,7 +156,7 @@ impl State {
             // As TinyQuant has it: of the vectors as they are.
             Method::Quantile => train::quantile(&mut values, width, &mut poll)?,
             Method::Lloyd => {
-                let workers = Workers::new(guc::threads())?;
+                let workers = Workers::new(settings::threads())?;
                 registry::rotate_rows(rotation, seed, self.sample.dimension() as u32, &workers, &mut values)?;
                 train::lloyd(&mut values, width, &mut poll)?
             }

@@ -2,7 +2,7 @@
 
 use pgrx::prelude::*;
 
-use crate::guc;
+use crate::server::settings;
 
 /// The extension's version, the kernels in use and the threads for bulk work.
 #[pg_extern(sql = false)]
@@ -10,7 +10,7 @@ fn tq_version() -> String {
     format!(
         "tinyquant {}, simd {}, threads {}",
         env!("CARGO_PKG_VERSION"),
-        guc::simd_level().name(),
-        guc::threads()
+        settings::simd_level().name(),
+        settings::threads()
     )
 }

@@ -23,7 +23,7 @@ use tq_memory::OutOfMemory;
 
 use super::{rotations, table};
 use crate::error::Error;
-use crate::guc;
+use crate::server::settings;
 
 /// Counts invalidations of the codec table; see [`generation`].
 static GENERATION: AtomicU64 = AtomicU64::new(0);
@@ -123,7 +123,7 @@ pub(super) fn get_or_prepare(
     CACHE.with_borrow_mut(|cache| {
         cache.codecs.try_reserve(1).map_err(OutOfMemory::from)?;
         cache.codecs.insert(*hash, Entry { codec: codec.clone(), last_use: cache.clock });
-        cache.shrink(guc::codec_cache_bytes(), hash);
+        cache.shrink(settings::codec_cache_bytes(), hash);
         Ok(codec)
     })
 }

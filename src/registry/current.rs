@@ -15,7 +15,7 @@ use pgrx::spi::SpiErrorCodes;
 
 use super::table::{Location, Row};
 use crate::error::Error;
-use crate::memory::cushion;
+use crate::server::memory::cushion;
 
 /// Whether the row is in the table by the newest snapshot, which sees what is committed and the own transaction's
 /// changes.

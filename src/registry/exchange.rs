@@ -11,11 +11,13 @@ use tq_corpus::{AtomicFile, FileError, read_small};
 use tq_format::{BitWidth, tqcb};
 
 use super::functions::register;
-use super::table::{self, Row};
-use crate::encoding::Text;
+use super::table;
+use super::table::Row;
+use crate::datum::typmod::Typmod;
 use crate::error::{Error, SqlResult, notice};
-use crate::files::{self, FileAccess};
-use crate::vector::Typmod;
+use crate::server::encoding::Text;
+use crate::server::file_access;
+use crate::server::file_access::FileAccess;
 
 /// Longest files that are read; good ones have at most 1036 bytes and about 200.
 const CODEBOOK_BYTES: u64 = 4 * 1024;
@@ -31,9 +33,9 @@ fn tq_import_codec(name: Text<'_>, codebook_path: Text<'_>, json_path: Text<'_>)
 }
 
 fn import(name: &str, codebook_path: &str, json_path: &str) -> Result<String, Error> {
-    files::require(FileAccess::Read, "import a codec from files")?;
-    let codebook_path = files::absolute(codebook_path, "tq_import_codec")?;
-    let json_path = files::absolute(json_path, "tq_import_codec")?;
+    file_access::require(FileAccess::Read, "import a codec from files")?;
+    let codebook_path = file_access::absolute(codebook_path, "tq_import_codec")?;
+    let json_path = file_access::absolute(json_path, "tq_import_codec")?;
 
     let (bit_width, codebook) = tqcb::parse(&read_small(&codebook_path, CODEBOOK_BYTES)?)
         .map_err(|source| Error::CodebookFile { path: codebook_path.clone(), source })?;
@@ -74,9 +76,9 @@ fn tq_export_codec(name: Text<'_>, codebook_path: Text<'_>, json_path: Text<'_>)
 }
 
 fn export(name: &str, codebook_path: &str, json_path: &str) -> Result<(), Error> {
-    files::require(FileAccess::Write, "export a codec to files")?;
-    let codebook_path = files::absolute(codebook_path, "tq_export_codec")?;
-    let json_path = files::absolute(json_path, "tq_export_codec")?;
+    file_access::require(FileAccess::Write, "export a codec to files")?;
+    let codebook_path = file_access::absolute(codebook_path, "tq_export_codec")?;
+    let json_path = file_access::absolute(json_path, "tq_export_codec")?;
     let (config, codebook) = definition(name)?;
     let codebook = tqcb::encode(config.bit_width(), codebook.entries());
     let json = sidecar::write(&config)?;
@@ -141,7 +143,7 @@ pub(crate) fn described(
 /// pair.
 fn store_pair(first: (&Path, &[u8]), second: (&Path, &[u8])) -> Result<(), Error> {
     let write = |(path, bytes): (&Path, &[u8])| -> Result<AtomicFile, FileError> {
-        let mut file = files::create(path)?;
+        let mut file = file_access::create(path)?;
         file.append(bytes)?;
         file.sync()?;
         Ok(file)

@@ -7,10 +7,11 @@ use tq_codec::{Codebook, CodecConfig, RotationKind};
 use tq_format::BitWidth;
 
 use super::rotations;
-use super::table::{self, Row};
-use crate::encoding::Text;
+use super::table;
+use super::table::Row;
+use crate::datum::float_array::FloatArray;
 use crate::error::{Error, SqlResult};
-use crate::vector::FloatArray;
+use crate::server::encoding::Text;
 
 /// Columns, and expressions, that `tq_drop_codec` names before it says "and more".
 const LISTED: usize = 5;

@@ -21,10 +21,10 @@ use tq_format::{BitWidth, CorpusHeader, RecordView};
 use tq_simd::Level;
 
 use crate::error::Error;
-use crate::interrupts::poll;
+use crate::error::interrupts::poll;
 
-pub(crate) use cache::generation;
-pub(crate) use exchange::{builtin_definition, definition, described};
+pub(crate) use self::cache::generation;
+pub(crate) use self::exchange::{builtin_definition, definition, described};
 
 pgrx::extension_sql_file!("registry.sql", name = "registry", requires = ["vector"]);
 

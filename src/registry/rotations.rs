@@ -18,8 +18,9 @@ use pgrx::pg_sys;
 use tq_codec::{Rotation, RotationKind, build_rotation_polling};
 use tq_corpus::{MatrixFile, MatrixFolder, MatrixKey};
 
-use crate::error::{self, Error};
-use crate::interrupts::poll;
+use crate::error;
+use crate::error::Error;
+use crate::error::interrupts::poll;
 
 /// Below this dimension building is faster than opening a file.
 const SMALLEST: u32 = 129;

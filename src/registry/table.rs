@@ -14,11 +14,11 @@ use tq_codec::{Codebook, Codec, CodecConfig, RotationKind};
 use tq_format::BitWidth;
 
 use super::{cache, current};
-use crate::encoding;
+use crate::datum::typmod::Typmod;
 use crate::error::Error;
-use crate::memory::cushion;
-use crate::recovery::refuse_in_recovery;
-use crate::vector::Typmod;
+use crate::server::encoding;
+use crate::server::memory::cushion;
+use crate::server::recovery::refuse_in_recovery;
 
 /// Which table it is.
 #[derive(Clone, Copy)]

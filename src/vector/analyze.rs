@@ -13,10 +13,10 @@ use pgrx::Internal;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::prelude::*;
 
-use super::datum::Varlena;
+use crate::datum::record::Varlena;
+use crate::error::interrupts::poll;
 use crate::error::{Error, SqlResult};
-use crate::interrupts::poll;
-use crate::pg_compat::statistics_target;
+use crate::server::pg_compat::statistics_target;
 
 /// Rows of the sample for each unit of the statistics target, as PostgreSQL takes them.
 const ROWS_A_TARGET: i32 = 300;

@@ -8,7 +8,8 @@ use pgrx::prelude::*;
 use pgrx::{impl_sql_translatable, pg_sys};
 use tq_format::RecordView;
 
-use super::{RecordOut, Typmod};
+use crate::datum::record::RecordOut;
+use crate::datum::typmod::Typmod;
 use crate::error::{Error, SqlResult};
 
 /// The message that RECEIVE reads from.

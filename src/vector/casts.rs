@@ -11,8 +11,10 @@ use pgrx::prelude::*;
 use tq_codec::{CodecError, RotationKind};
 use tq_format::{MAX_DIMENSION, RecordView};
 
-use super::typmod::FLOATS;
-use super::{FloatArray, Record, RecordOut, Typmod};
+use crate::datum::float_array::FloatArray;
+use crate::datum::record::{Record, RecordOut};
+use crate::datum::typmod::FLOATS;
+use crate::datum::typmod::Typmod;
 use crate::error::{Error, SqlResult};
 use crate::registry;
 
@@ -57,7 +59,7 @@ fn tqvec_enforce_typmod<'fcx>(
 ///
 /// # Errors
 /// Those of [`compress_floats`].
-pub(super) fn recompressed(record: &RecordView<'_>, typmod: Typmod) -> Result<Option<Vec<u8>>, Error> {
+pub(crate) fn recompressed(record: &RecordView<'_>, typmod: Typmod) -> Result<Option<Vec<u8>>, Error> {
     match floats_rotation(record) {
         Some(rotation) if !typmod.keeps_floats(rotation) => {
             compress_floats(&registry::decode(record)?, typmod).map(Some)

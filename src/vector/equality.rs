@@ -22,7 +22,8 @@ use pgrx::{PgList, PgMemoryContexts, pg_sys};
 use tq_format::RecordView;
 
 use super::casts::recompressed;
-use super::{Typmod, Varlena};
+use crate::datum::record::Varlena;
+use crate::datum::typmod::Typmod;
 use crate::error::{Error, raise};
 
 /// A support function's request that concerns us, and what its nodes are looked at with.

@@ -1,19 +1,13 @@
 //! The type `tqvec`: its datum, text and binary forms, type modifiers, casts and comparison.
 
 mod analyze;
-mod array;
 mod binary;
 mod casts;
-mod datum;
 mod equality;
 mod pgvector;
 mod text;
-mod typmod;
 
-pub(crate) use array::{Elements, FloatArray};
-pub(crate) use casts::compress_floats;
-pub(crate) use datum::{AnyDatum, Header, Record, RecordOut, Varlena};
-pub(crate) use typmod::{Typmod, is_type_of};
+pub(crate) use self::casts::compress_floats;
 
 pgrx::extension_sql_file!("vector.sql", name = "vector", bootstrap);
 pgrx::extension_sql_file!("pgvector.sql", name = "pgvector", finalize);

@@ -12,8 +12,8 @@ use pgrx::prelude::*;
 use pgrx::spi::quote_qualified_identifier;
 
 use crate::error::{Error, SqlResult, notice};
-use crate::memory::cushion;
-use crate::recovery::refuse_in_recovery;
+use crate::server::memory::cushion;
+use crate::server::recovery::refuse_in_recovery;
 
 /// A type of pgvector's, and its function from `real[]` under a type modifier.
 const TYPES: [(&str, &str); 2] = [("vector", "array_to_vector"), ("halfvec", "array_to_halfvec")];

@@ -12,9 +12,11 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 use tq_format::{RecordView, TextError, VectorText, record_text};
 
-use super::{Record, RecordOut, Typmod, compress_floats};
+use super::compress_floats;
+use crate::datum::record::{Record, RecordOut};
+use crate::datum::typmod::Typmod;
 use crate::error::{Error, SqlResult};
-use crate::pg_compat;
+use crate::server::pg_compat;
 
 /// Longest piece of bad input that an error message repeats.
 const QUOTED_INPUT: usize = 60;

@@ -5,11 +5,13 @@
 use pgrx::pg_sys;
 use tq_format::RecordView;
 
+use crate::datum::float_array::FloatArray;
+use crate::datum::record::Varlena;
 use crate::error::Error;
 use crate::ops::kept::Kept;
-use crate::ops::key::{self, Key};
+use crate::ops::key;
+use crate::ops::key::Key;
 use crate::registry;
-use crate::vector::{FloatArray, Varlena};
 
 /// What a function argument is declared as.
 #[derive(Clone, Copy, PartialEq, Eq)]

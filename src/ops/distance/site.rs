@@ -19,10 +19,11 @@ use tq_format::RecordView;
 
 use super::operand::{Kind, Operand};
 use crate::error::Error;
-use crate::guc;
 use crate::ops::kept::{Kept, Seen};
 use crate::ops::key::Key;
-use crate::registry::{self, Query};
+use crate::registry;
+use crate::registry::Query;
+use crate::server::settings;
 
 /// Codecs of one column for which a query is kept prepared. A column rarely mixes more than two.
 const PREPARED_LIMIT: usize = 32;
@@ -148,7 +149,7 @@ impl Source {
                 if self.prepared.len() == PREPARED_LIMIT {
                     self.prepared.clear();
                 }
-                self.prepared.push(self.query.prepare(codec, guc::simd_level())?);
+                self.prepared.push(self.query.prepare(codec, settings::simd_level())?);
                 self.prepared.len() - 1
             }
         };

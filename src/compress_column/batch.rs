@@ -1,0 +1,262 @@
+//! The rows of a table that `tq_compress_column` works on: finding, reading, locking and writing them.
+//!
+//! Rows are found first and locked by a statement of its own. Locking follows a row that someone else has just changed
+//! to its new version, anywhere in the table; the position up to which the table is done must not follow it there. A row
+//! that is lost between the two statements shows up as a difference of counts, and is found again where it went.
+
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+
+use pgrx::IntoDatum;
+use pgrx::pg_sys;
+
+use super::statement::{execute, set};
+use super::target::{Part, Target};
+use crate::datum::float_array::FloatArray;
+use crate::error::Error;
+use tq_memory::Grow;
+
+/// Few positions among many rows: looking up each is right however few rows the planner believes in.
+const BY_POSITION: [(&CStr, &CStr); 5] = [
+    (c"enable_hashjoin", c"off"),
+    (c"enable_mergejoin", c"off"),
+    (c"enable_tidscan", c"on"),
+    (c"enable_nestloop", c"on"),
+    (c"jit", c"off"),
+];
+/// In the order of positions, which neither an index nor several processes nor a scan that joins another one keep. Not for
+/// a statement that fires triggers, whose queries would be left without indexes.
+const IN_ORDER: [(&CStr, &CStr); 7] = [
+    (c"enable_tidscan", c"on"),
+    (c"enable_seqscan", c"off"),
+    (c"enable_indexscan", c"off"),
+    (c"enable_indexonlyscan", c"off"),
+    (c"enable_bitmapscan", c"off"),
+    (c"synchronize_seqscans", c"off"),
+    (c"max_parallel_workers_per_gather", c"0"),
+];
+
+/// Vectors of one dimension, and where their rows are.
+#[derive(Default)]
+pub(crate) struct Piece {
+    pub(crate) positions: Vec<pg_sys::ItemPointerData>,
+    /// Row after row.
+    pub(crate) vectors: Vec<f32>,
+    pub(crate) dimension: usize,
+}
+
+impl Piece {
+    /// An error that concerns one of the rows.
+    pub(crate) fn error(&self, part: &Part, row: usize, source: Error) -> Error {
+        row_error(part, self.positions.get(row).copied().unwrap_or_default(), source)
+    }
+}
+
+fn row_error(part: &Part, position: pg_sys::ItemPointerData, source: Error) -> Error {
+    let (block, offset) = pgrx::itemptr::item_pointer_get_both(position);
+    Error::ColumnRow {
+        table: part.shown.clone(),
+        position: format!("({block},{offset})"),
+        source: source.into(),
+    }
+}
+
+/// What to do about rows that others have locked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Locked {
+    Skip,
+    Wait,
+}
+
+/// Rows that are locked, and the vectors of those that have one.
+#[derive(Default)]
+pub(crate) struct Rows {
+    /// How many are locked: those of the pieces, and those whose cast gave NULL.
+    pub(crate) locked: usize,
+    /// A piece for each run of one dimension.
+    pub(crate) pieces: Vec<Piece>,
+}
+
+/// Statements whose values live as long as it, and plans that find rows by position. Left without [`Batch::end`], as when
+/// an error passes, it ends with the transaction.
+pub(crate) struct Batch {
+    settings: i32,
+    memory: pg_sys::MemoryContext,
+    before: pg_sys::MemoryContext,
+}
+
+impl Batch {
+    /// # Safety
+    /// An SPI connection must be open, in a transaction.
+    pub(crate) unsafe fn begin() -> Batch {
+        // SAFETY: a transaction is open; the settings and the snapshot are taken back by `end` or with the transaction,
+        // and the memory is below the connection's.
+        unsafe {
+            let settings = set(&BY_POSITION);
+            // Fetching from TOAST wants a snapshot.
+            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+            let before = pg_sys::CurrentMemoryContext;
+            let memory = pg_sys::AllocSetContextCreateExtended(
+                before,
+                c"tq_compress_column".as_ptr(),
+                pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+                pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+                pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+            );
+            pg_sys::MemoryContextSwitchTo(memory);
+            Batch { settings, memory, before }
+        }
+    }
+
+    pub(crate) fn end(self) {
+        // SAFETY: what `begin` made, in the reverse order.
+        unsafe {
+            pg_sys::MemoryContextSwitchTo(self.before);
+            pg_sys::MemoryContextDelete(self.memory);
+            pg_sys::PopActiveSnapshot();
+            pg_sys::AtEOXact_GUC(true, self.settings);
+        }
+    }
+
+    /// The positions of up to `limit` rows behind `after` and up to `end` that have a source and no record, in their
+    /// order. Fewer than `limit` if there are no more.
+    pub(crate) fn find(
+        &self,
+        target: &Target,
+        part: &Part,
+        (after, end): (pg_sys::ItemPointerData, pg_sys::ItemPointerData),
+        limit: usize,
+    ) -> Result<Vec<pg_sys::ItemPointerData>, Error> {
+        let query = format!(
+            "SELECT t.ctid FROM {} AS t \
+             WHERE t.ctid OPERATOR(pg_catalog.>) $1 AND t.ctid OPERATOR(pg_catalog.<=) $2 AND {} {} LIMIT $3",
+            part.name,
+            target.open(),
+            part.condition(4),
+        );
+        let arguments = part.arguments([
+            (pg_sys::TIDOID, after.into_datum()),
+            (pg_sys::TIDOID, end.into_datum()),
+            (pg_sys::INT8OID, (limit as i64).into_datum()),
+        ]);
+        // SAFETY: the connection is open, by `begin`'s contract. The statement leaves its result in SPI's variables, a
+        // position in each row, which is copied before the table of them is freed.
+        unsafe {
+            let settings = set(&IN_ORDER);
+            execute(&query, &arguments)?;
+            pg_sys::AtEOXact_GUC(true, settings);
+            let table = pg_sys::SPI_tuptable;
+            let mut found = tq_memory::with_capacity(pg_sys::SPI_processed as usize)?;
+            for row in 0..pg_sys::SPI_processed as usize {
+                let mut is_null = false;
+                let place = pg_sys::SPI_getbinval(*(*table).vals.add(row), (*table).tupdesc, 1, &mut is_null);
+                found.push(*place.cast_mut_ptr::<pg_sys::ItemPointerData>());
+            }
+            pg_sys::SPI_freetuptable(table);
+            Ok(found)
+        }
+    }
+
+    /// Locks and reads the rows at some positions, as far as they are still to be filled.
+    pub(crate) fn read(
+        &self,
+        target: &Target,
+        part: &Part,
+        places: &[pg_sys::ItemPointerData],
+        locked: Locked,
+    ) -> Result<Rows, Error> {
+        let mut rows = Rows::default();
+        if places.is_empty() {
+            return Ok(rows);
+        }
+        // Row by row, as a sub-select that locks is: the planner believes in few rows without a record, and would go over
+        // the table for each.
+        let query = format!(
+            "SELECT r.place, r.vector FROM pg_catalog.unnest($1) AS u(place), LATERAL ( \
+                 SELECT t.ctid, (t.{})::pg_catalog.float4[] FROM {} AS t \
+                 WHERE t.ctid OPERATOR(pg_catalog.=) u.place AND {} {} FOR NO KEY UPDATE {}) AS r(place, vector)",
+            target.source,
+            part.name,
+            target.open(),
+            part.condition(2),
+            if locked == Locked::Skip { "SKIP LOCKED" } else { "" },
+        );
+        let arguments = part.arguments([(pg_sys::TIDARRAYOID, tq_memory::copied(places)?.into_datum())]);
+        // SAFETY: the connection is open, by `begin`'s contract. The statement leaves its result in SPI's variables; both
+        // columns have the types that it says, and values live as long as the table of them, which is freed when all are
+        // copied.
+        unsafe {
+            execute(&query, &arguments)?;
+            let table = pg_sys::SPI_tuptable;
+            let (tuples, description) = ((*table).vals, (*table).tupdesc);
+            rows.locked = pg_sys::SPI_processed as usize;
+            for row in 0..rows.locked {
+                let mut is_null = false;
+                let position = pg_sys::SPI_getbinval(*tuples.add(row), description, 1, &mut is_null);
+                let position = *position.cast_mut_ptr::<pg_sys::ItemPointerData>();
+                let array = pg_sys::SPI_getbinval(*tuples.add(row), description, 2, &mut is_null);
+                // A cast may make a NULL of what isn't one.
+                if is_null {
+                    continue;
+                }
+                let whole = pg_sys::pg_detoast_datum(array.cast_mut_ptr());
+                let floats = FloatArray::from_datum(pg_sys::Datum::from(whole));
+                let floats = floats.floats().map_err(|error| row_error(part, position, error))?;
+                if rows.pieces.last().is_none_or(|piece| piece.dimension != floats.len()) {
+                    rows.pieces.try_push(Piece { dimension: floats.len(), ..Piece::default() })?;
+                }
+                if let Some(piece) = rows.pieces.last_mut() {
+                    piece.positions.try_push(position)?;
+                    piece.vectors.try_extend(&floats)?;
+                }
+                if whole != array.cast_mut_ptr() {
+                    pg_sys::pfree(whole.cast());
+                }
+            }
+            pg_sys::SPI_freetuptable(table);
+        }
+        Ok(rows)
+    }
+
+    /// Writes the records of a piece into its rows; returns how many have one then. A BEFORE trigger may leave a row as
+    /// it was, or take the record back.
+    pub(crate) fn write(
+        &self,
+        target: &Target,
+        part: &Part,
+        piece: &Piece,
+        records: &[u8],
+    ) -> Result<usize, Error> {
+        // A multi-argument unnest is core's, whatever the search path says.
+        let query = format!(
+            "UPDATE {} AS t SET {} = u.record::{} FROM unnest($1, $2) AS u(place, record) \
+             WHERE t.ctid OPERATOR(pg_catalog.=) u.place {} RETURNING t.{} IS NOT NULL",
+            part.name,
+            target.target,
+            target.type_name,
+            part.condition(3),
+            target.target,
+        );
+        let length = records.len() / piece.positions.len().max(1);
+        let records: Vec<&[u8]> = tq_memory::collected(records.chunks_exact(length.max(1)))?;
+        let arguments = part.arguments([
+            (pg_sys::TIDARRAYOID, tq_memory::copied(&piece.positions)?.into_datum()),
+            (pg_sys::BYTEAARRAYOID, records.into_datum()),
+        ]);
+        // SAFETY: the connection is open, by `begin`'s contract. The statement leaves its result in SPI's variables, a
+        // boolean in each row.
+        unsafe {
+            execute(&query, &arguments)?;
+            let table = pg_sys::SPI_tuptable;
+            let filled = (0..pg_sys::SPI_processed as usize).filter(|row| {
+                let mut is_null = false;
+                pg_sys::SPI_getbinval(*(*table).vals.add(*row), (*table).tupdesc, 1, &mut is_null).value()
+                    != 0
+            });
+            let filled = filled.count();
+            pg_sys::SPI_freetuptable(table);
+            Ok(filled)
+        }
+    }
+}

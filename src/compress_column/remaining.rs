@@ -1,0 +1,87 @@
+//! What is left to do in a table, for `tq_compress_column` to know when it is through.
+//!
+//! Going over a table takes many statements, and a row that others move meanwhile may be ahead of none of them. One
+//! statement counts each row once, wherever it is.
+
+#![allow(unsafe_code)]
+
+use pgrx::IntoDatum;
+use pgrx::pg_sys;
+
+use super::statement::execute;
+use super::target::{Part, Target};
+use crate::error::Error;
+
+/// The rows of a table that have a vector and no record, as one snapshot sees them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Open {
+    pub(crate) rows: u64,
+    /// The last one's position.
+    last: (u32, u16),
+    /// Of all their positions: two that are equal are the same rows, which nobody has changed.
+    fingerprint: i64,
+}
+
+impl Open {
+    /// Counts the rows.
+    ///
+    /// # Safety
+    /// An SPI connection must be open, in a transaction.
+    pub(crate) unsafe fn count(target: &Target, part: &Part) -> Result<Open, Error> {
+        let query = format!(
+            "SELECT pg_catalog.count(*), pg_catalog.max(t.ctid), pg_catalog.sum(pg_catalog.hashtid(t.ctid)) \
+             FROM {} AS t WHERE {} AND (t.{})::pg_catalog.float4[] IS NOT NULL {}",
+            part.name,
+            target.open(),
+            target.source,
+            part.condition(1),
+        );
+        // SAFETY: by the contract.
+        unsafe { execute(&query, &part.arguments([])) }?;
+        // SAFETY: the statement has just left its one row in SPI's variables, with columns of these types.
+        unsafe {
+            let table = pg_sys::SPI_tuptable;
+            let value = |column| {
+                let mut is_null = false;
+                let value = pg_sys::SPI_getbinval(*(*table).vals, (*table).tupdesc, column, &mut is_null);
+                (!is_null).then_some(value)
+            };
+            let last = value(2).map_or((0, 0), |place| {
+                pgrx::itemptr::item_pointer_get_both(*place.cast_mut_ptr::<pg_sys::ItemPointerData>())
+            });
+            let integer = |column| value(column).map_or(0, |number| number.value() as i64);
+            let open = Open { rows: integer(1).unsigned_abs(), last, fingerprint: integer(3) };
+            pg_sys::SPI_freetuptable(table);
+            Ok(open)
+        }
+    }
+
+    pub(crate) fn last(&self) -> pg_sys::ItemPointerData {
+        position(self.last)
+    }
+}
+
+/// A position by its block and its number there.
+pub(crate) fn position((block, offset): (u32, u16)) -> pg_sys::ItemPointerData {
+    let mut position = pg_sys::ItemPointerData::default();
+    pgrx::itemptr::item_pointer_set_all(&mut position, block, offset);
+    position
+}
+
+/// The position behind a table's last page, if the table numbers its pages as a heap does. Elsewhere it is any position.
+///
+/// # Safety
+/// An SPI connection must be open, in a transaction.
+pub(crate) unsafe fn end_of(part: &Part) -> Result<pg_sys::ItemPointerData, Error> {
+    let argument = (pg_sys::OIDOID, part.oid.into_datum());
+    // SAFETY: by the contract; the statement leaves one bigint, or null for a table that is gone.
+    let bytes = unsafe {
+        execute("SELECT pg_catalog.pg_relation_size($1)", &[argument])?;
+        let table = pg_sys::SPI_tuptable;
+        let mut is_null = false;
+        let bytes = pg_sys::SPI_getbinval(*(*table).vals, (*table).tupdesc, 1, &mut is_null);
+        pg_sys::SPI_freetuptable(table);
+        if is_null { 0 } else { bytes.value() as u64 }
+    };
+    Ok(position((u32::try_from(bytes / u64::from(pg_sys::BLCKSZ)).unwrap_or(u32::MAX), 0)))
+}

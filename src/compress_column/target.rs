@@ -1,0 +1,151 @@
+//! The tables that `tq_compress_column` works on: a relation, or the partitions or children behind it.
+//!
+//! A partition is worked on by its own name, for then its rows are found by position at once; where the caller has rights
+//! to the parent alone, or row-level security guards the parent, the statements name the parent and say which partition
+//! is meant.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString};
+
+use pgrx::datum::DatumWithOid;
+use pgrx::pg_sys;
+use pgrx::prelude::Spi;
+use pgrx::spi::quote_identifier;
+
+use crate::datum::typmod::Typmod;
+use crate::error::Error;
+use crate::server::encoding;
+use crate::server::memory::cushion;
+
+/// A relation with its two columns.
+pub(crate) struct Target {
+    /// The relation, for messages.
+    pub(crate) shown: String,
+    /// The column to fill.
+    pub(crate) column: String,
+    pub(crate) typmod: Typmod,
+    pub(crate) parts: Vec<Part>,
+    /// The columns, quoted.
+    pub(crate) source: String,
+    pub(crate) target: String,
+    /// `tqvec`, with its schema.
+    pub(crate) type_name: String,
+}
+
+/// A table that holds rows: the relation, or a partition or child of it.
+#[derive(Clone)]
+pub(crate) struct Part {
+    /// For messages.
+    pub(crate) shown: String,
+    pub(crate) oid: pg_sys::Oid,
+    /// What statements name, quoted.
+    pub(crate) name: String,
+    /// Whether that is the parent, and the part has to be told from others.
+    pub(crate) by_parent: bool,
+}
+
+impl Target {
+    /// Looks the relation and the columns up, and all tables behind it.
+    ///
+    /// # Errors
+    /// No such relation or column, a relation that isn't a table, a target that isn't a `tqvec`.
+    pub(crate) fn find(relation: pg_sys::Oid, source: &str, target: &str) -> Result<Target, Error> {
+        let shown = shown_name(relation)?;
+        let column = |name: &str| -> Result<pg_sys::AttrNumber, Error> {
+            let missing = || Error::NoSuchColumn { table: shown.clone(), column: name.into() };
+            let c_name = CString::new(name).map_err(|_| missing())?;
+            // SAFETY: a look-up by OID and a NUL-terminated name.
+            match unsafe { pg_sys::get_attnum(relation, c_name.as_ptr()) } {
+                number if number > 0 => Ok(number),
+                _ => Err(missing()),
+            }
+        };
+        column(source)?;
+        let number = column(target)?;
+        let (mut oid, mut typmod, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
+        // SAFETY: the column exists, and the results are written to variables of those types.
+        unsafe { pg_sys::get_atttypetypmodcoll(relation, number, &mut oid, &mut typmod, &mut collation) };
+        let Some((tqvec, typmod)) = Typmod::of_type(oid, typmod) else {
+            return Err(Error::ColumnType { column: target.into(), got: type_name(oid) });
+        };
+        Ok(Target {
+            parts: parts(relation, &relation_name(relation)?, number)?,
+            shown,
+            column: target.into(),
+            typmod,
+            type_name: type_name(tqvec),
+            source: quote_identifier(source),
+            target: quote_identifier(target),
+        })
+    }
+}
+
+/// The relation's name with its schema, quoted.
+fn relation_name(relation: pg_sys::Oid) -> Result<String, Error> {
+    encoding::qualified_name(relation)?.ok_or(Error::NoSuchRelation(relation.to_u32()))
+}
+
+/// The relation's name with its schema, for messages.
+fn shown_name(relation: pg_sys::Oid) -> Result<String, Error> {
+    encoding::shown_name(relation)?.ok_or(Error::NoSuchRelation(relation.to_u32()))
+}
+
+/// A type's name, with its schema unless that is `pg_catalog`, quoted.
+fn type_name(oid: pg_sys::Oid) -> String {
+    // SAFETY: the name of whatever type has that OID, as a NUL-terminated copy.
+    unsafe {
+        let name = pg_sys::format_type_extended(oid, -1, pg_sys::FORMAT_TYPE_FORCE_QUALIFY as u16);
+        CStr::from_ptr(name).to_string_lossy().into_owned()
+    }
+}
+
+/// The tables with rows behind a relation: itself, its partitions, or its children.
+fn parts(relation: pg_sys::Oid, name: &str, target: pg_sys::AttrNumber) -> Result<Vec<Part>, Error> {
+    let _cushion = cushion()?;
+    const MEMBERS: &str = "WITH RECURSIVE member(oid) AS ( \
+             SELECT $1 UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i \
+             JOIN member m ON i.inhparent OPERATOR(pg_catalog.=) m.oid WHERE NOT i.inhdetachpending) \
+         SELECT oid FROM member ORDER BY oid";
+    let members = Spi::connect(|client| -> Result<Vec<pg_sys::Oid>, Error> {
+        let mut members = Vec::new();
+        for row in client.select(MEMBERS, None, &[DatumWithOid::from(relation)])? {
+            members.extend(row.get::<pg_sys::Oid>(1)?);
+        }
+        Ok(members)
+    })?;
+    // SAFETY: a look-up by OID, which reports nothing.
+    let guarded = unsafe { pg_sys::check_enable_rls(relation, pg_sys::InvalidOid, true) }
+        == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32;
+    let mut parts = Vec::new();
+    for member in members {
+        // SAFETY: a look-up by OID.
+        match unsafe { pg_sys::get_rel_relkind(member) } as u8 {
+            pg_sys::RELKIND_RELATION => {}
+            pg_sys::RELKIND_PARTITIONED_TABLE => continue,
+            _ => return Err(Error::NotTable(shown_name(member)?)),
+        }
+        let own = relation_name(member)?;
+        let by_parent = member != relation && (guarded || !may_update(member, target, relation));
+        let statement_name = if by_parent { name.to_string() } else { format!("ONLY {own}") };
+        parts.push(Part { shown: shown_name(member)?, oid: member, name: statement_name, by_parent });
+    }
+    Ok(parts)
+}
+
+/// Whether the current user may read the table and update the column that is number `target` of `relation`.
+fn may_update(table: pg_sys::Oid, target: pg_sys::AttrNumber, relation: pg_sys::Oid) -> bool {
+    // SAFETY: look-ups by OID and number; the column's name is that of an existing column.
+    unsafe {
+        let user = pg_sys::GetUserId();
+        let table_may = |right: u32| {
+            pg_sys::pg_class_aclcheck(table, user, right as pg_sys::AclMode) == pg_sys::AclResult::ACLCHECK_OK
+        };
+        let number = pg_sys::get_attnum(table, pg_sys::get_attname(relation, target, false));
+        let column_may = || {
+            let right = pg_sys::ACL_UPDATE as pg_sys::AclMode;
+            pg_sys::pg_attribute_aclcheck(table, number, user, right) == pg_sys::AclResult::ACLCHECK_OK
+        };
+        table_may(pg_sys::ACL_SELECT) && (table_may(pg_sys::ACL_UPDATE) || column_may())
+    }
+}

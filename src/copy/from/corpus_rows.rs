@@ -1,0 +1,172 @@
+//! Rows made of a corpus: each record as it is, or recompressed, with its id beside it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tq_codec::{BatchError, Codec, Workers};
+use tq_corpus::{Corpus, CorpusFileError};
+use tq_format::{CorpusError, RecordView, Records};
+use tq_memory::Grow;
+
+use super::float_rows::record_len;
+use super::source::{Pending, RowSource, Stop, write_field, write_row};
+use crate::copy::ids::IdColumn;
+use crate::error::Error;
+use crate::registry;
+
+/// Records are made into rows in batches of about this size: large next to the system calls that guard a batch,
+/// small next to the memory of a backend.
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// What a row is made of.
+pub(crate) struct RowPlan {
+    /// The column with ids, if there is one.
+    pub(crate) id: Option<IdColumn>,
+    /// What is done to the records, if anything.
+    pub(crate) recompression: Option<Recompression>,
+}
+
+/// Records of one codec are decoded and compressed with another.
+pub(crate) struct Recompression {
+    pub(crate) from: Arc<Codec>,
+    pub(crate) to: Arc<Codec>,
+    pub(crate) workers: Workers,
+}
+
+impl Recompression {
+    /// The new records, one behind the other, and what is wrong with the first that can't be made; `first` is the number of
+    /// the first, from 0.
+    ///
+    /// # Errors
+    /// One that is no record's own.
+    fn apply(&self, records: &[RecordView<'_>], first: u64) -> Result<(Vec<u8>, Option<Error>), Error> {
+        let (mut count, mut failure) = (records.len(), None);
+        loop {
+            let mut failed = None;
+            let result = self.try_all(&records[..count], |row, source| {
+                failed = Some(row);
+                Error::CorpusRecord { record: first + row as u64 + 1, source: Box::new(source) }
+            });
+            match (result, failed) {
+                (Ok(made), _) => return Ok((made, failure)),
+                // Those before it again.
+                (Err(error), Some(row)) => (count, failure) = (row, Some(error)),
+                (Err(error), None) => return Err(error),
+            }
+        }
+    }
+
+    fn try_all(
+        &self,
+        records: &[RecordView<'_>],
+        mut at: impl FnMut(usize, Error) -> Error,
+    ) -> Result<Vec<u8>, Error> {
+        let (mut vectors, mut made) = (Vec::new(), Vec::new());
+        let decoded = self.from.decode_batch(records, &mut vectors);
+        decoded.map_err(|BatchError { row, source }| at(row, source.into()))?;
+        registry::confirm(&self.from)?;
+        registry::encode_batch(&self.to, &self.workers, &vectors, &mut made, at)?;
+        Ok(made)
+    }
+}
+
+/// Appends the row of a record, counted from 0.
+fn write_record(id: &mut Option<IdColumn>, row: u64, record: &[u8], out: &mut Pending) -> Result<(), Error> {
+    write_row(id.as_mut(), row, out, |out| write_field(record, out))
+}
+
+/// What remains to be given out of a corpus.
+pub(crate) struct CorpusRows {
+    path: PathBuf,
+    corpus: Corpus,
+    plan: RowPlan,
+    next: u64,
+}
+
+impl CorpusRows {
+    pub(crate) fn new(path: PathBuf, corpus: Corpus, plan: RowPlan) -> CorpusRows {
+        CorpusRows { path, corpus, plan, next: 0 }
+    }
+}
+
+impl RowSource for CorpusRows {
+    fn bytes(&self) -> u64 {
+        self.corpus.file().len()
+    }
+
+    fn more(&mut self, pending: &mut Pending) -> Result<bool, Stop> {
+        let CorpusRows { path, corpus, plan, next } = self;
+        let header = corpus.header();
+        let record_len = tq_format::record_len(header.bit_width, header.dimension, header.residual);
+        let count = (BATCH_BYTES / record_len).max(1) as u64;
+        let first = *next;
+        let end = header.vector_count.min(first + count);
+        // What the batch made of a file that changed meanwhile is never given out: an error comes instead.
+        let made =
+            corpus.batch(first..end, |records| plan.write(records, first, pending)).map_err(|source| {
+                let of_record = matches!(source, CorpusFileError::Format(_));
+                let error = Error::CorpusFile { path: path.clone(), source };
+                if of_record { Stop::at_row(error) } else { Stop::elsewhere(error) }
+            })?;
+        let of_file = |source: Error| Error::CorpusRow { path: path.clone(), source: source.into() };
+        match made {
+            Written::All => {
+                *next = end;
+                Ok(end < header.vector_count)
+            }
+            Written::UpTo(source) => Err(Stop::at_row(of_file(source))),
+            Written::Nothing(source) => Err(Stop::elsewhere(of_file(source))),
+        }
+    }
+}
+
+/// What became of a batch.
+enum Written {
+    All,
+    /// The rows before the one that has this error.
+    UpTo(Error),
+    Nothing(Error),
+}
+
+impl RowPlan {
+    /// Appends the rows of records, the first of which has that number, from 0.
+    fn write(&mut self, records: Records<'_>, first: u64, out: &mut Pending) -> Result<Written, CorpusError> {
+        let RowPlan { id, recompression } = self;
+        let Some(recompression) = recompression else {
+            for (number, record) in (first..).zip(records) {
+                if let Err(error) = write_record(id, number, record?.as_bytes(), out) {
+                    return Ok(Written::UpTo(error));
+                }
+            }
+            return Ok(Written::All);
+        };
+        let (mut views, mut malformed) = (Vec::new(), None);
+        for record in records {
+            match record {
+                Ok(view) => match views.try_push(view) {
+                    Ok(()) => {}
+                    Err(error) => return Ok(Written::Nothing(error.into())),
+                },
+                Err(error) => {
+                    malformed = Some(error);
+                    break;
+                }
+            }
+        }
+        let (made, failure) = match recompression.apply(&views, first) {
+            Ok(made) => made,
+            Err(error) => return Ok(Written::Nothing(error)),
+        };
+        let length = record_len(&recompression.to);
+        for (number, record) in (first..).zip(made.chunks_exact(length)) {
+            if let Err(error) = write_record(id, number, record, out) {
+                return Ok(Written::UpTo(error));
+            }
+        }
+        match (failure, malformed) {
+            (Some(error), _) => Ok(Written::UpTo(error)),
+            (None, Some(error)) => Err(error),
+            (None, None) => Ok(Written::All),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Rows made of a matrix of floats: as arrays and pgvector's types, or compressed on the way in.
+//!
+//! Blocks of rows are read from the file and, for a column of type `tqvec`, compressed together on `tinyquant.threads`
+//! threads; a block is the most that is in memory at a time, however large the file is.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tq_codec::{Codec, Workers};
+use tq_corpus::{Numbers, Real, RowReader};
+
+use super::plan::RecordColumn;
+use super::source::{Pending, RowSource, Stop, write_field, write_row};
+use crate::copy::columns::VectorColumn;
+use crate::copy::ids::IdColumn;
+use crate::copy::statement::Statement;
+use crate::copy::vector_type::VectorType;
+use crate::error::Error;
+use crate::formats::rows_error;
+use crate::registry;
+use crate::server::settings;
+
+/// Floats of a block, in bytes: enough rows for all threads to be busy, little enough to answer a cancel soon.
+const BLOCK_BYTES: usize = 4 << 20;
+/// The same where nothing is compressed.
+const PLAIN_BLOCK_BYTES: usize = 256 << 10;
+
+/// What becomes of a block's floats.
+enum Fill {
+    Records { codec: Arc<Codec>, workers: Workers, floats: Vec<f32> },
+    Floats { kind: VectorType, numbers: Numbers },
+}
+
+/// What remains to be given out of a matrix.
+pub(crate) struct FloatRows {
+    path: PathBuf,
+    reader: Box<dyn RowReader>,
+    id: Option<IdColumn>,
+    fill: Fill,
+    /// Bytes of the file, for the progress.
+    bytes: u64,
+    next: u64,
+    records: Vec<u8>,
+}
+
+impl FloatRows {
+    /// Rows of `reader`, a file of so many bytes, for that column.
+    ///
+    /// # Errors
+    /// The column has another dimension, or CODEC names what doesn't fit.
+    pub(crate) fn new(
+        statement: &Statement,
+        path: &Path,
+        reader: Box<dyn RowReader>,
+        bytes: u64,
+        column: &VectorColumn,
+        id: Option<IdColumn>,
+    ) -> Result<FloatRows, Error> {
+        let dimension = reader.dimension();
+        let misfit = |source| Error::CopyRows {
+            path: path.into(),
+            column: column.name.clone(),
+            source: Box::new(source),
+        };
+        if let Some(expected) = column.kind.dimension().filter(|expected| *expected != dimension) {
+            return Err(misfit(Error::TypmodDimension { expected, got: dimension }));
+        }
+        let fill = match column.kind {
+            VectorType::Tqvec(typmod) => {
+                let target = RecordColumn { name: &column.name, typmod };
+                let codec = match target.codec(statement)? {
+                    Some(codec) => codec,
+                    None => {
+                        let (width, residual) = typmod.fidelity();
+                        registry::builtin(dimension, width, residual, typmod.rotation())?
+                    }
+                };
+                let expected = codec.config().dimension();
+                if expected != dimension {
+                    return Err(misfit(Error::TypmodDimension { expected, got: dimension }));
+                }
+                Fill::Records { codec, workers: Workers::new(settings::threads())?, floats: Vec::new() }
+            }
+            _ if statement.options.text("codec").is_some() => {
+                return Err(Error::CodecWithoutRecords { column: column.name.clone() });
+            }
+            kind => Fill::Floats { kind, numbers: Numbers::new(kind.is_double()) },
+        };
+        Ok(FloatRows { path: path.into(), reader, id, fill, bytes, next: 0, records: Vec::new() })
+    }
+
+    /// Reads a block: how many rows it has, and what is wrong with the row behind them.
+    fn read(&mut self) -> Result<(usize, Option<Error>), Stop> {
+        let dimension = self.reader.dimension().max(1) as usize;
+        let (read, numbers) = match &mut self.fill {
+            Fill::Records { floats, .. } => {
+                floats.clear();
+                let read = self.reader.read((BLOCK_BYTES / size_of::<f32>() / dimension).max(1), floats);
+                (read, floats.len())
+            }
+            Fill::Floats { numbers, .. } => {
+                let most = PLAIN_BLOCK_BYTES / numbers.width() / dimension;
+                (numbers.read(&mut *self.reader, most.max(1)), numbers.len())
+            }
+        };
+        let error = match read {
+            Ok(count) => return Ok((count, None)),
+            Err(error) => error,
+        };
+        let before = error.row().and_then(|row| usize::try_from((row - 1).checked_sub(self.next)?).ok());
+        let error = rows_error(&self.path, error);
+        match before.filter(|count| count.saturating_mul(dimension) <= numbers) {
+            Some(count) => Ok((count, Some(error))),
+            None => Err(Stop::elsewhere(error)),
+        }
+    }
+
+    /// Appends the first rows of the block, so many.
+    fn write(&mut self, count: usize, pending: &mut Pending) -> Result<(), Stop> {
+        let FloatRows { path, id, fill, next, records, reader, .. } = self;
+        let (first, dimension) = (*next, reader.dimension() as usize);
+        let numbered = |row: u64, source: Error| Error::CorpusRow {
+            path: path.clone(),
+            source: Box::new(Error::FileRow { row: row + 1, source: Box::new(source) }),
+        };
+        match fill {
+            Fill::Records { codec, workers, floats } => {
+                let made = encode(codec, workers, &floats[..count * dimension], records, |row, source| {
+                    numbered(first + row as u64, source)
+                })?;
+                for (row, record) in (first..).zip(records.chunks_exact(record_len(codec))) {
+                    let written = write_row(id.as_mut(), row, pending, |out| write_field(record, out));
+                    written.map_err(Stop::at_row)?;
+                }
+                made.map_or(Ok(()), |error| Err(Stop::at_row(error)))
+            }
+            Fill::Floats { kind, numbers } => {
+                let rows = Rows { first, count, dimension, kind: *kind };
+                match numbers {
+                    Numbers::Single(floats) => rows.write(floats, id, pending, numbered),
+                    Numbers::Double(floats) => rows.write(floats, id, pending, numbered),
+                }
+                .map_err(Stop::at_row)
+            }
+        }
+    }
+}
+
+/// Bytes of the codec's records.
+pub(crate) fn record_len(codec: &Codec) -> usize {
+    let config = codec.config();
+    tq_format::record_len(config.bit_width(), config.dimension(), config.residual())
+}
+
+/// Replaces `records` by those of rows, and returns what is wrong with the first that can't be compressed.
+fn encode(
+    codec: &Codec,
+    workers: &Workers,
+    floats: &[f32],
+    records: &mut Vec<u8>,
+    numbered: impl Fn(usize, Error) -> Error,
+) -> Result<Option<Error>, Stop> {
+    let (mut end, mut failure) = (floats.len(), None);
+    loop {
+        records.clear();
+        let mut failed = None;
+        let result = registry::encode_batch(codec, workers, &floats[..end], records, |row, source| {
+            failed = Some(row);
+            numbered(row, source)
+        });
+        match (result, failed) {
+            (Ok(()), _) => return Ok(failure),
+            // Those before it again.
+            (Err(error), Some(row)) => {
+                (end, failure) = (row * codec.config().dimension() as usize, Some(error));
+            }
+            (Err(error), None) => return Err(Stop::elsewhere(error)),
+        }
+    }
+}
+
+impl RowSource for FloatRows {
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn more(&mut self, pending: &mut Pending) -> Result<bool, Stop> {
+        let (count, failure) = self.read()?;
+        if count > 0 {
+            self.write(count, pending)?;
+        }
+        self.next += count as u64;
+        match failure {
+            Some(error) => Err(Stop::at_row(error)),
+            None => Ok(count > 0),
+        }
+    }
+}
+
+/// Rows of a block that go into a column as floats.
+struct Rows {
+    first: u64,
+    count: usize,
+    dimension: usize,
+    kind: VectorType,
+}
+
+impl Rows {
+    fn write<N: Real>(
+        &self,
+        floats: &[N],
+        id: &mut Option<IdColumn>,
+        pending: &mut Pending,
+        numbered: impl Fn(u64, Error) -> Error,
+    ) -> Result<(), Error> {
+        for (row, vector) in (self.first..).zip(floats.chunks_exact(self.dimension).take(self.count)) {
+            write_row(id.as_mut(), row, pending, |out| {
+                self.kind.write(vector, out).map_err(|source| numbered(row, source))
+            })?;
+        }
+        Ok(())
+    }
+}

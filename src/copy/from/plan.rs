@@ -1,0 +1,163 @@
+//! What a COPY FROM makes of a corpus, decided before the first row: codec, ids, and whether records are recompressed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tq_codec::{Codec, Workers};
+use tq_corpus::Metadata;
+use tq_format::CorpusHeader;
+
+use super::corpus_rows::{Recompression, RowPlan};
+use crate::copy::columns::IdTarget;
+use crate::copy::ids::{IdColumn, Origin};
+use crate::copy::statement::Statement;
+use crate::datum::typmod::Typmod;
+use crate::error::Error;
+use crate::formats::check_described;
+use crate::registry;
+use crate::registry::Learned;
+use crate::server::settings;
+
+/// A column of type `tqvec` that is to be filled.
+pub(crate) struct RecordColumn<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) typmod: Typmod,
+}
+
+impl RecordColumn<'_> {
+    /// The codec that the option CODEC names, if it is given.
+    ///
+    /// # Errors
+    /// There is no such codec, or its records don't fit the column.
+    pub(crate) fn codec(&self, statement: &Statement) -> Result<Option<Arc<Codec>>, Error> {
+        let Some(name) = statement.options.text("codec") else { return Ok(None) };
+        let codec = registry::by_name_or_hash(name)?;
+        let config = codec.config();
+        let hash = codec.hash().as_bytes();
+        let fits = self.typmod.check_shape(config.dimension(), config.bit_width(), config.residual(), hash);
+        fits.map_err(|source| Error::ColumnCodec {
+            codec: name.into(),
+            column: self.name.into(),
+            source: source.into(),
+        })?;
+        Ok(Some(codec))
+    }
+}
+
+/// How the rows are made, and what is to be said about it.
+pub(crate) struct Plan {
+    pub(crate) rows: RowPlan,
+    /// Nobody here knows the codec of the records.
+    pub(crate) unknown_codec: bool,
+    /// The file describes its codec.
+    pub(crate) described: bool,
+}
+
+impl Plan {
+    /// Looks at the file's header and metadata, and registers the codec that it describes.
+    pub(crate) fn make(
+        statement: &Statement,
+        path: &Path,
+        header: &CorpusHeader,
+        column: &RecordColumn<'_>,
+        id: Option<IdTarget>,
+    ) -> Result<Plan, Error> {
+        let metadata = Metadata::parse_ours(&header.metadata, header.vector_count)
+            .map_err(|source| Error::CorpusMetadata { path: path.into(), source })?
+            .unwrap_or_default();
+        let described = metadata.codec.is_some();
+        if let Some((config, codebook)) = &metadata.codec {
+            check_described(path, header, config)?;
+            // Whether it could be registered shows below.
+            match registry::learn(config, codebook)? {
+                Learned::Known | Learned::Registered | Learned::NotAllowed => {}
+            }
+        }
+        let recompression = recompression(statement, path, header, column)?;
+        let ids = metadata.ids.map(Origin::Metadata);
+        let id = id_column(statement, path, ids, id)?;
+        let known = header.vector_count == 0
+            || recompression.is_some()
+            || registry::is_known(&header.config_hash, header.dimension, header.bit_width, header.residual)?;
+        Ok(Plan { rows: RowPlan { id, recompression }, unknown_codec: !known, described })
+    }
+}
+
+/// The column of ids, and where they come from: the file, or with `IDS 'ordinal'` the rows' numbers.
+///
+/// # Errors
+/// Ids are wanted without a column or the other way round.
+pub(crate) fn id_column(
+    statement: &Statement,
+    path: &Path,
+    in_file: Option<Origin>,
+    target: Option<IdTarget>,
+) -> Result<Option<IdColumn>, Error> {
+    let Some(target) = target else {
+        return match statement.options.text("ids") {
+            None => Ok(None),
+            Some(_) => Err(Error::IdsWithoutColumn),
+        };
+    };
+    let none = Error::NoIds { path: path.into(), column: target.name.clone() };
+    let origin = match (statement.options.text("ids"), in_file) {
+        (Some("ordinal"), _) => Origin::Ordinal,
+        (Some(_), _) => {
+            return Err(Error::OptionValue { option: "ids".into(), problem: "must be 'ordinal'".into() });
+        }
+        (None, Some(ids)) => ids,
+        (None, None) => return Err(none),
+    };
+    IdColumn::new(target, origin).map(Some).ok_or(none)
+}
+
+/// From which codec to which, unless the records fit the column and the wanted codec as they are.
+fn recompression(
+    statement: &Statement,
+    path: &Path,
+    header: &CorpusHeader,
+    column: &RecordColumn<'_>,
+) -> Result<Option<Recompression>, Error> {
+    let typmod = column.typmod;
+    let misfit = |source| Error::CopyTypmod {
+        path: path.into(),
+        column: column.name.into(),
+        source: Box::new(source),
+    };
+    let wanted = column.codec(statement)?;
+    let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.hash().as_str() == header.config_hash);
+    let fits = typmod.check_shape(
+        header.dimension,
+        header.bit_width,
+        header.residual,
+        header.config_hash.as_bytes(),
+    );
+    if !statement.options.flag("recompress") {
+        fits.map_err(misfit)?;
+        return match wanted {
+            Some(wanted) if !is_wanted => Err(Error::CorpusOtherCodec {
+                path: path.into(),
+                wanted: wanted.hash().to_string(),
+                got: header.config_hash.escape_debug().to_string(),
+            }),
+            _ => Ok(None),
+        };
+    }
+    if fits.is_ok() && is_wanted {
+        return Ok(None);
+    }
+    typmod.check_dimension(header.dimension).map_err(misfit)?;
+    let from = registry::of_corpus(header)?;
+    let to: Arc<Codec> = match wanted {
+        Some(wanted) => wanted,
+        None => {
+            let (width, residual) = typmod.fidelity();
+            registry::builtin(header.dimension, width, residual, typmod.rotation())?
+        }
+    };
+    if to.config().dimension() != header.dimension {
+        return Err(misfit(Error::DimensionsDiffer(to.config().dimension(), header.dimension)));
+    }
+    let to = Arc::new(to.recompressing(&from));
+    Ok(Some(Recompression { from, to, workers: Workers::new(settings::threads())? }))
+}

@@ -1,0 +1,221 @@
+//! Ids on their way into a column: from a corpus's metadata, or the records' ordinals, as binary COPY data.
+
+#![allow(unsafe_code)]
+
+pub(crate) mod builder;
+pub(crate) mod numeric;
+use std::ffi::{CStr, c_int};
+
+use pgrx::{FromDatum, pg_sys};
+use tq_corpus::Ids;
+
+use self::builder::to_utf8;
+use super::columns::IdTarget;
+
+use crate::datum::record::Varlena;
+use crate::error::Error;
+use crate::formats::{Format, Key, KeySource};
+
+/// A type that ids have in a column.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum IdType {
+    Smallint,
+    Integer,
+    Bigint,
+    Numeric,
+    Double,
+    Uuid,
+    Text,
+}
+
+/// Where ids come from.
+pub(crate) enum Origin {
+    /// The row's number in the file, from 1.
+    Ordinal,
+    /// The metadata of a corpus, with one for each record.
+    Metadata(Ids),
+    /// The keys of an index, in the order of its slots.
+    Keys(Box<dyn KeySource>),
+}
+
+/// `numeric_out`, whose OID never changes.
+const F_NUMERIC_OUT: u32 = 1702;
+
+/// A column that takes ids.
+pub(crate) struct IdColumn {
+    name: String,
+    id_type: IdType,
+    origin: Origin,
+}
+
+/// An id that the column's type can't hold.
+#[derive(Debug)]
+struct Misfit {
+    id: String,
+}
+
+impl IdColumn {
+    /// Whether a column of this type can take ids.
+    pub(crate) fn takes(type_oid: pg_sys::Oid) -> bool {
+        IdType::of(type_oid).is_some()
+    }
+
+    /// The column that takes ids from there; `None` if its type takes none.
+    pub(crate) fn new(target: IdTarget, origin: Origin) -> Option<IdColumn> {
+        let id_type = IdType::of(target.type_oid)?;
+        Some(IdColumn { name: target.name, id_type, origin })
+    }
+
+    /// Whether its type is text, which has an encoding.
+    pub(crate) fn is_text(&self) -> bool {
+        self.id_type == IdType::Text
+    }
+
+    /// Appends the id of a row, counted from 0, with its length in front. Rows must come in their order.
+    ///
+    /// # Errors
+    /// One that the column's type can't hold.
+    pub(crate) fn write(&mut self, row: u64, out: &mut Vec<u8>) -> Result<(), Error> {
+        let index = usize::try_from(row).unwrap_or(usize::MAX);
+        let id_type = self.id_type;
+        let written = match &mut self.origin {
+            Origin::Ordinal => id_type.write_whole(row as i64 + 1, out),
+            Origin::Metadata(ids) => id_type.write_metadata(ids, index, out),
+            Origin::Keys(keys) => id_type.write_key(&keys.next()?, out),
+        };
+        written.map_err(|Misfit { id }| Error::CorpusId { record: row + 1, id, column: self.name.clone() })
+    }
+}
+
+impl IdType {
+    /// That type, or the one behind a domain; `None` if ids don't come as it.
+    pub(crate) fn of(type_oid: pg_sys::Oid) -> Option<IdType> {
+        // SAFETY: a catalog look-up by OID.
+        match unsafe { pg_sys::getBaseType(type_oid) } {
+            pg_sys::INT2OID => Some(IdType::Smallint),
+            pg_sys::INT4OID => Some(IdType::Integer),
+            pg_sys::INT8OID => Some(IdType::Bigint),
+            pg_sys::NUMERICOID => Some(IdType::Numeric),
+            pg_sys::FLOAT8OID => Some(IdType::Double),
+            pg_sys::UUIDOID => Some(IdType::Uuid),
+            pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Some(IdType::Text),
+            _ => None,
+        }
+    }
+
+    /// [`of`](Self::of), for ids that a file of the format can hold.
+    pub(crate) fn exported(format: Format, type_oid: pg_sys::Oid) -> Option<IdType> {
+        IdType::of(type_oid)
+            .filter(|id_type| format == Format::Qvec || !matches!(id_type, IdType::Numeric | IdType::Double))
+    }
+
+    /// The key of an index that an id becomes: a number where a number holds it exactly, else a whole number or a text.
+    ///
+    /// # Errors
+    /// A number with a fraction that no double has, or a text that UTF-8 doesn't.
+    ///
+    /// # Safety
+    /// `datum` must be a non-null datum of this type.
+    pub(crate) unsafe fn key(self, datum: pg_sys::Datum) -> Result<Key, Error> {
+        // SAFETY: the datum is of this type, by the contract; output functions give a NUL-terminated copy.
+        unsafe {
+            Ok(match self {
+                IdType::Smallint => Key::of_whole(i16::from_datum(datum, false).unwrap_or_default().into()),
+                IdType::Integer => Key::of_whole(i32::from_datum(datum, false).unwrap_or_default().into()),
+                IdType::Bigint => Key::of_whole(i64::from_datum(datum, false).unwrap_or_default()),
+                IdType::Double => Key::Number(f64::from_datum(datum, false).unwrap_or_default()),
+                IdType::Numeric => {
+                    let text = pg_sys::OidOutputFunctionCall(pg_sys::Oid::from(F_NUMERIC_OUT), datum);
+                    Key::of_decimal(&CStr::from_ptr(text).to_string_lossy())?
+                }
+                IdType::Uuid => Key::Text(tq_corpus::uuid_text(&datum.cast_mut_ptr::<[u8; 16]>().read())),
+                IdType::Text => {
+                    let text = Varlena::packed(datum);
+                    let key = Key::Text(to_utf8(text.bytes())?);
+                    text.release();
+                    key
+                }
+            })
+        }
+    }
+
+    fn write_metadata(self, ids: &Ids, index: usize, out: &mut Vec<u8>) -> Result<(), Misfit> {
+        let missing = || Misfit { id: String::new() };
+        match ids {
+            Ids::Bigint(ids) => self.write_whole(*ids.get(index).ok_or_else(missing)?, out),
+            Ids::Uuid(ids) => {
+                let id = ids.get(index).ok_or_else(missing)?;
+                match self {
+                    IdType::Uuid => field(id, out),
+                    IdType::Text => text_field(&tq_corpus::uuid_text(id), out),
+                    _ => return Err(Misfit { id: tq_corpus::uuid_text(id) }),
+                }
+                Ok(())
+            }
+            Ids::Text(ids) => self.write_text(ids.get(index).ok_or_else(missing)?, out),
+        }
+    }
+
+    fn write_key(self, key: &Key, out: &mut Vec<u8>) -> Result<(), Misfit> {
+        match key {
+            Key::Number(number) if self == IdType::Double => field(&number.to_be_bytes(), out),
+            // The shortest digits that give the same number again.
+            Key::Number(number) => return self.write_text(&number.to_string(), out),
+            Key::Whole(digits) | Key::Text(digits) => return self.write_text(digits, out),
+        }
+        Ok(())
+    }
+
+    /// An id that is text in the file, in whatever type it can be read as.
+    fn write_text(self, id: &str, out: &mut Vec<u8>) -> Result<(), Misfit> {
+        let misfit = || Misfit { id: id.to_string() };
+        match self {
+            // PostgreSQL's text has no NUL.
+            IdType::Text if id.contains('\0') => return Err(misfit()),
+            IdType::Text => text_field(id, out),
+            IdType::Uuid => field(&tq_corpus::parse_uuid(id).ok_or_else(misfit)?, out),
+            IdType::Numeric => numeric::write(id, out).ok_or_else(misfit)?,
+            IdType::Double => {
+                let number = id.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(misfit)?;
+                field(&number.to_be_bytes(), out);
+            }
+            IdType::Smallint | IdType::Integer | IdType::Bigint => {
+                return self.write_whole(id.parse().map_err(|_| misfit())?, out);
+            }
+        }
+        Ok(())
+    }
+
+    fn write_whole(self, id: i64, out: &mut Vec<u8>) -> Result<(), Misfit> {
+        let misfit = || Misfit { id: id.to_string() };
+        match self {
+            IdType::Smallint => field(&i16::try_from(id).map_err(|_| misfit())?.to_be_bytes(), out),
+            IdType::Integer => field(&i32::try_from(id).map_err(|_| misfit())?.to_be_bytes(), out),
+            IdType::Bigint => field(&id.to_be_bytes(), out),
+            IdType::Numeric | IdType::Text => return self.write_text(&id.to_string(), out),
+            // Only what comes back as the same number.
+            IdType::Double if id as f64 as i128 == i128::from(id) => field(&(id as f64).to_be_bytes(), out),
+            IdType::Double | IdType::Uuid => return Err(misfit()),
+        }
+        Ok(())
+    }
+}
+
+fn field(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&(bytes.len() as i32).to_be_bytes());
+    out.extend_from_slice(bytes);
+}
+
+/// Text in the database's encoding, as which the receive function of text is made to take it (see `own_encoding`).
+fn text_field(text: &str, out: &mut Vec<u8>) {
+    // SAFETY: the conversion takes a length, and returns its argument or a NUL-terminated copy; it raises an error for what
+    // the encoding doesn't have.
+    unsafe {
+        let given = text.as_ptr().cast::<std::ffi::c_char>();
+        let server = pg_sys::pg_any_to_server(given, text.len() as c_int, pg_sys::pg_enc::PG_UTF8 as c_int);
+        match server.cast_const() == given {
+            true => field(text.as_bytes(), out),
+            false => field(CStr::from_ptr(server).to_bytes(), out),
+        }
+    }
+}

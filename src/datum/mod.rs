@@ -1,0 +1,5 @@
+//! Datums as Rust sees them: records, arrays of floats, type modifiers.
+
+pub(crate) mod float_array;
+pub(crate) mod record;
+pub(crate) mod typmod;
