@@ -11,7 +11,7 @@ use super::ids::IdColumn;
 use super::vector_type::VectorType;
 use crate::error::Error;
 use crate::formats::Format;
-use crate::server::encoding;
+use crate::server::encoding::{self, EncodingError};
 
 /// The column that takes the vectors.
 pub(crate) struct VectorColumn {
@@ -40,7 +40,7 @@ impl Columns {
         let id = self.id.as_ref().map(|id| id.name.as_str());
         let mut list = PgList::<pg_sys::Node>::new();
         for name in id.into_iter().chain([self.vector.name.as_str()]) {
-            let name = CString::new(name).map_err(|_| Error::NotUtf8)?;
+            let name = CString::new(name).map_err(|_| EncodingError::NotUtf8)?;
             // SAFETY: the node is made in the current memory context, and so is its copy of the name.
             list.push(unsafe { pg_sys::makeString(pg_sys::pstrdup(name.as_ptr())).cast() });
         }
@@ -128,6 +128,6 @@ pub(crate) fn vector_columns(relation: &PgRelation, format: Format) -> Result<Ve
                 && VectorType::of(attribute.atttypid, attribute.atttypmod)
                     .is_some_and(|kind| holds(format, kind))
         })
-        .map(|attribute| encoding::name_of(&attribute.attname))
+        .map(|attribute| Ok(encoding::name_of(&attribute.attname)?))
         .collect()
 }

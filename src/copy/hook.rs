@@ -228,7 +228,7 @@ unsafe extern "C-unwind" fn copy_of_ours(
             );
         });
         drop(waiting);
-        outcome(passed)
+        outcome(passed.map_err(Error::from))
     }
 }
 

@@ -10,10 +10,10 @@ use std::rc::Rc;
 use pgrx::{PgList, pg_sys};
 use tq_memory::Hold;
 
+use crate::datum::arguments::HELD_FOR_A_BYTE;
 use crate::error::Error;
 use crate::formats::{Direction, Format, Options};
 use crate::server::encoding;
-use crate::server::encoding::HELD_FOR_A_BYTE;
 use crate::server::file_access;
 
 /// The format of a COPY, if it is one of ours. Only the `format` option decides, never the file's name.
@@ -150,7 +150,7 @@ unsafe fn read_options(
 unsafe fn value_of(option: *mut pg_sys::DefElem) -> Result<String, Error> {
     // SAFETY: defGetString gives a C string in the database's encoding, or raises an error.
     let value = unsafe { CStr::from_ptr(pg_sys::defGetString(option)) };
-    encoding::from_server(value.to_bytes()).map(str::to_owned)
+    Ok(encoding::from_server(value.to_bytes())?.to_owned())
 }
 
 /// # Safety

@@ -7,13 +7,14 @@ use tq_corpus::{CorpusFileError, FileError, MergeError, RowsError};
 use tq_format::CorpusError;
 
 use super::Error;
-use crate::server::file_access::FileAccess;
+use crate::server::encoding::EncodingError;
+use crate::server::file_access::{AccessError, FileAccess};
 use crate::server::recovery::is_upkeep;
 
 impl Error {
     pub(super) fn detail(&self) -> Option<String> {
         match self {
-            Error::ServerFileRole { access, action } => {
+            Error::FileAccess(AccessError::Role { access, action }) => {
                 Some(format!("Only roles with privileges of the \"{}\" role may {action}.", access.role()))
             }
             Error::CopyTypmod { .. } => {
@@ -102,7 +103,9 @@ impl Error {
             Error::CodecNameTaken(_) => {
                 "64 hexadecimal digits are a codec's hash, and a declaration such as tqvec(1536, 4) is a built-in codec."
             }
-            Error::Encoding(_) => "Use a database of encoding UTF8, or names, paths and options in ASCII.",
+            Error::Encoding(EncodingError::Foreign(_)) => {
+                "Use a database of encoding UTF8, or names, paths and options in ASCII."
+            }
             Error::ReservedSeed(_) => "Choose another seed; the built-in codec needs no registration.",
             Error::CodecUpdate => "Drop the codec with tq_drop_codec and create another.",
             Error::RotationLost => "Run the statement again: the file is built anew.",
@@ -147,10 +150,10 @@ impl Error {
             | Error::NoSuchTensor { hint, .. }
             | Error::TensorChoice { hint, .. }
             | Error::FunctionOptionUnknown { hint, .. } => return Some(hint.clone()),
-            Error::ServerFileRole { access: FileAccess::Read, .. } => {
+            Error::FileAccess(AccessError::Role { access: FileAccess::Read, .. }) => {
                 "Ask for membership in pg_read_server_files, or let such a role load the file."
             }
-            Error::ServerFileRole { access: FileAccess::Write, .. } => {
+            Error::FileAccess(AccessError::Role { access: FileAccess::Write, .. }) => {
                 "Ask for membership in pg_write_server_files, or let such a role write the file."
             }
             Error::File(FileError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {

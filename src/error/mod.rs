@@ -19,9 +19,9 @@ use tq_memory::OutOfMemory;
 use self::messages::{
     codec_message, corpus_file_message, residual_words, shortened, sidecar_message, tqcb_message,
 };
-use crate::server::encoding;
-use crate::server::file_access::FileAccess;
-use crate::server::kept_error::KeptError;
+use crate::server::encoding::{self, EncodingError};
+use crate::server::file_access::AccessError;
+use crate::server::kept_error::{CallError, KeptError};
 
 mod advice;
 mod messages;
@@ -236,10 +236,8 @@ pub(crate) enum Error {
     OtherFormat { path: PathBuf, got: &'static str, wanted: &'static str },
     #[error("codec \"{codec}\" is for {expected} dimensions, and the vectors of \"{}\" have {got}", path.display())]
     CodecDimension { codec: String, expected: u32, path: PathBuf, got: u32 },
-    #[error("text that is not ASCII can't be used in a database of encoding {0}")]
-    Encoding(String),
-    #[error("text is not valid UTF-8")]
-    NotUtf8,
+    #[error(transparent)]
+    Encoding(#[from] EncodingError),
     #[error("\"{}\" is not a file of a known format", .0.display())]
     UnknownFormat(PathBuf),
     #[error("could not merge: {0}")]
@@ -262,10 +260,8 @@ pub(crate) enum Error {
     HalfOverflow(f32),
     #[error("{0} dimensions are more than a vector of pgvector's can have")]
     PgvectorDimension(usize),
-    #[error("relative path not allowed for {whom}: \"{path}\"")]
-    RelativePath { whom: String, path: String },
-    #[error("permission denied to {action}")]
-    ServerFileRole { access: FileAccess, action: &'static str },
+    #[error(transparent)]
+    FileAccess(#[from] AccessError),
     #[error("COPY FROM not supported with row-level security")]
     CopyFromRowSecurity,
     #[error("records of \"{}\" do not fit column \"{column}\": {source}", path.display())]
@@ -417,8 +413,8 @@ impl Error {
             | Error::MergeCount { .. } => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Error::Merge(MergeError::Nothing) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
             Error::Merge(_) | Error::MergeFormats { .. } => Code::ERRCODE_DATA_EXCEPTION,
-            Error::NotUtf8 => Code::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
-            Error::Encoding(_) | Error::MergeQvec | Error::IndexMetric(_) => {
+            Error::Encoding(EncodingError::NotUtf8) => Code::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
+            Error::Encoding(EncodingError::Foreign(_)) | Error::MergeQvec | Error::IndexMetric(_) => {
                 Code::ERRCODE_FEATURE_NOT_SUPPORTED
             }
             Error::CopyTypmod { source, .. }
@@ -473,8 +469,8 @@ impl Error {
             Error::CopyColumns { .. } | Error::ImportColumns { .. } => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
             Error::CopyWhereGenerated(_) => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
             Error::CopyColumnType { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
-            Error::RelativePath { .. } => Code::ERRCODE_INVALID_NAME,
-            Error::ServerFileRole { .. } => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Error::FileAccess(AccessError::RelativePath { .. }) => Code::ERRCODE_INVALID_NAME,
+            Error::FileAccess(AccessError::Role { .. }) => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
         }
     }
 }
@@ -567,6 +563,27 @@ fn file_code(error: &FileError) -> Code {
 pub(crate) fn is_unknown_copy_format(code: i32, message: &CStr) -> bool {
     code == Code::ERRCODE_INVALID_PARAMETER_VALUE as i32 && message == c"COPY format \"%s\" not recognized"
 }
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Kept(error) => Error::Kept(error),
+            CallError::Memory(error) => Error::Memory(error),
+        }
+    }
+}
+
+/// What stands on the ground knows nothing of [`Error`]; functions that SQL calls pass its errors on as any other.
+macro_rules! reported {
+    ($($ground:ty),*) => {
+        $(impl From<$ground> for ErrorReport {
+            fn from(error: $ground) -> Self {
+                Error::from(error).report()
+            }
+        })*
+    };
+}
+reported!(EncodingError, AccessError);
 
 impl From<Error> for ErrorReport {
     fn from(error: Error) -> Self {

@@ -14,10 +14,10 @@ use super::{
     Direction, FloatWriter, Format, Key, KeySource, Matrix, Options, bad_option, check_option, format_of,
     open_matrix, option_value, rows_error,
 };
+use crate::datum::arguments::{Json, Text};
 use crate::error::interrupts::poll;
 use crate::error::{Error, SqlResult};
 use crate::registry;
-use crate::server::encoding::{Json, Text};
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 use crate::server::settings;

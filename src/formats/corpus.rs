@@ -14,13 +14,13 @@ use tq_format::RecordView;
 use tq_memory::Grow;
 
 use super::search_index;
+use crate::datum::arguments::Text;
 use crate::datum::float_array::FloatArray;
 use crate::datum::record::RecordOut;
 use crate::error::interrupts::poll;
 use crate::error::{Error, cut, raise};
 use crate::registry;
 use crate::registry::Query;
-use crate::server::encoding::Text;
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 use crate::server::settings;
@@ -37,7 +37,7 @@ const SMALLEST_PARALLEL: u64 = 4 << 20;
 /// A file's path, if the user may read files of the server.
 fn readable(path: &str, function: &str) -> Result<PathBuf, Error> {
     file_access::require(FileAccess::Read, "read a corpus file")?;
-    file_access::absolute(path, function)
+    Ok(file_access::absolute(path, function)?)
 }
 
 fn failure(path: &Path, error: CorpusFileError) -> Error {

@@ -12,11 +12,11 @@ use tq_memory::Hold;
 
 use super::open::{container, detected, open_index, rows_error};
 use super::shown::shown;
+use crate::datum::arguments::{HELD_FOR_A_BYTE, JsonOut, Text};
 use crate::error::Error;
 use crate::error::interrupts::poll;
 use crate::registry;
 use crate::server::encoding;
-use crate::server::encoding::{JsonOut, Text};
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 
@@ -87,7 +87,7 @@ fn tq_file_info(
 fn corpus(path: &Path, held: &mut Option<Hold>) -> Result<Item, Error> {
     let corpus = Corpus::open(path).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
     let header = corpus.header();
-    *held = Some(tq_memory::hold(encoding::HELD_FOR_A_BYTE * header.metadata.len() + (64 << 10))?);
+    *held = Some(tq_memory::hold(HELD_FOR_A_BYTE * header.metadata.len() + (64 << 10))?);
     let metadata = Metadata::parse(&header.metadata, header.vector_count);
     if let Err(MetadataError::Memory(error)) = metadata {
         return Err(error.into());

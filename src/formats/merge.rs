@@ -10,9 +10,9 @@ use tq_corpus::{
 
 use super::bad_option;
 use super::open::{detected, opened};
+use crate::datum::arguments::{Json, Text, json_value};
 use crate::error::interrupts::poll;
 use crate::error::{Error, SqlResult, notice};
-use crate::server::encoding::{Json, Text, json_value};
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 
@@ -28,7 +28,7 @@ fn tq_merge(target: Text<'_>, sources: Vec<Option<String>>, options: Json) -> Sq
     let target = file_access::absolute(target, "tq_merge")?;
     let sources: Result<Vec<PathBuf>, Error> = sources
         .into_iter()
-        .map(|source| file_access::absolute(source.ok_or(Error::NullArgument("sources"))?, "tq_merge"))
+        .map(|source| Ok(file_access::absolute(source.ok_or(Error::NullArgument("sources"))?, "tq_merge")?))
         .collect();
     let merged = merge(target, &sources?, ids_of(&options)?)?;
     if merged.foreign_dropped {

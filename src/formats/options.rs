@@ -3,8 +3,8 @@
 use serde_json::value::RawValue;
 use tq_corpus::check_json;
 
+use crate::datum::arguments::json_value;
 use crate::error::Error;
-use crate::server::encoding::json_value;
 
 use super::{Direction, Format};
 

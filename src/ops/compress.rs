@@ -4,12 +4,12 @@ use pgrx::prelude::*;
 use tq_codec::RotationKind;
 use tq_format::BitWidth;
 
+use crate::datum::arguments::Text;
 use crate::datum::float_array::FloatArray;
 use crate::datum::record::{Record, RecordOut};
 use crate::datum::typmod::Typmod;
 use crate::error::{Error, SqlResult, cut};
 use crate::registry;
-use crate::server::encoding::Text;
 use crate::vector::compress_floats;
 
 /// Bit width from an SQL integer.

@@ -16,12 +16,12 @@ use tq_codec::{BUILTIN_SEED, CodecError, RotationKind, Workers, check_rotatable}
 use tq_format::{BitWidth, MAX_DIMENSION};
 use tq_memory::Grow;
 
+use crate::datum::arguments::Text;
 use crate::datum::float_array::FloatArray;
 use crate::error::interrupts::poll;
 use crate::error::{Error, notice};
 use crate::query::one_select;
 use crate::registry;
-use crate::server::encoding::Text;
 use crate::server::memory::cushion;
 use crate::server::settings;
 

@@ -13,9 +13,9 @@ use tq_format::{BitWidth, tqcb};
 use super::functions::register;
 use super::table;
 use super::table::Row;
+use crate::datum::arguments::Text;
 use crate::datum::typmod::Typmod;
 use crate::error::{Error, SqlResult, notice};
-use crate::server::encoding::Text;
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 

@@ -9,9 +9,9 @@ use tq_format::BitWidth;
 use super::rotations;
 use super::table;
 use super::table::Row;
+use crate::datum::arguments::Text;
 use crate::datum::float_array::FloatArray;
 use crate::error::{Error, SqlResult};
-use crate::server::encoding::Text;
 
 /// Columns, and expressions, that `tq_drop_codec` names before it says "and more".
 const LISTED: usize = 5;

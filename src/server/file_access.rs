@@ -12,9 +12,18 @@ use std::path::{Path, PathBuf};
 use pgrx::pg_sys;
 use tq_corpus::{AtomicFile, FileError};
 
-use crate::error::Error;
-
 pgrx::extension_sql_file!("file_access.sql", name = "files", requires = ["registry", "corpus", "formats"]);
+
+/// Why a file of the server can't be named by this user, or so.
+#[derive(thiserror::Error, Debug)]
+pub(crate) enum AccessError {
+    /// `whom` completes "relative path not allowed for".
+    #[error("relative path not allowed for {whom}: \"{path}\"")]
+    RelativePath { whom: String, path: String },
+    /// The user lacks the role; `action` completes "permission denied to".
+    #[error("permission denied to {action}")]
+    Role { access: FileAccess, action: &'static str },
+}
 
 /// What is done with a file of the server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,20 +50,20 @@ impl FileAccess {
 }
 
 /// Refuses users without the role; `action` completes "permission denied to …".
-pub(crate) fn require(access: FileAccess, action: &'static str) -> Result<(), Error> {
+pub(crate) fn require(access: FileAccess, action: &'static str) -> Result<(), AccessError> {
     // SAFETY: looks up roles in the system caches, as core's COPY does; runs in a backend's transaction.
     match unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), access.oid()) } {
         true => Ok(()),
-        false => Err(Error::ServerFileRole { access, action }),
+        false => Err(AccessError::Role { access, action }),
     }
 }
 
 /// Refuses a relative path; `whom` completes "relative path not allowed for …".
-pub(crate) fn absolute(path: impl AsRef<Path>, whom: &str) -> Result<PathBuf, Error> {
+pub(crate) fn absolute(path: impl AsRef<Path>, whom: &str) -> Result<PathBuf, AccessError> {
     let path = path.as_ref();
     match path.is_absolute() {
         true => Ok(path.to_owned()),
-        false => Err(Error::RelativePath { whom: whom.to_string(), path: path.display().to_string() }),
+        false => Err(AccessError::RelativePath { whom: whom.to_string(), path: path.display().to_string() }),
     }
 }
 

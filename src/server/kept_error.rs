@@ -12,13 +12,28 @@ use std::mem::MaybeUninit;
 
 use cee_scape::{SigJmpBufFields, call_with_sigsetjmp};
 use pgrx::pg_sys;
+use tq_memory::OutOfMemory;
 
 use super::memory::cushion;
-use crate::error::Error;
 
 /// PostgreSQL's report of an error, in the memory context that was current before the call.
 #[derive(Debug)]
 pub(crate) struct KeptError(*mut pg_sys::ErrorData);
+
+/// Why a call into the server gave no result.
+#[derive(Debug)]
+pub(crate) enum CallError {
+    /// What it raised.
+    Kept(KeptError),
+    /// It wasn't made.
+    Memory(OutOfMemory),
+}
+
+impl From<OutOfMemory> for CallError {
+    fn from(error: OutOfMemory) -> CallError {
+        CallError::Memory(error)
+    }
+}
 
 impl KeptError {
     /// The report, for [`rethrow`].
@@ -48,11 +63,11 @@ pub(crate) unsafe fn rethrow(error: *mut pg_sys::ErrorData) {
 /// Calls into the server, as `PG_TRY` does.
 ///
 /// # Errors
-/// [`Error::Kept`]. The transaction is then to be given up, as after any error.
+/// [`CallError`]. The transaction is then to be given up, as after any error.
 ///
 /// # Safety
 /// `call` must call functions of the server's, not pgrx's bindings of them, and hold nothing that is to be dropped.
-pub(crate) unsafe fn keeping<T>(call: impl FnOnce() -> T) -> Result<T, Error> {
+pub(crate) unsafe fn keeping<T>(call: impl FnOnce() -> T) -> Result<T, CallError> {
     // SAFETY: the variables are those that PG_TRY saves and restores; a backend has one thread that uses them. A jump
     // leaves frames of the server's and of `call`, which hold nothing. The result is there unless there was a jump.
     unsafe {
@@ -74,6 +89,6 @@ pub(crate) unsafe fn keeping<T>(call: impl FnOnce() -> T) -> Result<T, Error> {
         pg_sys::CurrentMemoryContext = context;
         let error = pg_sys::CopyErrorData();
         pg_sys::FlushErrorState();
-        Err(Error::Kept(KeptError(error)))
+        Err(CallError::Kept(KeptError(error)))
     }
 }

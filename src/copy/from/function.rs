@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 
 use crate::copy::columns::{vector_columns, wanted_types};
 
+use crate::datum::arguments::{Json, Text};
 use crate::error::{Error, SqlResult};
 use crate::formats::{Direction, Format, check_option, format_of, option_value};
 use crate::server::encoding;
-use crate::server::encoding::{Json, Text};
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 use crate::server::memory::cushion;

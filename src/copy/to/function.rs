@@ -7,10 +7,10 @@ use std::ffi::{CString, c_long};
 use pgrx::prelude::*;
 use pgrx::spi::quote_literal;
 
+use crate::datum::arguments::{Json, Text};
 use crate::error::{Error, SqlResult};
 use crate::formats::{Direction, Format, check_option, format_of, option_value};
 use crate::query::one_select;
-use crate::server::encoding::{Json, Text};
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 use crate::server::memory::cushion;
