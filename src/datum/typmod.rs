@@ -19,11 +19,10 @@ use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
-use tq_codec::{Codebook, CodecConfig, RotationKind};
+use tq_codec::{Codebook, CodecConfig, RotationKind, builtin};
 use tq_format::{BitWidth, MAX_DIMENSION, RecordView};
 
 use crate::error::{Error, SqlResult};
-use crate::registry;
 
 /// A column's or cast's type modifier.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -171,7 +170,7 @@ impl Typmod {
         let (Some(dimension), Some((width, residual))) = (self.dimension, self.fidelity) else {
             return Ok(None);
         };
-        registry::builtin_definition(dimension, width, residual, self.rotation()).map(Some)
+        Ok(Some(builtin::definition(dimension, width, residual, self.rotation())?))
     }
 
     /// The rotation for floats compressed under this modifier.
@@ -230,7 +229,7 @@ impl Typmod {
             }
         }
         if let Some(expected) = self.rotation
-            && let Some(got) = registry::builtin_rotation(hash, dimension, width, residual)
+            && let Some(got) = builtin::rotation_of(hash, dimension, width, residual)
             && got != expected
         {
             return Err(Error::TypmodRotation { expected: expected.name(), got: got.name() });

@@ -10,7 +10,7 @@ use crate::datum::record::{Record, RecordOut};
 use crate::datum::typmod::Typmod;
 use crate::error::{Error, SqlResult, cut};
 use crate::registry;
-use crate::vector::compress_floats;
+use crate::registry::compress_floats;
 
 /// Bit width from an SQL integer.
 pub(crate) fn bit_width(bits: i32) -> Result<BitWidth, Error> {

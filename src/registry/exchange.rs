@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use pgrx::prelude::*;
-use tq_codec::{BUILTIN_SEED, Codebook, CodecConfig, RotationKind, sidecar};
+use tq_codec::{Codebook, CodecConfig, RotationKind, builtin, sidecar};
 use tq_corpus::{AtomicFile, FileError, read_small};
 use tq_format::{BitWidth, tqcb};
 
@@ -107,18 +107,7 @@ pub(crate) fn definition(name: &str) -> Result<(CodecConfig, Codebook), Error> {
         return Err(Error::NoSuchCodec(crate::error::cut(name)));
     };
     let (dimension, width, residual, rotation) = declared?;
-    builtin_definition(dimension, width, residual, rotation)
-}
-
-/// What defines a built-in codec. No rotation is built.
-pub(crate) fn builtin_definition(
-    dimension: u32,
-    width: BitWidth,
-    residual: bool,
-    rotation: RotationKind,
-) -> Result<(CodecConfig, Codebook), Error> {
-    let config = CodecConfig::new(width, BUILTIN_SEED, dimension, residual, rotation)?;
-    Ok((config, Codebook::lloyd_max(width, dimension)))
+    Ok(builtin::definition(dimension, width, residual, rotation)?)
 }
 
 /// What defines the codec behind records with this hash and shape, if it is known. No rotation is built.
@@ -128,8 +117,8 @@ pub(crate) fn described(
     width: BitWidth,
     residual: bool,
 ) -> Result<Option<(CodecConfig, Codebook)>, Error> {
-    if let Some(rotation) = super::builtin_rotation(hash.as_bytes(), dimension, width, residual) {
-        return builtin_definition(dimension, width, residual, rotation).map(Some);
+    if let Some(rotation) = builtin::rotation_of(hash.as_bytes(), dimension, width, residual) {
+        return Ok(Some(builtin::definition(dimension, width, residual, rotation)?));
     }
     match table::by_hash(hash)? {
         Some(row) if (row.dimension, row.bit_width, row.residual) == (dimension, width, residual) => {

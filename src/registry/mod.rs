@@ -4,6 +4,7 @@
 //! changes anywhere (see [`table`]).
 
 mod cache;
+mod compress;
 mod current;
 mod exchange;
 mod functions;
@@ -13,6 +14,7 @@ mod trigger;
 
 use std::sync::Arc;
 
+use tq_codec::builtin as builtin_codec;
 use tq_codec::{
     BUILTIN_SEED, BatchError, Codebook, Codec, CodecConfig, CodecError, Metric, PreparedQuery, Rotation,
     RotationKind, Workers,
@@ -24,7 +26,8 @@ use crate::error::Error;
 use crate::error::interrupts::poll;
 
 pub(crate) use self::cache::generation;
-pub(crate) use self::exchange::{builtin_definition, definition, described};
+pub(crate) use self::compress::compress_floats;
+pub(crate) use self::exchange::{definition, described};
 
 pgrx::extension_sql_file!("registry.sql", name = "registry", requires = ["vector"]);
 
@@ -40,20 +43,8 @@ pub(crate) fn builtin(
     residual: bool,
     rotation: RotationKind,
 ) -> Result<Arc<Codec>, Error> {
-    let config = builtin_config(dimension, bit_width, residual, rotation)?;
+    let config = builtin_codec::config(dimension, bit_width, residual, rotation)?;
     cache::get_or_prepare(config.hash().as_bytes(), || prepare_builtin(config))
-}
-
-/// The rotation of the built-in codec that a record names; `None` for any other codec.
-pub(crate) fn builtin_rotation(
-    hash: &[u8],
-    dimension: u32,
-    width: BitWidth,
-    residual: bool,
-) -> Option<RotationKind> {
-    [RotationKind::Haar, RotationKind::Hadamard].into_iter().find(|kind| {
-        builtin_config(dimension, width, residual, *kind).is_ok_and(|config| config.hash().as_bytes() == hash)
-    })
 }
 
 /// The codec that a record names.
@@ -63,8 +54,8 @@ pub(crate) fn builtin_rotation(
 pub(crate) fn for_record(record: &RecordView<'_>) -> Result<Arc<Codec>, Error> {
     cache::get_or_prepare(record.hash_field(), || {
         let (dimension, width, residual) = (record.dimension(), record.bit_width(), record.has_residual());
-        if let Some(kind) = builtin_rotation(record.hash_field(), dimension, width, residual) {
-            return prepare_builtin(builtin_config(dimension, width, residual, kind)?);
+        if let Some(kind) = builtin_codec::rotation_of(record.hash_field(), dimension, width, residual) {
+            return prepare_builtin(builtin_codec::config(dimension, width, residual, kind)?);
         }
         match table::by_hash(record.config_hash())? {
             Some(row) => row.prepare(),
@@ -80,7 +71,7 @@ pub(crate) fn name_of(
     width: BitWidth,
     residual: bool,
 ) -> Result<Option<String>, Error> {
-    if builtin_rotation(hash.as_bytes(), dimension, width, residual).is_some() {
+    if builtin_codec::rotation_of(hash.as_bytes(), dimension, width, residual).is_some() {
         return Ok(Some("built-in".to_string()));
     }
     Ok(table::by_hash(hash)?.map(|row| row.name))
@@ -92,7 +83,7 @@ pub(crate) fn name_of(
 /// A codec that is neither built in nor registered.
 pub(crate) fn of_corpus(header: &CorpusHeader) -> Result<Arc<Codec>, Error> {
     let (dimension, width, residual) = (header.dimension, header.bit_width, header.residual);
-    match builtin_rotation(header.config_hash.as_bytes(), dimension, width, residual) {
+    match builtin_codec::rotation_of(header.config_hash.as_bytes(), dimension, width, residual) {
         Some(kind) => builtin(dimension, width, residual, kind),
         None => by_hash(&header.config_hash),
     }
@@ -112,7 +103,7 @@ fn by_hash(hash: &str) -> Result<Arc<Codec>, Error> {
 
 /// Whether a codec that a file names is known here, for notices; prepares nothing.
 pub(crate) fn is_known(hash: &str, dimension: u32, width: BitWidth, residual: bool) -> Result<bool, Error> {
-    Ok(builtin_rotation(hash.as_bytes(), dimension, width, residual).is_some()
+    Ok(builtin_codec::rotation_of(hash.as_bytes(), dimension, width, residual).is_some()
         || table::by_hash(hash)?.is_some())
 }
 
@@ -369,15 +360,6 @@ impl Query {
         cache::confirm(prepared.codec())?;
         Ok(prepared)
     }
-}
-
-fn builtin_config(
-    dimension: u32,
-    width: BitWidth,
-    residual: bool,
-    rotation: RotationKind,
-) -> Result<CodecConfig, Error> {
-    Ok(CodecConfig::new(width, BUILTIN_SEED, dimension, residual, rotation)?)
 }
 
 fn prepare_builtin(config: CodecConfig) -> Result<Arc<Codec>, Error> {

@@ -8,8 +8,8 @@
 //! literals were until version 0.2.0. Any other that doesn't match the modifier is refused.
 
 use pgrx::prelude::*;
-use tq_codec::{CodecError, RotationKind};
-use tq_format::{MAX_DIMENSION, RecordView};
+use tq_codec::{RotationKind, builtin};
+use tq_format::RecordView;
 
 use crate::datum::float_array::FloatArray;
 use crate::datum::record::{Record, RecordOut};
@@ -17,26 +17,7 @@ use crate::datum::typmod::FLOATS;
 use crate::datum::typmod::Typmod;
 use crate::error::{Error, SqlResult};
 use crate::registry;
-
-/// Compresses floats with the built-in codec, to the fidelity that `typmod` asks for.
-///
-/// # Errors
-/// A dimension other than the modifier's or beyond the format's, and what the codec refuses: NaN, infinity, a zero
-/// vector and, without residual, a norm far from one.
-pub(crate) fn compress_floats(floats: &[f32], typmod: Typmod) -> Result<Vec<u8>, Error> {
-    let dimension = u32::try_from(floats.len())
-        .ok()
-        .filter(|dimension| (1..=MAX_DIMENSION).contains(dimension))
-        .ok_or(CodecError::DimensionOutOfRange { dimension: floats.len() as u64 })?;
-    typmod.check_dimension(dimension)?;
-    // Before the codec is looked up: its rotation may have to be built first, which takes time.
-    tq_codec::check_vector(floats)?;
-    let (width, residual) = typmod.fidelity();
-    let codec = registry::builtin(dimension, width, residual, typmod.rotation())?;
-    let mut record = tq_memory::with_capacity(tq_format::record_len(width, dimension, residual))?;
-    registry::encode(&codec, floats, &mut record)?;
-    Ok(record)
-}
+use crate::registry::compress_floats;
 
 /// `tqvec` to `tqvec` with another modifier: a check, and compression for floats in the guise of a record.
 #[pg_extern(sql = false)]
@@ -74,7 +55,7 @@ fn floats_rotation(record: &RecordView<'_>) -> Option<RotationKind> {
     if record.bit_width() != width || record.has_residual() != residual {
         return None;
     }
-    registry::builtin_rotation(record.hash_field(), record.dimension(), width, residual)
+    builtin::rotation_of(record.hash_field(), record.dimension(), width, residual)
 }
 
 /// `real[]` and `double precision[]` to `tqvec`.

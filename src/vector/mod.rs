@@ -7,7 +7,5 @@ mod equality;
 mod pgvector;
 mod text;
 
-pub(crate) use self::casts::compress_floats;
-
 pgrx::extension_sql_file!("vector.sql", name = "vector", bootstrap);
 pgrx::extension_sql_file!("pgvector.sql", name = "pgvector", finalize);

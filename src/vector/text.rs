@@ -12,10 +12,10 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 use tq_format::{RecordView, TextError, VectorText, record_text};
 
-use super::compress_floats;
 use crate::datum::record::{Record, RecordOut};
 use crate::datum::typmod::Typmod;
 use crate::error::{Error, SqlResult};
+use crate::registry::compress_floats;
 use crate::server::pg_compat;
 
 /// Longest piece of bad input that an error message repeats.

@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+pub mod builtin;
 mod codebook;
 mod codec;
 mod config;

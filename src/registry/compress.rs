@@ -1,0 +1,28 @@
+//! Floats compressed as a type modifier asks for it.
+
+use tq_codec::CodecError;
+use tq_format::MAX_DIMENSION;
+
+use crate::datum::typmod::Typmod;
+use crate::error::Error;
+use crate::registry;
+
+/// Compresses floats with the built-in codec, to the fidelity that `typmod` asks for.
+///
+/// # Errors
+/// A dimension other than the modifier's or beyond the format's, and what the codec refuses: NaN, infinity, a zero
+/// vector and, without residual, a norm far from one.
+pub(crate) fn compress_floats(floats: &[f32], typmod: Typmod) -> Result<Vec<u8>, Error> {
+    let dimension = u32::try_from(floats.len())
+        .ok()
+        .filter(|dimension| (1..=MAX_DIMENSION).contains(dimension))
+        .ok_or(CodecError::DimensionOutOfRange { dimension: floats.len() as u64 })?;
+    typmod.check_dimension(dimension)?;
+    // Before the codec is looked up: its rotation may have to be built first, which takes time.
+    tq_codec::check_vector(floats)?;
+    let (width, residual) = typmod.fidelity();
+    let codec = registry::builtin(dimension, width, residual, typmod.rotation())?;
+    let mut record = tq_memory::with_capacity(tq_format::record_len(width, dimension, residual))?;
+    registry::encode(&codec, floats, &mut record)?;
+    Ok(record)
+}
