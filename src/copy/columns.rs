@@ -6,7 +6,7 @@ use std::ffi::{CStr, CString};
 
 use pgrx::{PgList, PgRelation, pg_sys};
 
-use super::ids::IdColumn;
+use super::ids::{IdColumn, IdTarget};
 
 use super::vector_type::VectorType;
 use crate::error::Error;
@@ -17,12 +17,6 @@ use crate::server::encoding::{self, EncodingError};
 pub(crate) struct VectorColumn {
     pub(crate) name: String,
     pub(crate) kind: VectorType,
-}
-
-/// The column that takes the ids.
-pub(crate) struct IdTarget {
-    pub(crate) name: String,
-    pub(crate) type_oid: pg_sys::Oid,
 }
 
 /// What a COPY FROM fills.

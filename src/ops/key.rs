@@ -6,7 +6,7 @@ use pgrx::pg_sys;
 use tq_memory::{Grow, OutOfMemory};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::once;
+use super::serial;
 
 /// A copy of a datum's bytes as they stand in the tuple, to tell whether the next call brings the same value.
 ///
@@ -30,7 +30,7 @@ impl Key {
         if !self.present {
             return false;
         }
-        if self.serial.is_some() && self.serial == once::serial_of(datum) {
+        if self.serial.is_some() && self.serial == serial::serial_of(datum) {
             return true;
         }
         // SAFETY: by the contract.
@@ -46,7 +46,7 @@ impl Key {
     /// That of [`Key::holds`].
     pub(crate) unsafe fn store(&mut self, datum: pg_sys::Datum) -> Result<(), OutOfMemory> {
         self.present = false;
-        self.serial = once::serial_of(datum);
+        self.serial = serial::serial_of(datum);
         // SAFETY: by the contract.
         unsafe {
             with_bytes(datum, |bytes| {
@@ -74,7 +74,7 @@ impl Key {
 /// # Safety
 /// That of [`Key::holds`].
 pub(crate) unsafe fn hash(datum: pg_sys::Datum) -> u64 {
-    if let Some(serial) = once::serial_of(datum) {
+    if let Some(serial) = serial::serial_of(datum) {
         return xxh3_64(&serial.to_ne_bytes());
     }
     // SAFETY: by the contract.

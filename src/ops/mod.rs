@@ -8,6 +8,7 @@ mod evaluate;
 mod kept;
 mod key;
 mod once;
+mod serial;
 mod support;
 mod train;
 mod version;

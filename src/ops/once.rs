@@ -10,8 +10,6 @@
 
 #![allow(unsafe_code)]
 
-use std::cell::{Cell, RefCell};
-
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
 use tq_memory::OutOfMemory;
@@ -19,6 +17,7 @@ use tq_memory::OutOfMemory;
 use super::kept::Kept;
 use super::key;
 use super::key::Key;
+use super::serial;
 use crate::error::{Error, raise};
 
 /// Memory for the results that one call keeps.
@@ -27,20 +26,6 @@ const KEPT_BYTES: usize = 4 << 20;
 const PATIENCE: u32 = 16;
 /// After which every so many are kept again, in case that arguments have begun to repeat.
 const RETRY: u32 = 16;
-
-thread_local! {
-    /// The kept result that each call in running queries has given last, by its address, with its serial number.
-    static GIVEN: RefCell<Vec<(usize, u64)>> = const { RefCell::new(Vec::new()) };
-    static LAST_SERIAL: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The number of the kept result that this datum is, if it is one.
-#[inline]
-pub(crate) fn serial_of(datum: pg_sys::Datum) -> Option<u64> {
-    GIVEN.with_borrow(|given| {
-        given.iter().find(|(address, _)| *address == datum.value()).map(|(_, serial)| *serial)
-    })
-}
 
 /// A copy of a varlena, aligned as one.
 struct Copied {
@@ -55,7 +40,7 @@ struct Once {
     kept: Kept<Copied>,
     /// Where the result of the call before is.
     last: Option<usize>,
-    /// What it has put into [`GIVEN`].
+    /// What it has given out last.
     given: usize,
     /// Calls since an argument came again.
     misses: u32,
@@ -63,21 +48,15 @@ struct Once {
 
 impl Drop for Once {
     fn drop(&mut self) {
-        // The list is gone when a thread ends, which a backend's only thread does together with its memory contexts.
-        let _ = GIVEN.try_with(|given| withdraw(&mut given.borrow_mut(), self.given));
+        serial::withdraw(self.given);
     }
-}
-
-fn withdraw(given: &mut Vec<(usize, u64)>, address: usize) {
-    given.retain(|(other, _)| *other != address);
 }
 
 impl Copied {
     /// # Safety
     /// `datum` must be a varlena that is neither compressed nor out of line.
     unsafe fn of(datum: pg_sys::Datum) -> Result<Copied, OutOfMemory> {
-        let serial = LAST_SERIAL.get() + 1;
-        LAST_SERIAL.set(serial);
+        let serial = serial::next();
         // SAFETY: by the contract its header says how many bytes it has, and there is room for so many.
         unsafe {
             let varlena = datum.cast_mut_ptr::<pg_sys::varlena>();
@@ -148,10 +127,7 @@ impl Once {
         let address = kept.words.as_mut_ptr() as usize;
         if self.given != address {
             let serial = kept.serial;
-            GIVEN.with_borrow_mut(|given| {
-                withdraw(given, self.given);
-                given.push((address, serial));
-            });
+            serial::give(self.given, address, serial);
             self.given = address;
         }
         self.last = Some(place);

@@ -7,26 +7,22 @@
 //!
 //! Rows of `tq_codec` are immutable, but a codec can be dropped and another created under the same hash. The table's
 //! trigger therefore sends a relation-cache invalidation, which reaches every backend at commit (and the own one at
-//! the next command); the callback here counts it, and a count that moved empties the cache.
+//! the next command); [`super::generation`] counts it, and a count that moved empties the cache.
 
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use pgrx::prelude::*;
 use tq_codec::{Codec, Rotation, RotationKind};
 use tq_corpus::MatrixFile;
 use tq_memory::OutOfMemory;
 
-use super::{rotations, table};
+use super::generation::generation;
+use super::rotations;
 use crate::error::Error;
 use crate::server::settings;
-
-/// Counts invalidations of the codec table; see [`generation`].
-static GENERATION: AtomicU64 = AtomicU64::new(0);
 
 /// Mapped rotations that are kept: a part of the mappings that a process may have, which files that are read need as well, and of the
 /// disk's space that a removed file takes until nobody maps it.
@@ -69,32 +65,9 @@ thread_local! {
     static CACHE: RefCell<Cache> = RefCell::default();
 }
 
-/// Changes whenever a codec obtained earlier may no longer be the right one for its hash.
-#[inline]
-pub(crate) fn generation() -> u64 {
-    GENERATION.load(Ordering::Relaxed)
-}
-
-/// Hooks the cache to relation-cache invalidations.
+/// Makes the cache now, for which the C library may allocate.
 pub(super) fn init() {
-    // SAFETY: the callback is a plain function that lives as long as the process, and calls nothing of the server.
-    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(on_relcache_invalidation), pg_sys::Datum::null()) }
-    // Its place among what the thread drops at its end is taken while there is memory for it.
     CACHE.with_borrow(|_| ());
-}
-
-/// An invalidation of `tq_codec`, or of everything (`InvalidOid`).
-///
-/// May run at almost any moment, so it only counts.
-unsafe extern "C-unwind" fn on_relcache_invalidation(_: pg_sys::Datum, relation: pg_sys::Oid) {
-    if relation == pg_sys::InvalidOid || table::is_registry(relation) {
-        expire();
-    }
-}
-
-/// Makes what was looked up until now be looked up again when it is used next.
-pub(super) fn expire() {
-    GENERATION.fetch_add(1, Ordering::Relaxed);
 }
 
 /// The codec of this hash: from the cache, or from `prepare`, whose result is kept.

@@ -1,6 +1,6 @@
 //! Floats compressed as a type modifier asks for it.
 
-use tq_codec::CodecError;
+use tq_codec::{Codec, CodecError};
 use tq_format::MAX_DIMENSION;
 
 use crate::datum::typmod::Typmod;
@@ -25,4 +25,10 @@ pub(crate) fn compress_floats(floats: &[f32], typmod: Typmod) -> Result<Vec<u8>,
     let mut record = tq_memory::with_capacity(tq_format::record_len(width, dimension, residual))?;
     registry::encode(&codec, floats, &mut record)?;
     Ok(record)
+}
+
+/// Bytes of the codec's records.
+pub(crate) fn record_len(codec: &Codec) -> usize {
+    let config = codec.config();
+    tq_format::record_len(config.bit_width(), config.dimension(), config.residual())
 }

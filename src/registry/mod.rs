@@ -8,6 +8,7 @@ mod compress;
 mod current;
 mod exchange;
 mod functions;
+mod generation;
 mod rotations;
 mod table;
 mod trigger;
@@ -25,15 +26,16 @@ use tq_simd::Level;
 use crate::error::Error;
 use crate::error::interrupts::poll;
 
-pub(crate) use self::cache::generation;
-pub(crate) use self::compress::compress_floats;
+pub(crate) use self::compress::{compress_floats, record_len};
 pub(crate) use self::exchange::{definition, described};
+pub(crate) use self::generation::generation;
 
 pgrx::extension_sql_file!("registry.sql", name = "registry", requires = ["vector"]);
 
 /// Registers the callback that learns of changes to the table; called from `_PG_init`.
 pub(crate) fn init() {
     cache::init();
+    generation::init();
 }
 
 /// The built-in codec of a shape and a rotation.

@@ -13,7 +13,7 @@ use pgrx::prelude::*;
 use tq_codec::{Codebook, Codec, CodecConfig, RotationKind};
 use tq_format::BitWidth;
 
-use super::{cache, current};
+use super::{cache, current, generation};
 use crate::datum::typmod::Typmod;
 use crate::error::Error;
 use crate::server::encoding;
@@ -37,7 +37,6 @@ impl Location {
 
 thread_local! {
     static LOCATION: Cell<Option<Location>> = const { Cell::new(None) };
-    static REGISTRY_OID: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
 }
 
 /// One registered codec.
@@ -88,7 +87,7 @@ impl Row {
 
     pub(super) fn prepare(&self) -> Result<Arc<Codec>, Error> {
         if !self.is_current()? {
-            cache::expire();
+            generation::expire();
         }
         let config = self.config()?;
         let rotation = cache::rotation(config.rotation(), config.seed(), config.dimension())?;
@@ -97,20 +96,14 @@ impl Row {
     }
 }
 
-/// Whether this relation is the codec table, as far as this backend has looked it up. A backend that hasn't holds
-/// no registered codec.
-pub(super) fn is_registry(relation: pg_sys::Oid) -> bool {
-    REGISTRY_OID.get() == relation
-}
-
 fn location() -> Result<Location, Error> {
-    let generation = cache::generation();
+    let generation = generation::generation();
     let known = LOCATION.get().filter(|location| location.generation == generation);
     let location = match known {
         Some(location) => location,
         None => find(generation)?,
     };
-    REGISTRY_OID.set(location.oid);
+    generation::set_registry(location.oid);
     LOCATION.set(Some(location));
     Ok(location)
 }
@@ -352,7 +345,7 @@ fn named_where_fitting(
 
 /// Tells every backend, at commit, that the table has changed; called by its trigger.
 pub(super) fn announce_change(relation: pg_sys::Oid) {
-    REGISTRY_OID.set(relation);
+    generation::set_registry(relation);
     // SAFETY: the relation is the one whose trigger is running, so it exists and is locked.
     unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relation) }
 }

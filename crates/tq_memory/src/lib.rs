@@ -17,7 +17,6 @@
 
 mod error;
 mod grow;
-#[allow(unsafe_code)]
 mod reserve;
 
 pub use error::OutOfMemory;

@@ -13,6 +13,8 @@
 //!
 //! What the system serves costs nothing more than a comparison when it is freed.
 
+#![allow(unsafe_code)]
+
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;

@@ -8,7 +8,6 @@ use tq_corpus::{Corpus, CorpusFileError};
 use tq_format::{CorpusError, RecordView, Records};
 use tq_memory::Grow;
 
-use super::float_rows::record_len;
 use super::source::{Pending, RowSource, Stop, write_field, write_row};
 use crate::copy::ids::IdColumn;
 use crate::error::Error;
@@ -157,7 +156,7 @@ impl RowPlan {
             Ok(made) => made,
             Err(error) => return Ok(Written::Nothing(error)),
         };
-        let length = record_len(&recompression.to);
+        let length = registry::record_len(&recompression.to);
         for (number, record) in (first..).zip(made.chunks_exact(length)) {
             if let Err(error) = write_record(id, number, record, out) {
                 return Ok(Written::UpTo(error));

@@ -128,7 +128,7 @@ impl FloatRows {
                 let made = encode(codec, workers, &floats[..count * dimension], records, |row, source| {
                     numbered(first + row as u64, source)
                 })?;
-                for (row, record) in (first..).zip(records.chunks_exact(record_len(codec))) {
+                for (row, record) in (first..).zip(records.chunks_exact(registry::record_len(codec))) {
                     let written = write_row(id.as_mut(), row, pending, |out| write_field(record, out));
                     written.map_err(Stop::at_row)?;
                 }
@@ -144,12 +144,6 @@ impl FloatRows {
             }
         }
     }
-}
-
-/// Bytes of the codec's records.
-pub(crate) fn record_len(codec: &Codec) -> usize {
-    let config = codec.config();
-    tq_format::record_len(config.bit_width(), config.dimension(), config.residual())
 }
 
 /// Replaces `records` by those of rows, and returns what is wrong with the first that can't be compressed.

@@ -8,7 +8,7 @@ use tq_corpus::Metadata;
 use tq_format::CorpusHeader;
 
 use super::corpus_rows::{Recompression, RowPlan};
-use crate::copy::columns::IdTarget;
+use crate::copy::ids::IdTarget;
 use crate::copy::ids::{IdColumn, Origin};
 use crate::copy::statement::Statement;
 use crate::datum::typmod::Typmod;

@@ -10,11 +10,16 @@ use pgrx::{FromDatum, pg_sys};
 use tq_corpus::Ids;
 
 use self::builder::to_utf8;
-use super::columns::IdTarget;
 
 use crate::datum::record::Varlena;
 use crate::error::Error;
 use crate::formats::{Format, Key, KeySource};
+
+/// The column that takes the ids.
+pub(crate) struct IdTarget {
+    pub(crate) name: String,
+    pub(crate) type_oid: pg_sys::Oid,
+}
 
 /// A type that ids have in a column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
