@@ -69,10 +69,8 @@ mod tests {
         run("CREATE TABLE seen (v tqvec)");
         // Out of line, where a part of the value can be fetched.
         run("ALTER TABLE seen ALTER v SET STORAGE external");
-        run(
-            "INSERT INTO seen SELECT tq_compress(array_agg(sin(i)::real / sqrt(1000)::real), 8, true) \
-             FROM generate_series(1, 2000) i",
-        );
+        run("INSERT INTO seen SELECT tq_compress(array_agg(sin(i)::real / sqrt(1000)::real), 8, true) \
+             FROM generate_series(1, 2000) i");
         assert_eq!(one::<i32>("SELECT tq_dimension(v) FROM seen"), 2000);
         assert_eq!(one::<i32>("SELECT tq_bit_width(v) FROM seen"), 8);
         assert!(one::<bool>("SELECT tq_has_residual(v) FROM seen"));
