@@ -48,6 +48,7 @@ mod tests {
     #[pg_test]
     fn every_byte_survives_a_table() {
         run("CREATE TABLE stored (v tqvec)");
+        run("ALTER TABLE stored ALTER v SET STORAGE external");
         // Short (one-byte header), inline and out of line in TOAST.
         for (width, residual, dimension) in
             [(BitWidth::Two, false, 8u32), (BitWidth::Four, false, 384), (BitWidth::Eight, true, 2000)]
@@ -65,10 +66,11 @@ mod tests {
 
     #[pg_test]
     fn accessors_see_the_record() {
-        run(
-            "CREATE TABLE seen AS SELECT tq_compress(array_agg(sin(i)::real / sqrt(1000)::real), 8, true) AS v \
-             FROM generate_series(1, 2000) i",
-        );
+        run("CREATE TABLE seen (v tqvec)");
+        // Out of line, where a part of the value can be fetched.
+        run("ALTER TABLE seen ALTER v SET STORAGE external");
+        run("INSERT INTO seen SELECT tq_compress(array_agg(sin(i)::real / sqrt(1000)::real), 8, true) \
+             FROM generate_series(1, 2000) i");
         assert_eq!(one::<i32>("SELECT tq_dimension(v) FROM seen"), 2000);
         assert_eq!(one::<i32>("SELECT tq_bit_width(v) FROM seen"), 8);
         assert!(one::<bool>("SELECT tq_has_residual(v) FROM seen"));

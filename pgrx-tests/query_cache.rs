@@ -286,7 +286,9 @@ mod tests {
         run("SET LOCAL jit = off");
         table_of(20);
         // Out of line as well as inline: each call detoasts its row.
-        run("CREATE TABLE big AS SELECT tq_compress(array_agg((sin(i * 7) / 32)::real), 8, true) AS v \
+        run("CREATE TABLE big (v tqvec)");
+        run("ALTER TABLE big ALTER v SET STORAGE external");
+        run("INSERT INTO big SELECT tq_compress(array_agg((sin(i * 7) / 32)::real), 8, true) \
              FROM generate_series(1, 2048) i");
         let query = unit_vector(1, DIMENSION);
         let large = "(SELECT v FROM big)";

@@ -83,6 +83,7 @@ for database in present moved former; do
 CREATE TABLE large (id int, e tqvec(1536, 4, residual), f tqvec(1536, 2, hadamard)) PARTITION BY RANGE (id);
 CREATE TABLE large_1 PARTITION OF large FOR VALUES FROM (0) TO (10);
 CREATE TABLE large_2 PARTITION OF large FOR VALUES FROM (10) TO (20);
+ALTER TABLE large ALTER e SET STORAGE external;
 INSERT INTO large SELECT i, v, v FROM generate_series(0, 19) i,
     LATERAL (SELECT tq_normalize(array_agg(sin((i + 1) * j)::real ORDER BY j)) AS v FROM generate_series(1, 1536) j) s;
 SQL

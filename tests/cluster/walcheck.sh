@@ -28,6 +28,7 @@ CREATE INDEX ON t USING hash (e);
 CREATE INDEX ON t (record);
 CREATE INDEX ON t (tq_norm(e)) WHERE k < 100;
 CREATE TABLE wide (id bigint PRIMARY KEY, e tqvec(1536, 4, residual, hadamard) NOT NULL);
+ALTER TABLE wide ALTER e SET STORAGE external;
 CREATE TABLE filled (id bigint PRIMARY KEY, v real[], e tqvec(96, 8));
 CREATE TABLE parts (id bigint NOT NULL, e tqvec NOT NULL) PARTITION BY HASH (id);
 CREATE TABLE part0 PARTITION OF parts FOR VALUES WITH (MODULUS 2, REMAINDER 0);

@@ -370,21 +370,23 @@ mod tests {
         // Two matrices are filled with zeros, one with variables, one gets its signs.
         assert!(polls >= 2 * megabytes / 8 + megabytes, "{polls} polls in building {megabytes} MB");
 
-        let interrupted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let mut left = 8;
-            built.prepare(false, &mut || {
+        let cancelled = |mut left: usize| {
+            let mut poll = || {
                 left -= 1;
                 assert!(left > 0, "a cancel");
-            });
-        }));
-        assert!(interrupted.is_err());
-        let mut prepared = |residual| {
+            };
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| built.prepare(false, &mut poll)))
+                .is_err()
+        };
+        assert!(cancelled(megabytes / 4), "in the first pass");
+        let prepared = |residual| {
             let mut polls = 0;
             built.prepare(residual, &mut || polls += 1);
             polls
         };
         assert!(prepared(true) >= megabytes / 2, "the norm, which a cancel has left unknown");
         assert_eq!(prepared(true), 0);
+        assert!(cancelled(megabytes / 4), "in the second pass");
         assert!(prepared(false) >= megabytes / 2, "the matrix in f32");
         assert_eq!(prepared(false), 0);
 
