@@ -5,8 +5,8 @@
 #[cfg(not(feature = "pg15"))]
 use std::ffi::{CString, c_char, c_int};
 
+use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{PgSqlErrorCode, pg_sys};
 
 /// Says that the relation behind `nsitem` is to be inserted into. What a WHERE clause then refers to is added to that,
 /// as rights to SELECT, when the clause is transformed.
@@ -127,11 +127,7 @@ unsafe extern "C-unwind" {
 /// # Safety
 /// `context` must be the one in the running call's `FunctionCallInfo`.
 #[allow(ffi_unwind_calls)] // errcode doesn't jump where a report is being made
-pub(crate) unsafe fn save_error(
-    context: *mut pg_sys::Node,
-    code: PgSqlErrorCode,
-    report: &ErrorReport,
-) -> bool {
+pub(crate) unsafe fn save_error(context: *mut pg_sys::Node, code: i32, report: &ErrorReport) -> bool {
     #[cfg(feature = "pg15")]
     {
         let _ = (context, code, report);
@@ -147,7 +143,7 @@ pub(crate) unsafe fn save_error(
         if !pg_sys::errsave_start(context, std::ptr::null()) {
             return true;
         }
-        errcode(code as c_int);
+        errcode(code);
         pg_sys::errmsg_internal(c"%s".as_ptr(), server_text(report.message()));
         if let Some(detail) = report.detail() {
             pg_sys::errdetail_internal(c"%s".as_ptr(), server_text(detail));

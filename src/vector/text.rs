@@ -35,7 +35,7 @@ fn tqvec_in(
             let report = error.report();
             // SAFETY: fcinfo is the running call's.
             let saved = error.is_about_data()
-                && unsafe { pg_compat::save_error((*fcinfo).context, error.code(), &report) };
+                && unsafe { pg_compat::save_error((*fcinfo).context, error.code() as i32, &report) };
             if saved { Ok(None) } else { Err(report) }
         }
     }

@@ -28,7 +28,7 @@ SELECT id FROM test.equal ORDER BY id;
 ROLLBACK;
 
 -- Parameters: the same rows whether the plan knows the value or not.
-PREPARE by_e(tqvec) AS SELECT array_agg(id ORDER BY id) FROM test.equal WHERE e = $1;
+PREPARE by_e(tqvec) AS SELECT id FROM test.equal WHERE e = $1 ORDER BY id;
 PREPARE by_floats(real[]) AS SELECT array_agg(id ORDER BY id) FROM test.equal WHERE e = $1::tqvec;
 SELECT e AS record FROM test.equal WHERE id = 2 \gset
 PREPARE two(tqvec, tqvec) AS SELECT $1::tqvec(3, 4) = $2;
