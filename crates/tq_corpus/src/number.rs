@@ -52,7 +52,7 @@ pub(crate) mod sealed {
 }
 
 macro_rules! real {
-    ($float:ty, $bits:ty, $double:expr, $singles:expr, $f16:ident, $to_f16:ident, $bf16:ident) => {
+    ($float:ty, $bits:ty, $double:expr, $singles:expr, $f16:ident, $odd:expr) => {
         impl Real for $float {
             const DOUBLE: bool = $double;
 
@@ -109,11 +109,17 @@ macro_rules! real {
             }
 
             fn to_f16(numbers: &[Self], out: &mut [f16]) {
-                out.$to_f16(numbers);
+                match $singles(numbers) {
+                    Some(singles) => out.convert_from_f32_slice(singles),
+                    None => {
+                        let odd: Vec<f32> = numbers.iter().map(|number| $odd(*number)).collect();
+                        out.convert_from_f32_slice(&odd);
+                    }
+                }
             }
 
             fn to_bf16(self) -> bf16 {
-                bf16::$bf16(self)
+                bf16::from_f32($odd(self))
             }
 
             fn all_finite(numbers: &[Self]) -> bool {
@@ -127,8 +133,18 @@ macro_rules! real {
     };
 }
 
-real!(f32, u32, false, Some, convert_to_f32_slice, convert_from_f32_slice, from_f32);
-real!(f64, u64, true, |_| None, convert_to_f64_slice, convert_from_f64_slice, from_f64);
+real!(f32, u32, false, Some, convert_to_f32_slice, std::convert::identity);
+real!(f64, u64, true, |_| None, convert_to_f64_slice, to_odd);
+
+/// Of the two floats around a number that is none, the one with an odd last digit: rounded again, to fewer digits, it becomes
+/// what the number itself would. Rounded to the nearest it could come to lie in the middle, and go to the wrong side.
+fn to_odd(number: f64) -> f32 {
+    let near = number as f32;
+    if f64::from(near) == number || !near.is_finite() || near.to_bits() & 1 == 1 {
+        return near;
+    }
+    if f64::from(near) < number { near.next_up() } else { near.next_down() }
+}
 
 /// Rows on their way from a reader to wherever they go, in the precision that is needed there.
 #[derive(Debug, Clone, PartialEq)]
