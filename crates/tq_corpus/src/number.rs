@@ -56,58 +56,71 @@ macro_rules! real {
         impl Real for $float {
             const DOUBLE: bool = $double;
 
+            #[inline]
             fn is_finite(self) -> bool {
                 <$float>::is_finite(self)
             }
 
+            #[inline]
             fn is_nan(self) -> bool {
                 <$float>::is_nan(self)
             }
 
+            #[inline]
             fn is_positive_zero(self) -> bool {
                 self.to_bits() == 0
             }
 
+            #[inline]
             fn to_f32(self) -> f32 {
                 self as f32
             }
 
+            #[inline]
             fn to_f64(self) -> f64 {
                 self.into()
             }
         }
 
         impl sealed::Real for $float {
+            #[inline]
             fn of_f64(number: f64) -> Self {
                 number as $float
             }
 
+            #[inline]
             fn of_i64(number: i64) -> Self {
                 number as $float
             }
 
+            #[inline]
             fn of_u64(number: u64) -> Self {
                 number as $float
             }
 
+            #[inline]
             fn of_f32(number: f32) -> Self {
                 number.into()
             }
 
+            #[inline]
             fn extend_f32(numbers: &[f32], out: &mut Vec<Self>) {
                 out.extend(numbers.iter().map(|number| <$float>::from(*number)));
             }
 
+            #[inline]
             fn extend_f16(numbers: &[f16], out: &mut Vec<Self>) {
                 let start = out.len();
                 out.resize(start + numbers.len(), 0.0);
                 numbers.$f16(&mut out[start..]);
             }
 
+            #[inline]
             fn singles(numbers: &[Self]) -> Option<&[f32]> {
                 $singles(numbers)
             }
 
+            #[inline]
             fn to_f16(numbers: &[Self], out: &mut [f16]) {
                 match $singles(numbers) {
                     Some(singles) => out.convert_from_f32_slice(singles),
@@ -118,10 +131,12 @@ macro_rules! real {
                 }
             }
 
+            #[inline]
             fn to_bf16(self) -> bf16 {
                 bf16::from_f32($odd(self))
             }
 
+            #[inline]
             fn all_finite(numbers: &[Self]) -> bool {
                 const EXPONENT: $bits = <$float>::INFINITY.to_bits();
                 // An exponent of ones carries into the sign when its lowest bit is added.
