@@ -240,7 +240,7 @@ on_files=("SELECT tq_import('tq_codec', '/etc/passwd')" "SELECT * FROM tq_corpus
 for statement in "UPDATE tq_codec SET name = 'x'" 'TRUNCATE tq_codec' 'ALTER TABLE tq_codec DISABLE TRIGGER ALL' 'DROP TABLE tq_codec' \
     'CREATE TRIGGER t BEFORE INSERT ON tq_codec EXECUTE FUNCTION tq_codec_changed()' 'ALTER FUNCTION tq_version() COST 2' 'SELECT tq_clear_rotation_cache()' \
     'SELECT * FROM tq_rotation_cache()' "${on_files[@]}"; do
-    like "$(run_as owner owned "$statement")" '^ERROR: +(permission denied for|must be owner of) |You can drop extension tinyquant instead' "not for the owner: $statement"
+    like "$(run_as owner owned "$statement")" '^ERROR: +(permission denied for|must be owner of) |You can drop extension tinyquant instead|^HINT: +Ask for membership in pg_(read|write)_server_files' "not for the owner: $statement"
 done
 value owned 'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO owner' >/dev/null
 for statement in "${on_files[@]}"; do
