@@ -14,7 +14,7 @@ use pgrx::pg_sys;
 use super::statement::{execute, set};
 use super::target::{Part, Target};
 use crate::datum::float_array::FloatArray;
-use crate::error::Error;
+use crate::error::{ColumnError, Error};
 use tq_memory::Grow;
 
 /// Few positions among many rows: looking up each is right however few rows the planner believes in.
@@ -55,11 +55,11 @@ impl Piece {
 
 fn row_error(part: &Part, position: pg_sys::ItemPointerData, source: Error) -> Error {
     let (block, offset) = pgrx::itemptr::item_pointer_get_both(position);
-    Error::ColumnRow {
+    Error::Column(ColumnError::Row {
         table: part.shown.clone(),
         position: format!("({block},{offset})"),
         source: source.into(),
-    }
+    })
 }
 
 /// What to do about rows that others have locked.

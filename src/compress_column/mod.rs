@@ -25,7 +25,7 @@ use self::remaining::{Open, end_of, position};
 use self::target::{Part, Target};
 use crate::datum::arguments::Text;
 use crate::error::interrupts::poll;
-use crate::error::{Error, SqlResult, notice, warning};
+use crate::error::{ColumnError, Error, SqlResult, VectorError, notice, warning};
 use crate::registry;
 use crate::server::memory::cushion;
 use crate::server::recovery::refuse_if_read_only;
@@ -53,14 +53,17 @@ fn tq_compress_column(
     let source = source.as_deref();
     let target = target.as_deref();
     let codec = codec.as_deref();
-    let relation = relation.ok_or(Error::NullArgument("relation"))?;
-    let source = source.ok_or(Error::NullArgument("source"))?;
-    let target = target.ok_or(Error::NullArgument("target"))?;
-    let batch = batch.ok_or(Error::NullArgument("batch"))?;
-    let batch = usize::try_from(batch).ok().filter(|rows| *rows > 0).ok_or(Error::BatchSize(batch))?;
+    let relation = relation.ok_or(Error::Vector(VectorError::NullArgument("relation")))?;
+    let source = source.ok_or(Error::Vector(VectorError::NullArgument("source")))?;
+    let target = target.ok_or(Error::Vector(VectorError::NullArgument("target")))?;
+    let batch = batch.ok_or(Error::Vector(VectorError::NullArgument("batch")))?;
+    let batch = usize::try_from(batch)
+        .ok()
+        .filter(|rows| *rows > 0)
+        .ok_or(Error::Column(ColumnError::BatchSize(batch)))?;
     // SAFETY: fcinfo is the running call's.
     if unsafe { is_atomic(fcinfo) } {
-        Err(Error::CallInTransaction)?;
+        Err(Error::Column(ColumnError::CallInTransaction))?;
     }
     refuse_if_read_only(c"tq_compress_column()");
     let target = Target::find(relation, source, target)?;
@@ -125,11 +128,11 @@ fn named_codec(target: &Target, name: &str) -> Result<std::sync::Arc<Codec>, Err
     );
     match fits {
         Ok(()) => Ok(codec),
-        Err(source) => Err(Error::ColumnCodec {
+        Err(source) => Err(Error::Column(ColumnError::Codec {
             codec: name.into(),
             column: target.column.clone(),
             source: source.into(),
-        }),
+        })),
     }
 }
 
@@ -243,7 +246,10 @@ impl Run {
             }
         };
         if codec.config().dimension() != dimension {
-            let error = Error::TypmodDimension { expected: codec.config().dimension(), got: dimension };
+            let error = Error::Vector(VectorError::TypmodDimension {
+                expected: codec.config().dimension(),
+                got: dimension,
+            });
             return Err(piece.error(part, 0, error));
         }
         let mut records = Vec::new();

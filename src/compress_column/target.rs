@@ -14,7 +14,7 @@ use pgrx::prelude::Spi;
 use pgrx::spi::quote_identifier;
 
 use crate::datum::typmod::Typmod;
-use crate::error::Error;
+use crate::error::{ColumnError, Error};
 use crate::server::encoding;
 use crate::server::memory::cushion;
 
@@ -53,7 +53,8 @@ impl Target {
     pub(crate) fn find(relation: pg_sys::Oid, source: &str, target: &str) -> Result<Target, Error> {
         let shown = shown_name(relation)?;
         let column = |name: &str| -> Result<pg_sys::AttrNumber, Error> {
-            let missing = || Error::NoSuchColumn { table: shown.clone(), column: name.into() };
+            let missing =
+                || Error::Column(ColumnError::NoSuchColumn { table: shown.clone(), column: name.into() });
             let c_name = CString::new(name).map_err(|_| missing())?;
             // SAFETY: a look-up by OID and a NUL-terminated name.
             match unsafe { pg_sys::get_attnum(relation, c_name.as_ptr()) } {
@@ -67,7 +68,7 @@ impl Target {
         // SAFETY: the column exists, and the results are written to variables of those types.
         unsafe { pg_sys::get_atttypetypmodcoll(relation, number, &mut oid, &mut typmod, &mut collation) };
         let Some((tqvec, typmod)) = Typmod::of_type(oid, typmod) else {
-            return Err(Error::ColumnType { column: target.into(), got: type_name(oid) });
+            return Err(Error::Column(ColumnError::NotTqvec { column: target.into(), got: type_name(oid) }));
         };
         Ok(Target {
             parts: parts(relation, &relation_name(relation)?, number)?,
@@ -83,12 +84,12 @@ impl Target {
 
 /// The relation's name with its schema, quoted.
 fn relation_name(relation: pg_sys::Oid) -> Result<String, Error> {
-    encoding::qualified_name(relation)?.ok_or(Error::NoSuchRelation(relation.to_u32()))
+    encoding::qualified_name(relation)?.ok_or(Error::Column(ColumnError::NoSuchRelation(relation.to_u32())))
 }
 
 /// The relation's name with its schema, for messages.
 fn shown_name(relation: pg_sys::Oid) -> Result<String, Error> {
-    encoding::shown_name(relation)?.ok_or(Error::NoSuchRelation(relation.to_u32()))
+    encoding::shown_name(relation)?.ok_or(Error::Column(ColumnError::NoSuchRelation(relation.to_u32())))
 }
 
 /// A type's name, with its schema unless that is `pg_catalog`, quoted.
@@ -123,7 +124,7 @@ fn parts(relation: pg_sys::Oid, name: &str, target: pg_sys::AttrNumber) -> Resul
         match unsafe { pg_sys::get_rel_relkind(member) } as u8 {
             pg_sys::RELKIND_RELATION => {}
             pg_sys::RELKIND_PARTITIONED_TABLE => continue,
-            _ => return Err(Error::NotTable(shown_name(member)?)),
+            _ => return Err(Error::Column(ColumnError::NotTable(shown_name(member)?))),
         }
         let own = relation_name(member)?;
         let by_parent = member != relation && (guarded || !may_update(member, target, relation));

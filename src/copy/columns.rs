@@ -9,7 +9,7 @@ use pgrx::{PgList, PgRelation, pg_sys};
 use super::ids::{IdColumn, IdTarget};
 
 use super::vector_type::VectorType;
-use crate::error::Error;
+use crate::error::{CopyError, Error};
 use crate::formats::Format;
 use crate::server::encoding::{self, EncodingError};
 
@@ -54,7 +54,7 @@ impl Columns {
         numbers: &[i32],
     ) -> Result<Columns, Error> {
         let wanted = wanted_types(format);
-        let wrong = |got: String| Error::CopyColumns { format: format.name(), wanted, got };
+        let wrong = |got: String| Error::Copy(CopyError::Columns { format: format.name(), wanted, got });
         // SAFETY: by the contract.
         let columns = unsafe { PgRelation::from_pg(relation) };
         let descriptor = columns.tuple_desc();
@@ -76,7 +76,9 @@ impl Columns {
         }
         let Some(vector) = vectors.pop() else {
             return Err(match others.pop() {
-                Some((column, oid)) => Error::CopyColumnType { column, got: type_name(oid), wanted },
+                Some((column, oid)) => {
+                    Error::Copy(CopyError::ColumnType { column, got: type_name(oid), wanted })
+                }
                 None => wrong("no column is to be filled".into()),
             });
         };
@@ -84,7 +86,7 @@ impl Columns {
             if IdColumn::takes(type_oid) {
                 Ok(IdTarget { name, type_oid })
             } else {
-                Err(Error::CopyIdType { column: name, got: type_name(type_oid) })
+                Err(Error::Copy(CopyError::IdType { column: name, got: type_name(type_oid) }))
             }
         });
         Ok(Columns { vector, id: id.transpose()? })

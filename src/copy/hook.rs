@@ -19,7 +19,7 @@ use pgrx::{PgBox, PgList, pg_sys};
 use crate::server::kept_error::{keeping, rethrow};
 
 use super::{from, statement, to};
-use crate::error::{Error, raise};
+use crate::error::{CopyError, Error, raise};
 use crate::formats::Format;
 
 const PROCEDURE: &CStr = c"tq_run_copy";
@@ -118,7 +118,7 @@ unsafe extern "C-unwind" fn run_waiting() -> *mut pg_sys::ErrorData {
     match WAITING.with_borrow_mut(Vec::pop) {
         // SAFETY: the hook that left the job is still on the stack below, and with it what PostgreSQL passed to it.
         Some(job) => outcome(unsafe { job.run() }),
-        None => raise(Error::RunCopyCalled),
+        None => raise(Error::Copy(CopyError::RunCopyCalled)),
     }
 }
 

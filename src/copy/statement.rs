@@ -11,7 +11,7 @@ use pgrx::{PgList, pg_sys};
 use tq_memory::Hold;
 
 use crate::datum::arguments::HELD_FOR_A_BYTE;
-use crate::error::Error;
+use crate::error::{CopyError, Error};
 use crate::formats::{Direction, Format, Options};
 use crate::server::encoding;
 use crate::server::file_access;
@@ -67,14 +67,14 @@ impl Statement {
         unsafe {
             let direction = if (*copy).is_from { Direction::From } else { Direction::To };
             if (*copy).is_program {
-                return Err(Error::CopyUnsupported {
+                return Err(Error::Copy(CopyError::Unsupported {
                     format: format.name(),
                     what: "PROGRAM".into(),
                     hint: Some(match direction {
                         Direction::From => "Let the program write a file and COPY FROM that.",
                         Direction::To => "COPY TO a file and let the program read that.",
                     }),
-                });
+                }));
             }
             let endpoint = if (*copy).filename.is_null() {
                 Endpoint::Client
@@ -119,7 +119,11 @@ unsafe fn read_options(
                 let hint = format.all_options();
                 if format.options(direction.other()).contains(&name.as_str()) {
                     let option = name.to_uppercase();
-                    return Err(Error::OptionMisplaced { option, direction: direction.name(), hint });
+                    return Err(Error::Copy(CopyError::OptionMisplaced {
+                        option,
+                        direction: direction.name(),
+                        hint,
+                    }));
                 }
                 let hint = match name.as_str() {
                     "encoding" => format!(
@@ -128,10 +132,10 @@ unsafe fn read_options(
                     ),
                     _ => hint,
                 };
-                return Err(Error::OptionUnknown { option: name, hint });
+                return Err(Error::Copy(CopyError::OptionUnknown { option: name, hint }));
             }
             if read.iter().any(|(before, _)| *before == name) {
-                return Err(Error::OptionTwice(name));
+                return Err(Error::Copy(CopyError::OptionTwice(name)));
             }
             let value = match name.as_str() {
                 "freeze" | "recompress" | "sparse" => pg_sys::defGetBoolean(option).to_string(),

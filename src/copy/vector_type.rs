@@ -21,7 +21,7 @@ use tq_corpus::Real;
 use crate::datum::float_array::{Elements, FloatArray};
 use crate::datum::record::Varlena;
 use crate::datum::typmod::{Typmod, is_type_of};
-use crate::error::Error;
+use crate::error::{Error, VectorError};
 use tq_memory::Grow;
 
 /// Bytes of pgvector's fields before the elements.
@@ -110,7 +110,7 @@ impl VectorType {
                 pgvector_header(vector.len(), out)?;
                 let half = |value: N| f16::from_f32(value.to_f32());
                 if let Some(value) = vector.iter().find(|value| half(**value).is_infinite()) {
-                    return Err(Error::HalfOverflow(value.to_f32()));
+                    return Err(Error::Vector(VectorError::HalfOverflow(value.to_f32())));
                 }
                 elements(vector, out, |value| half(value).to_be_bytes());
             }
@@ -158,7 +158,8 @@ impl VectorType {
     /// The elements of pgvector's types; `bytes` follow the varlena header.
     fn pgvector_floats(self, bytes: &[u8]) -> Result<Cow<'_, [f32]>, Error> {
         let dimension = bytes.first_chunk().map(|field| i16::from_ne_bytes(*field) as u16 as usize);
-        let (dimension, elements) = dimension.zip(bytes.get(PGVECTOR_HEADER..)).ok_or(Error::ArrayDamaged)?;
+        let (dimension, elements) =
+            dimension.zip(bytes.get(PGVECTOR_HEADER..)).ok_or(Error::Vector(VectorError::ArrayDamaged))?;
         match self {
             VectorType::Halfvec(_) if elements.len() == 2 * dimension => {
                 Ok(Cow::Owned(tq_memory::collected(
@@ -173,7 +174,7 @@ impl VectorType {
                     )?),
                 })
             }
-            _ => Err(Error::ArrayDamaged),
+            _ => Err(Error::Vector(VectorError::ArrayDamaged)),
         }
     }
 }
@@ -188,7 +189,7 @@ fn array_header(element: pg_sys::Oid, length: usize, out: &mut Vec<u8>) {
 
 fn pgvector_header(length: usize, out: &mut Vec<u8>) -> Result<(), Error> {
     // More than pgvector takes is its own error to report, as long as its field can say so.
-    let length = i16::try_from(length).map_err(|_| Error::PgvectorDimension(length))?;
+    let length = i16::try_from(length).map_err(|_| Error::Vector(VectorError::PgvectorDimension(length)))?;
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(&0i16.to_be_bytes());
     Ok(())

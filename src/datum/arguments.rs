@@ -13,7 +13,7 @@ use pgrx::{IntoDatum, impl_sql_translatable, pg_sys};
 use serde_json::value::RawValue;
 
 use super::record::AnyDatum;
-use crate::error::{Error, raise};
+use crate::error::{CopyError, Error, raise};
 use crate::server::encoding::from_server;
 
 /// A `text` argument. pgrx's own panics where it isn't UTF-8.
@@ -51,9 +51,11 @@ pub(crate) struct Json(String, #[allow(dead_code)] tq_memory::Hold);
 impl Json {
     /// The fields of what must be an object, by their names.
     pub(crate) fn fields(&self) -> Result<BTreeMap<String, &RawValue>, Error> {
-        serde_json::from_str(&self.0).map_err(|_| Error::OptionValue {
-            option: "options".into(),
-            problem: "must be a JSON object".into(),
+        serde_json::from_str(&self.0).map_err(|_| {
+            Error::Copy(CopyError::OptionValue {
+                option: "options".into(),
+                problem: "must be a JSON object".into(),
+            })
         })
     }
 }
@@ -67,7 +69,10 @@ pub(crate) fn json_value(option: &str, json: &RawValue) -> Result<serde_json::Va
         // Where it stands in the text that we made of it tells nobody anything.
         let problem = error.to_string();
         let problem = problem.split(" at line").next().unwrap_or_default();
-        Error::OptionValue { option: option.into(), problem: format!("can't be read: {problem}") }
+        Error::Copy(CopyError::OptionValue {
+            option: option.into(),
+            problem: format!("can't be read: {problem}"),
+        })
     })
 }
 

@@ -8,7 +8,7 @@ use pgrx::callconv::{Arg, ArgAbi};
 use pgrx::{impl_sql_translatable, pg_sys};
 
 use super::record::AnyDatum;
-use crate::error::Error;
+use crate::error::{Error, VectorError};
 
 /// A detoasted array of `real` or `double precision`, checked when it is read.
 pub(crate) struct FloatArray<'fcx> {
@@ -69,14 +69,14 @@ impl<'a> FloatArray<'a> {
     pub(crate) fn elements(&self) -> Result<Elements<'a>, Error> {
         let array = std::ptr::from_ref(self.array).cast_mut();
         if self.array.ndim == 0 {
-            return Err(Error::ArrayEmpty);
+            return Err(Error::Vector(VectorError::ArrayEmpty));
         }
         if self.array.ndim != 1 {
-            return Err(Error::ArrayDimensions(self.array.ndim));
+            return Err(Error::Vector(VectorError::ArrayDimensions(self.array.ndim)));
         }
         // SAFETY: `array` is a valid detoasted array.
         if self.array.dataoffset != 0 && unsafe { pg_sys::array_contains_nulls(array) } {
-            return Err(Error::ArrayNulls);
+            return Err(Error::Vector(VectorError::ArrayNulls));
         }
         // SAFETY: a detoasted array begins with its four-byte varlena header, which says how many bytes it has; with
         // one dimension that dimension's length follows ArrayType (ARR_DIMS).
@@ -108,5 +108,5 @@ fn elements<T: bytemuck::AnyBitPattern>(bytes: &[u8], offset: usize, length: usi
         .checked_mul(size_of::<T>())
         .and_then(|size| bytes.get(offset..offset.checked_add(size)?))
         .and_then(|data| bytemuck::try_cast_slice(data).ok())
-        .ok_or(Error::ArrayDamaged)
+        .ok_or(Error::Vector(VectorError::ArrayDamaged))
 }

@@ -22,7 +22,7 @@ use pgrx::prelude::*;
 use tq_codec::{Codebook, CodecConfig, RotationKind, builtin};
 use tq_format::{BitWidth, MAX_DIMENSION, RecordView};
 
-use crate::error::{Error, SqlResult};
+use crate::error::{Error, SqlResult, VectorError};
 
 /// A column's or cast's type modifier.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -196,7 +196,9 @@ impl Typmod {
     /// Refuses a dimension that the modifier doesn't allow.
     pub(crate) fn check_dimension(self, got: u32) -> Result<(), Error> {
         match self.dimension {
-            Some(expected) if expected != got => Err(Error::TypmodDimension { expected, got }),
+            Some(expected) if expected != got => {
+                Err(Error::Vector(VectorError::TypmodDimension { expected, got }))
+            }
             _ => Ok(()),
         }
     }
@@ -222,17 +224,23 @@ impl Typmod {
         self.check_dimension(dimension)?;
         if let Some((expected, expected_residual)) = self.fidelity {
             if width != expected {
-                return Err(Error::TypmodBitWidth { expected: expected.bits(), got: width.bits() });
+                return Err(Error::Vector(VectorError::TypmodBitWidth {
+                    expected: expected.bits(),
+                    got: width.bits(),
+                }));
             }
             if residual != expected_residual {
-                return Err(Error::TypmodResidual { expected: expected_residual });
+                return Err(Error::Vector(VectorError::TypmodResidual { expected: expected_residual }));
             }
         }
         if let Some(expected) = self.rotation
             && let Some(got) = builtin::rotation_of(hash, dimension, width, residual)
             && got != expected
         {
-            return Err(Error::TypmodRotation { expected: expected.name(), got: got.name() });
+            return Err(Error::Vector(VectorError::TypmodRotation {
+                expected: expected.name(),
+                got: got.name(),
+            }));
         }
         Ok(())
     }
@@ -263,7 +271,7 @@ pub(crate) fn is_type_of(oid: pg_sys::Oid, extension: &CStr, name: &CStr) -> boo
 }
 
 fn syntax(problem: impl Into<String>) -> Error {
-    Error::TypmodSyntax(problem.into())
+    Error::Vector(VectorError::TypmodSyntax(problem.into()))
 }
 
 /// `tqvec`'s TYPMOD_IN.

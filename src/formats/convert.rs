@@ -16,7 +16,7 @@ use super::{
 };
 use crate::datum::arguments::{Json, Text};
 use crate::error::interrupts::poll;
-use crate::error::{Error, SqlResult};
+use crate::error::{CopyError, Error, FormatError, RegistryError, SqlResult, VectorError};
 use crate::registry;
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
@@ -135,10 +135,13 @@ impl Request {
             config.residual(),
         )?;
         let metadata = Metadata { codec: described, user, ids };
-        let metadata = metadata.encode().map_err(Error::ExportMetadata)?;
+        let metadata = metadata.encode().map_err(|error| Error::Copy(CopyError::ExportMetadata(error)))?;
         let output: Box<dyn Output> = Box::new(file_access::create(target)?);
         let writer = CorpusRowWriter::new(output, Arc::clone(&codec), Arc::clone(workers), metadata);
-        Ok(Sink::Corpus { writer: Box::new(writer.map_err(Error::WriteRows)?), codec })
+        Ok(Sink::Corpus {
+            writer: Box::new(writer.map_err(|error| Error::Format(FormatError::WriteRows(error)))?),
+            codec,
+        })
     }
 
     /// The codec of the corpus that is to be written.
@@ -147,27 +150,26 @@ impl Request {
         if let Some(name) = self.options.text("codec") {
             if let Some(option) = CORPUS_OPTIONS.into_iter().find(|option| given(option)) {
                 let problem = "can't be combined with \"codec\"".into();
-                return Err(Error::OptionValue { option: option.into(), problem });
+                return Err(Error::Copy(CopyError::OptionValue { option: option.into(), problem }));
             }
             let codec = registry::by_name_or_hash(name)?;
             let expected = codec.config().dimension();
             return match expected == dimension {
                 true => Ok(codec),
-                false => Err(Error::CodecDimension {
+                false => Err(Error::Format(FormatError::CodecDimension {
                     codec: name.into(),
                     expected,
                     path: source.into(),
                     got: dimension,
-                }),
+                })),
             };
         }
         let bits = self.options.number("bit_width", "2, 4 or 8", |bits| [2, 4, 8].contains(bits))?;
         let width = BitWidth::from_bits(bits.unwrap_or(4)).unwrap_or(BitWidth::Four);
         let rotation = match self.options.text("rotation") {
             None => RotationKind::Haar,
-            Some(name) => {
-                RotationKind::from_name(name).ok_or_else(|| Error::Rotation(crate::error::cut(name)))?
-            }
+            Some(name) => RotationKind::from_name(name)
+                .ok_or_else(|| Error::Vector(VectorError::Rotation(crate::error::cut(name))))?,
         };
         registry::builtin(dimension, width, self.options.flag("residual"), rotation)
     }
@@ -176,10 +178,12 @@ impl Request {
 /// An error of a row that was read from `source`.
 fn of_row(source: &Path, error: Error) -> Error {
     match error {
-        Error::WriteRows(RowsError::Codec { row, source: error }) => Error::CorpusRow {
-            path: source.into(),
-            source: Box::new(Error::FileRow { row, source: Box::new(error.into()) }),
-        },
+        Error::Format(FormatError::WriteRows(RowsError::Codec { row, source: error })) => {
+            Error::Format(FormatError::CorpusRow {
+                path: source.into(),
+                source: Box::new(Error::Format(FormatError::FileRow { row, source: Box::new(error.into()) })),
+            })
+        }
         error => error,
     }
 }
@@ -217,7 +221,7 @@ impl Opened {
         let corpus = Corpus::open(path).map_err(failed)?;
         let header = corpus.header().try_clone().map_err(|error| failed(error.into()))?;
         let metadata = Metadata::parse(&header.metadata, header.vector_count)
-            .map_err(|source| Error::CorpusMetadata { path: path.into(), source })?
+            .map_err(|source| Error::Format(FormatError::CorpusMetadata { path: path.into(), source }))?
             .unwrap_or_default();
         let codec = codec_of(path, &header, &metadata)?;
         let bytes = corpus.file().len();
@@ -245,7 +249,7 @@ impl Opened {
 /// The codec of a corpus: the one that is known here, or else the one that the file describes.
 fn codec_of(path: &Path, header: &CorpusHeader, metadata: &Metadata) -> Result<Arc<Codec>, Error> {
     match (registry::of_corpus(header), &metadata.codec) {
-        (Err(Error::UnknownCodec(_)), Some((config, codebook))) => {
+        (Err(Error::Registry(RegistryError::UnknownCodec(_))), Some((config, codebook))) => {
             check_described(path, header, config)?;
             registry::of_description(config, codebook)
         }
@@ -263,7 +267,7 @@ impl Sink {
     fn append(&mut self, rows: &Numbers, keys: &[Key]) -> Result<(), Error> {
         match self {
             Sink::Corpus { writer, codec } => {
-                rows.write(&mut **writer).map_err(Error::WriteRows)?;
+                rows.write(&mut **writer).map_err(|error| Error::Format(FormatError::WriteRows(error)))?;
                 registry::confirm(codec)
             }
             Sink::Floats { writer, ids } => writer.append(rows, if *ids { keys } else { &[] }),
@@ -273,7 +277,9 @@ impl Sink {
     fn finish(self) -> Result<(), Error> {
         use tq_corpus::RowWriter;
         match self {
-            Sink::Corpus { writer, .. } => writer.finish().map_err(Error::WriteRows),
+            Sink::Corpus { writer, .. } => {
+                writer.finish().map_err(|error| Error::Format(FormatError::WriteRows(error)))
+            }
             Sink::Floats { writer, .. } => writer.finish(),
         }
     }

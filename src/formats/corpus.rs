@@ -18,7 +18,7 @@ use crate::datum::arguments::Text;
 use crate::datum::float_array::FloatArray;
 use crate::datum::record::RecordOut;
 use crate::error::interrupts::poll;
-use crate::error::{Error, cut, raise};
+use crate::error::{Error, SampleError, VectorError, cut, raise};
 use crate::registry;
 use crate::registry::Query;
 use crate::server::file_access;
@@ -78,7 +78,7 @@ fn tq_corpus_info(
     let corpus = open(path, "tq_corpus_info")?;
     let header = corpus.header();
     if header.config_hash.contains('\0') {
-        return Err(Error::HashNotText.into());
+        return Err(Error::Vector(VectorError::HashNotText).into());
     }
     let codec = registry::name_of(&header.config_hash, header.dimension, header.bit_width, header.residual)?;
     Ok(TableIterator::once((
@@ -173,7 +173,10 @@ fn tq_corpus_search(
 }
 
 fn search(path: &str, query: Vec<f32>, k: i32, metric: &str) -> Result<Vec<Neighbour>, Error> {
-    let limit = usize::try_from(k).ok().filter(|limit| *limit > 0).ok_or(Error::NeighbourCount(k))?;
+    let limit = usize::try_from(k)
+        .ok()
+        .filter(|limit| *limit > 0)
+        .ok_or(Error::Sample(SampleError::NeighbourCount(k)))?;
     let metric = metric_of(metric)?;
     let path = readable(path, "tq_corpus_search")?;
     let threads = |bytes| if bytes < SMALLEST_PARALLEL { 1 } else { settings::threads() };
@@ -184,7 +187,7 @@ fn search(path: &str, query: Vec<f32>, k: i32, metric: &str) -> Result<Vec<Neigh
     let failed = |error| failure(corpus.file().path(), error);
     let dimension = corpus.header().dimension;
     if query.len() != dimension as usize {
-        return Err(Error::DimensionsDiffer(dimension, query.len() as u32));
+        return Err(Error::Vector(VectorError::DimensionsDiffer(dimension, query.len() as u32)));
     }
     let first = corpus.batch(0..1, |mut records| {
         let first = records.next().transpose()?;
@@ -211,7 +214,7 @@ fn metric_of(name: &str) -> Result<Metric, Error> {
         "inner_product" => Ok(Metric::InnerProduct),
         "cosine" => Ok(Metric::Cosine),
         "l1" => Ok(Metric::L1),
-        other => Err(Error::UnknownMetric(cut(other))),
+        other => Err(Error::Sample(SampleError::UnknownMetric(cut(other)))),
     }
 }
 

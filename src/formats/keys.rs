@@ -7,7 +7,7 @@ use tq_corpus::{Ids, QvecFile, QvecRowId};
 use tq_format::QvecId;
 
 use super::open::index_error;
-use crate::error::Error;
+use crate::error::{Error, FormatError};
 
 /// Keys copied out of an index at a time: a system call guards each such copy.
 const KEYS_AT_ONCE: u32 = 1024;
@@ -36,7 +36,7 @@ impl Key {
     pub(crate) fn of_decimal(text: &str) -> Result<Key, Error> {
         // NaN and the infinities.
         if !text.trim_start_matches('-').starts_with(|first: char| first.is_ascii_digit()) {
-            return Err(Error::KeyNumber(text.into()));
+            return Err(Error::Format(FormatError::KeyNumber(text.into())));
         }
         let whole = text.split('.').next().unwrap_or(text);
         let fraction = text.get(whole.len() + 1..).unwrap_or_default();
@@ -47,7 +47,7 @@ impl Key {
         // A fraction counts if the same digits come back.
         match text.parse::<f64>() {
             Ok(number) if number.to_string() == text.trim_end_matches('0') => Ok(Key::Number(number)),
-            _ => Err(Error::KeyNumber(text.into())),
+            _ => Err(Error::Format(FormatError::KeyNumber(text.into()))),
         }
     }
 }
@@ -134,7 +134,7 @@ impl KeySource for KeyList {
             Ids::Text(ids) => ids.get_mut(self.next).map(|id| Key::Text(std::mem::take(id))),
         };
         self.next += 1;
-        key.ok_or(Error::KeysMissing)
+        key.ok_or(Error::Format(FormatError::KeysMissing))
     }
 }
 
@@ -182,6 +182,6 @@ impl KeySource for IndexKeys {
             self.next += some.len() as u32;
             self.some = some.into_iter();
         }
-        self.some.next().map(Key::from).ok_or(Error::KeysMissing)
+        self.some.next().map(Key::from).ok_or(Error::Format(FormatError::KeysMissing))
     }
 }

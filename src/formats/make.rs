@@ -16,8 +16,8 @@ use tq_format::{QvecBits, QvecMetric};
 
 use super::options::{bad_option, checked_metadata, invalid_json};
 use super::{Format, Key, Options};
-use crate::error::Error;
 use crate::error::interrupts::poll;
+use crate::error::{Error, FormatError};
 use crate::server::settings;
 
 /// The tensor's name, if none is given.
@@ -57,16 +57,20 @@ impl FloatWriter {
             Made::Burnpack(options) => BurnpackWriter::new(output, dimension, options)
                 .map(|writer| FloatWriter::Rows(Box::new(writer))),
         };
-        writer.map_err(Error::WriteRows)
+        writer.map_err(|error| Error::Format(FormatError::WriteRows(error)))
     }
 
     /// Adds rows, with as many keys if there are any.
     pub(crate) fn append(&mut self, rows: &Numbers, keys: &[Key]) -> Result<(), Error> {
         match self {
-            FloatWriter::Rows(writer) => rows.write(&mut **writer).map_err(Error::WriteRows),
+            FloatWriter::Rows(writer) => {
+                rows.write(&mut **writer).map_err(|error| Error::Format(FormatError::WriteRows(error)))
+            }
             FloatWriter::Index(writer) => {
-                rows.write(&mut **writer).map_err(Error::WriteRows)?;
-                keys.iter().try_for_each(|key| writer.push_id(&key.view())).map_err(Error::WriteRows)
+                rows.write(&mut **writer).map_err(|error| Error::Format(FormatError::WriteRows(error)))?;
+                keys.iter()
+                    .try_for_each(|key| writer.push_id(&key.view()))
+                    .map_err(|error| Error::Format(FormatError::WriteRows(error)))
             }
         }
     }
@@ -85,7 +89,7 @@ impl FloatWriter {
             FloatWriter::Rows(writer) => writer.finish(),
             FloatWriter::Index(writer) => writer.finish(),
         };
-        finished.map_err(Error::WriteRows)
+        finished.map_err(|error| Error::Format(FormatError::WriteRows(error)))
     }
 }
 

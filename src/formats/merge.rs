@@ -12,7 +12,7 @@ use super::bad_option;
 use super::open::{detected, opened};
 use crate::datum::arguments::{Json, Text, json_value};
 use crate::error::interrupts::poll;
-use crate::error::{Error, SqlResult, notice};
+use crate::error::{CopyError, Error, FormatError, SqlResult, VectorError, notice};
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 
@@ -28,7 +28,12 @@ fn tq_merge(target: Text<'_>, sources: Vec<Option<String>>, options: Json) -> Sq
     let target = file_access::absolute(target, "tq_merge")?;
     let sources: Result<Vec<PathBuf>, Error> = sources
         .into_iter()
-        .map(|source| Ok(file_access::absolute(source.ok_or(Error::NullArgument("sources"))?, "tq_merge")?))
+        .map(|source| {
+            Ok(file_access::absolute(
+                source.ok_or(Error::Vector(VectorError::NullArgument("sources")))?,
+                "tq_merge",
+            )?)
+        })
         .collect();
     let merged = merge(target, &sources?, ids_of(&options)?)?;
     if merged.foreign_dropped {
@@ -46,10 +51,10 @@ fn ids_of(options: &Json) -> Result<MergeIds, Error> {
     let mut ids = MergeIds::default();
     for (name, value) in options.fields()? {
         if name != "ids" {
-            return Err(Error::FunctionOptionUnknown {
+            return Err(Error::Copy(CopyError::FunctionOptionUnknown {
                 option: name,
                 hint: "The option of tq_merge is \"ids\", for corpora: 'keep' or 'drop'.".into(),
-            });
+            }));
         }
         ids = match json_value(&name, value)?.as_str() {
             Some("keep") => MergeIds::Keep,
@@ -61,20 +66,20 @@ fn ids_of(options: &Json) -> Result<MergeIds, Error> {
 }
 
 fn merge(target: PathBuf, sources: &[PathBuf], ids: MergeIds) -> Result<Merged, Error> {
-    let first = sources.first().ok_or(Error::Merge(MergeError::Nothing))?;
+    let first = sources.first().ok_or(Error::Format(FormatError::Merge(MergeError::Nothing)))?;
     if sources.len() > MOST_SOURCES {
-        return Err(Error::MergeCount { count: sources.len(), most: MOST_SOURCES });
+        return Err(Error::Format(FormatError::MergeCount { count: sources.len(), most: MOST_SOURCES }));
     }
     let format = detected(first)?;
     for source in sources {
         let got = detected(source)?;
         if got.name() != format.name() {
-            return Err(Error::MergeFormats {
+            return Err(Error::Format(FormatError::MergeFormats {
                 path: source.clone(),
                 got: got.name(),
                 first: first.clone(),
                 expected: format.name(),
-            });
+            }));
         }
     }
     let output = |target| Ok::<_, Error>(Box::new(file_access::create(target)?));
@@ -98,7 +103,7 @@ fn merge(target: PathBuf, sources: &[PathBuf], ids: MergeIds) -> Result<Merged, 
                 sources.iter().map(|path| opened(path, ZtensorFile::open(path))).collect();
             merge_ztensors(&tensors?, output(&target)?, &mut poll)
         }
-        FileFormat::Qvec => return Err(Error::MergeQvec),
+        FileFormat::Qvec => return Err(Error::Format(FormatError::MergeQvec)),
     };
-    merged.map_err(Error::Merge)
+    merged.map_err(|error| Error::Format(FormatError::Merge(error)))
 }

@@ -13,8 +13,8 @@ use tq_format::CorpusHeader;
 
 use super::keys::IndexKeys;
 use super::{Format, KeySource, Options};
-use crate::error::Error;
 use crate::error::interrupts::poll;
+use crate::error::{Error, FormatError};
 use crate::server::settings;
 
 /// Names listed in a hint.
@@ -54,9 +54,11 @@ pub(crate) fn open_matrix(
 /// Refuses a file whose first bytes are those of another of our formats. What can't even be opened is left to its reader.
 pub(crate) fn check_content(format: Format, path: &Path, place: &Path) -> Result<(), Error> {
     match detect(place) {
-        Ok(Some(got)) if got.name() != format.name() => {
-            Err(Error::OtherFormat { path: path.into(), got: got.name(), wanted: format.name() })
-        }
+        Ok(Some(got)) if got.name() != format.name() => Err(Error::Format(FormatError::OtherFormat {
+            path: path.into(),
+            got: got.name(),
+            wanted: format.name(),
+        })),
         _ => Ok(()),
     }
 }
@@ -81,9 +83,11 @@ pub(super) fn open_index(path: &Path, place: &Path) -> Result<QvecFile, Error> {
 pub(super) fn index_error(path: &Path, error: QvecFileError) -> Error {
     match error {
         QvecFileError::File(error) => Error::File(error),
-        QvecFileError::Format(error) => Error::Rows { path: path.into(), source: RowsError::Qvec(error) },
+        QvecFileError::Format(error) => {
+            Error::Format(FormatError::Rows { path: path.into(), source: RowsError::Qvec(error) })
+        }
         QvecFileError::Codec(error) => Error::Codec(error),
-        error => Error::Rows { path: path.into(), source: error.into() },
+        error => Error::Format(FormatError::Rows { path: path.into(), source: error.into() }),
     }
 }
 
@@ -101,7 +105,9 @@ pub(super) fn container(format: &str, path: &Path, place: &Path) -> Result<Box<d
 pub(super) fn opened<T>(path: &Path, result: Result<T, OpenError>) -> Result<T, Error> {
     result.map_err(|error| match error {
         OpenError::File(error) => Error::File(error),
-        OpenError::Container(error) => Error::Rows { path: path.into(), source: RowsError::Container(error) },
+        OpenError::Container(error) => {
+            Error::Format(FormatError::Rows { path: path.into(), source: RowsError::Container(error) })
+        }
     })
 }
 
@@ -110,7 +116,7 @@ pub(super) fn opened<T>(path: &Path, result: Result<T, OpenError>) -> Result<T, 
 /// # Errors
 /// It is none of our formats.
 pub(super) fn detected(path: &Path) -> Result<FileFormat, Error> {
-    detect(path)?.ok_or_else(|| Error::UnknownFormat(path.into()))
+    detect(path)?.ok_or_else(|| Error::Format(FormatError::UnknownFormat(path.into())))
 }
 
 /// Checks that the codec that a corpus's metadata describes is the one that its header names.
@@ -119,18 +125,18 @@ pub(crate) fn check_described(path: &Path, header: &CorpusHeader, config: &Codec
     if hash.as_str() == header.config_hash {
         return Ok(());
     }
-    Err(Error::CorpusCodec {
+    Err(Error::Format(FormatError::CorpusCodec {
         path: path.into(),
         described: hash.to_string(),
         stated: header.config_hash.escape_debug().to_string(),
-    })
+    }))
 }
 
 /// An error of reading rows, with the file's name where it has none of its own.
 pub(crate) fn rows_error(path: &Path, source: RowsError) -> Error {
     match source {
         RowsError::File(error) => Error::File(error),
-        source => Error::Rows { path: path.into(), source },
+        source => Error::Format(FormatError::Rows { path: path.into(), source }),
     }
 }
 
@@ -139,17 +145,25 @@ fn choose(path: &Path, tensors: &[Tensor], wanted: Option<&str>, option: &str) -
     let listed = || listing(tensors, option);
     if let Some(wanted) = wanted {
         let found = tensors.iter().position(|tensor| tensor.name == wanted);
-        return found.ok_or_else(|| Error::NoSuchTensor {
-            path: path.into(),
-            tensor: wanted.into(),
-            hint: listed(),
+        return found.ok_or_else(|| {
+            Error::Format(FormatError::NoSuchTensor {
+                path: path.into(),
+                tensor: wanted.into(),
+                hint: listed(),
+            })
         });
     }
     let mut fitting = tensors.iter().enumerate().filter(|(_, tensor)| tensor.obstacle.is_none());
     match (fitting.next(), fitting.next()) {
         (Some((index, _)), None) => Ok(index),
-        (None, _) => Err(Error::TensorChoice { path: path.into(), several: false, hint: listed() }),
-        (Some(_), Some(_)) => Err(Error::TensorChoice { path: path.into(), several: true, hint: listed() }),
+        (None, _) => Err(Error::Format(FormatError::TensorChoice {
+            path: path.into(),
+            several: false,
+            hint: listed(),
+        })),
+        (Some(_), Some(_)) => {
+            Err(Error::Format(FormatError::TensorChoice { path: path.into(), several: true, hint: listed() }))
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use tq_corpus::check_json;
 
 use crate::datum::arguments::json_value;
-use crate::error::Error;
+use crate::error::{CopyError, Error};
 
 use super::{Direction, Format};
 
@@ -41,14 +41,17 @@ impl Options {
         let Some(text) = self.text(option) else { return Ok(None) };
         match text.parse().ok().filter(right) {
             Some(number) => Ok(Some(number)),
-            None => Err(Error::OptionValue { option: option.into(), problem: format!("must be {range}") }),
+            None => Err(Error::Copy(CopyError::OptionValue {
+                option: option.into(),
+                problem: format!("must be {range}"),
+            })),
         }
     }
 }
 
 /// An option whose value is wrong.
 pub(crate) fn bad_option(option: &str, problem: &str) -> Error {
-    Error::OptionValue { option: option.into(), problem: problem.into() }
+    Error::Copy(CopyError::OptionValue { option: option.into(), problem: problem.into() })
 }
 
 /// A format by the name that the option "format" gives it.
@@ -93,7 +96,7 @@ pub(crate) fn check_option(
     let (last, rest) = names.split_last().map_or(("", &[][..]), |(last, rest)| (last.as_str(), rest));
     let hint =
         format!("Options of {function} for format {} are {} and {last}.", format.name(), rest.join(", "));
-    Err(Error::FunctionOptionUnknown { option: name.into(), hint })
+    Err(Error::Copy(CopyError::FunctionOptionUnknown { option: name.into(), hint }))
 }
 
 /// The value of the option METADATA, as it is.
@@ -106,5 +109,8 @@ pub(crate) fn checked_metadata(json: &str) -> Result<String, Error> {
 
 /// What is wrong with the option METADATA.
 pub(super) fn invalid_json(error: serde_json::Error) -> Error {
-    Error::OptionValue { option: "metadata".into(), problem: format!("invalid JSON: {error}") }
+    Error::Copy(CopyError::OptionValue {
+        option: "metadata".into(),
+        problem: format!("invalid JSON: {error}"),
+    })
 }

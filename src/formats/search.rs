@@ -7,8 +7,8 @@ use tq_corpus::Neighbour;
 use tq_format::QvecMetric;
 
 use super::open::{index_error, open_index};
-use crate::error::Error;
 use crate::error::interrupts::poll;
+use crate::error::{Error, FormatError, VectorError};
 
 /// The `limit` vectors of an index that are nearest to a query, the nearest first. `threads` is told the file's bytes.
 ///
@@ -28,12 +28,12 @@ pub(crate) fn search_index(
         Metric::InnerProduct => (QvecMetric::Dot, |score| -score),
         Metric::Cosine => (QvecMetric::Cosine, |score| 1.0 - score),
         Metric::L2 => (QvecMetric::Euclidean, |score| score.max(0.0).sqrt()),
-        Metric::L1 => return Err(Error::IndexMetric(path.into())),
+        Metric::L1 => return Err(Error::Format(FormatError::IndexMetric(path.into()))),
     };
     let index = open_index(path, path)?;
     let header = index.header();
     if query.len() != header.dimension as usize {
-        return Err(Error::DimensionsDiffer(header.dimension, query.len() as u32));
+        return Err(Error::Vector(VectorError::DimensionsDiffer(header.dimension, query.len() as u32)));
     }
     let workers = Workers::new(threads(index.file().len()))?;
     let found = index.search(query, wanted, limit, &workers, &mut poll);

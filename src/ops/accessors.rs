@@ -3,7 +3,7 @@
 use pgrx::prelude::*;
 
 use crate::datum::record::{Header, Record};
-use crate::error::{Error, SqlResult};
+use crate::error::{Error, SqlResult, VectorError};
 use crate::registry;
 use crate::server::encoding;
 
@@ -22,7 +22,7 @@ fn tq_config_hash(header: Header) -> SqlResult<String> {
     let header = header.parse()?;
     let hash = header.hash_str();
     if hash.contains('\0') {
-        Err(Error::HashNotText)?;
+        Err(Error::Vector(VectorError::HashNotText))?;
     }
     Ok(encoding::to_server(hash.to_string())?)
 }

@@ -15,7 +15,7 @@ use tq_codec::{RotationKind, scale_for_norm};
 use tq_memory::{Grow, OutOfMemory};
 
 use crate::datum::record::Record;
-use crate::error::{Error, SqlResult};
+use crate::error::{Error, SqlResult, VectorError};
 use crate::registry;
 
 /// What an aggregate has seen.
@@ -40,7 +40,10 @@ impl Sums {
         if let Some(first) = self.rotated.first()
             && first.values.len() != dimension
         {
-            return Err(Error::DimensionsDiffer(first.values.len() as u32, dimension as u32));
+            return Err(Error::Vector(VectorError::DimensionsDiffer(
+                first.values.len() as u32,
+                dimension as u32,
+            )));
         }
         let position = match self.rotated.iter().position(|sum| sum.kind == kind && sum.seed == seed) {
             Some(position) => position,
@@ -93,7 +96,11 @@ impl Sums {
             total.iter_mut().zip(&back).for_each(|(total, value)| *total += scale * f64::from(*value));
         }
         let total = tq_memory::collected(total.into_iter().map(|value| value as f32))?;
-        if total.iter().all(|value| value.is_finite()) { Ok(Some(total)) } else { Err(Error::SumOverflow) }
+        if total.iter().all(|value| value.is_finite()) {
+            Ok(Some(total))
+        } else {
+            Err(Error::Vector(VectorError::SumOverflow))
+        }
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>, OutOfMemory> {
@@ -112,12 +119,14 @@ impl Sums {
     /// What [`Sums::to_bytes`] made.
     ///
     /// # Errors
-    /// [`Error::NotAggregate`] for anything else, [`Error::Memory`].
+    /// [`VectorError::NotAggregate`] for anything else, [`Error::Memory`].
     fn from_bytes(bytes: &[u8]) -> Result<Sums, Error> {
-        let (count, mut rest) = bytes.split_first_chunk::<8>().ok_or(Error::NotAggregate)?;
+        let (count, mut rest) =
+            bytes.split_first_chunk::<8>().ok_or(Error::Vector(VectorError::NotAggregate))?;
         let mut sums = Sums { count: u64::from_ne_bytes(*count), ..Sums::default() };
         while !rest.is_empty() {
-            let (kind, seed, values, tail) = Self::first_sum(rest).ok_or(Error::NotAggregate)?;
+            let (kind, seed, values, tail) =
+                Self::first_sum(rest).ok_or(Error::Vector(VectorError::NotAggregate))?;
             let values = tq_memory::collected(values.iter().map(|bytes| f64::from_ne_bytes(*bytes)))?;
             sums.rotated.try_push(RotatedSum { kind, seed, values })?;
             rest = tail;
@@ -159,7 +168,7 @@ unsafe fn new_state(fcinfo: pg_sys::FunctionCallInfo, sums: Sums) -> Result<*mut
     unsafe {
         let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
         if pg_sys::AggCheckCallContext(fcinfo, &mut context) == 0 {
-            return Err(Error::NotAggregate);
+            return Err(Error::Vector(VectorError::NotAggregate));
         }
         Ok(PgMemoryContexts::For(context).leak_and_drop_on_delete(sums))
     }

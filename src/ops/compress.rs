@@ -8,13 +8,13 @@ use crate::datum::arguments::Text;
 use crate::datum::float_array::FloatArray;
 use crate::datum::record::{Record, RecordOut};
 use crate::datum::typmod::Typmod;
-use crate::error::{Error, SqlResult, cut};
+use crate::error::{Error, SqlResult, VectorError, cut};
 use crate::registry;
 use crate::registry::compress_floats;
 
 /// Bit width from an SQL integer.
 pub(crate) fn bit_width(bits: i32) -> Result<BitWidth, Error> {
-    u32::try_from(bits).ok().and_then(BitWidth::from_bits).ok_or(Error::BitWidth(bits))
+    u32::try_from(bits).ok().and_then(BitWidth::from_bits).ok_or(Error::Vector(VectorError::BitWidth(bits)))
 }
 
 /// Compresses with the built-in codec.
@@ -26,7 +26,8 @@ fn tq_compress_builtin(
     rotation: Text<'_>,
 ) -> SqlResult<RecordOut<'static>> {
     let rotation = &*rotation;
-    let rotation = RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(cut(rotation)))?;
+    let rotation = RotationKind::from_name(rotation)
+        .ok_or_else(|| Error::Vector(VectorError::Rotation(cut(rotation))))?;
     let typmod = Typmod::of_fidelity(bit_width(bits)?, residual, rotation);
     Ok(compress_floats(&floats.floats()?, typmod)?.into())
 }

@@ -19,7 +19,7 @@ use tq_memory::Grow;
 use crate::datum::arguments::Text;
 use crate::datum::float_array::FloatArray;
 use crate::error::interrupts::poll;
-use crate::error::{Error, notice};
+use crate::error::{Error, SampleError, VectorError, notice};
 use crate::query::one_select;
 use crate::registry;
 use crate::server::memory::cushion;
@@ -128,15 +128,20 @@ impl Rows {
             return Err(CodecError::DimensionOutOfRange { dimension }.into());
         }
         if vector.len() != self.dimension {
-            return Err(Error::DimensionsDiffer(self.dimension as u32, vector.len() as u32));
+            return Err(Error::Vector(VectorError::DimensionsDiffer(
+                self.dimension as u32,
+                vector.len() as u32,
+            )));
         }
         if check_rotatable(vector)? == 0.0 {
             return Err(CodecError::ZeroVector.into());
         }
         if size_of_val(self.vectors.as_slice()) + size_of_val(vector) > MOST_BYTES {
-            return Err(Error::SampleTooLarge { most: MOST_BYTES });
+            return Err(Error::Sample(SampleError::TooLarge { most: MOST_BYTES }));
         }
-        self.vectors.try_room(vector.len()).map_err(|_| Error::SampleMemory(self.count + 1))?;
+        self.vectors
+            .try_room(vector.len())
+            .map_err(|_| Error::Sample(SampleError::Memory(self.count + 1)))?;
         self.vectors.extend_from_slice(vector);
         self.count += 1;
         Ok(())
@@ -211,8 +216,11 @@ unsafe fn keep(rows: &mut Rows) -> Result<(), Error> {
             let whole = pg_sys::pg_detoast_datum(array.cast_mut_ptr());
             let floats = FloatArray::from_datum(pg_sys::Datum::from(whole)).floats();
             floats.and_then(|floats| rows.add(&floats)).map_err(|source| match source {
-                Error::SampleTooLarge { .. } | Error::SampleMemory(_) => source,
-                source => Error::SampleRow { row: rows.count + rows.nulls + 1, source: Box::new(source) },
+                Error::Sample(SampleError::TooLarge { .. }) | Error::Sample(SampleError::Memory(_)) => source,
+                source => Error::Sample(SampleError::Row {
+                    row: rows.count + rows.nulls + 1,
+                    source: Box::new(source),
+                }),
             })?;
             if whole != array.cast_mut_ptr() {
                 pg_sys::pfree(whole.cast());

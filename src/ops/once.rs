@@ -18,7 +18,7 @@ use super::kept::Kept;
 use super::key;
 use super::key::Key;
 use super::serial;
-use crate::error::{Error, raise};
+use crate::error::{Error, VectorError, raise};
 
 /// Memory for the results that one call keeps.
 const KEPT_BYTES: usize = 4 << 20;
@@ -150,10 +150,10 @@ impl Once {
                 Some(evaluate) => {
                     pg_sys::ffi::pg_guard_ffi_boundary(|| evaluate(state, context, &mut is_null))
                 }
-                None => raise(Error::OnceCall),
+                None => raise(Error::Vector(VectorError::OnceCall)),
             };
             // The function is declared to be strict, and so are the casts that it stands for.
-            if is_null { raise(Error::ArrayNulls) } else { result }
+            if is_null { raise(Error::Vector(VectorError::ArrayNulls)) } else { result }
         }
     }
 }
@@ -166,9 +166,9 @@ unsafe fn prepare(expression: *mut pg_sys::Node) -> Result<Once, Error> {
     // SAFETY: the node's tag says what it is; the catalog is asked by OIDs.
     unsafe {
         if expression.is_null() || (*expression).type_ != pg_sys::NodeTag::T_FuncExpr {
-            return Err(Error::OnceCall);
+            return Err(Error::Vector(VectorError::OnceCall));
         }
-        let conversion = conversion(expression.cast()).ok_or(Error::OnceCall)?;
+        let conversion = conversion(expression.cast()).ok_or(Error::Vector(VectorError::OnceCall))?;
         // ExecInitExpr checks the right to execute the cast's function.
         Ok(Once {
             conversion: pg_sys::ExecInitExpr(conversion.cast(), std::ptr::null_mut()),
@@ -303,7 +303,7 @@ pub unsafe extern "C-unwind" fn tq_once(fcinfo: pg_sys::FunctionCallInfo) -> pg_
     unsafe {
         let flinfo = (*fcinfo).flinfo;
         if flinfo.is_null() {
-            raise(Error::OnceCall);
+            raise(Error::Vector(VectorError::OnceCall));
         }
         let memory = (*flinfo).fn_mcxt;
         if (*flinfo).fn_extra.is_null() {

@@ -19,7 +19,7 @@ use tq_format::{BitWidth, MAX_DIMENSION};
 
 use crate::datum::float_array::FloatArray;
 use crate::error::interrupts::poll;
-use crate::error::{Error, SqlResult, cut};
+use crate::error::{Error, RegistryError, SampleError, SqlResult, VectorError, cut};
 use crate::registry;
 use crate::server::settings;
 
@@ -91,13 +91,14 @@ impl State {
     /// The state whose bytes [`State::to_varlena`] wrote.
     ///
     /// # Errors
-    /// [`Error::NotAggregate`] for other bytes, [`Error::SampleMemory`].
+    /// [`VectorError::NotAggregate`] for other bytes, [`SampleError::Memory`].
     fn from_bytes(bytes: &[u8]) -> Result<State, Error> {
-        let (mut state, seen, values) = State::empty_from(bytes).ok_or(Error::NotAggregate)?;
+        let (mut state, seen, values) =
+            State::empty_from(bytes).ok_or(Error::Vector(VectorError::NotAggregate))?;
         let (seed, dimension) = (state.settings.seed, state.sample.dimension());
         let floats = values.iter().map(|bytes| f32::from_ne_bytes(*bytes));
         state.sample = VectorSample::restore(seed, state.capacity, dimension, seen, floats, &mut poll)
-            .map_err(|_| Error::SampleMemory((values.len() / dimension.max(1)) as u64))?;
+            .map_err(|_| Error::Sample(SampleError::Memory((values.len() / dimension.max(1)) as u64)))?;
         Ok(state)
     }
 
@@ -138,7 +139,7 @@ impl State {
     }
 
     fn out_of_memory(&self) -> Error {
-        Error::SampleMemory(self.sample.kept() as u64 + 1)
+        Error::Sample(SampleError::Memory(self.sample.kept() as u64 + 1))
     }
 
     /// The sample, whose place is taken by an empty one of no capacity.
@@ -183,23 +184,28 @@ impl Arguments {
             return Ok(None);
         }
         // SAFETY: the call has so many arguments, of the types that ops.sql declares.
-        unsafe { pgrx::fcinfo::pg_getarg::<T>(self.0, number) }.map(Some).ok_or(Error::NullArgument(name))
+        unsafe { pgrx::fcinfo::pg_getarg::<T>(self.0, number) }
+            .map(Some)
+            .ok_or(Error::Vector(VectorError::NullArgument(name)))
     }
 
     fn state(&self, dimension: usize) -> Result<State, Error> {
         let bits = self.get::<i32>(2, "bit_width")?.unwrap_or(0);
         let seed = match self.get::<AnyNumeric>(3, "seed")? {
             None => 42,
-            Some(seed) => seed.to_string().parse().map_err(|_| Error::SeedRange(seed.to_string()))?,
+            Some(seed) => seed
+                .to_string()
+                .parse()
+                .map_err(|_| Error::Registry(RegistryError::SeedRange(seed.to_string())))?,
         };
         if seed == BUILTIN_SEED {
-            return Err(Error::ReservedSeed(seed));
+            return Err(Error::Registry(RegistryError::ReservedSeed(seed)));
         }
         let method = match self.get::<&str>(4, "method")? {
             None => Method::Lloyd,
             Some("lloyd") => Method::Lloyd,
             Some("quantile") => Method::Quantile,
-            Some(name) => return Err(Error::TrainingMethod(cut(name))),
+            Some(name) => return Err(Error::Sample(SampleError::TrainingMethod(cut(name)))),
         };
         let most = VectorSample::most_vectors(dimension, MOST_BYTES);
         let capacity = match self.get::<i32>(5, "sample")? {
@@ -207,11 +213,12 @@ impl Arguments {
             Some(vectors) => usize::try_from(vectors)
                 .ok()
                 .filter(|vectors| (1..=most).contains(vectors))
-                .ok_or(Error::SampleSize { vectors, most })?,
+                .ok_or(Error::Sample(SampleError::Size { vectors, most }))?,
         };
         let rotation = match self.get::<&str>(6, "rotation")? {
             None => RotationKind::Haar,
-            Some(name) => RotationKind::from_name(name).ok_or_else(|| Error::Rotation(cut(name)))?,
+            Some(name) => RotationKind::from_name(name)
+                .ok_or_else(|| Error::Vector(VectorError::Rotation(cut(name))))?,
         };
         let settings = Settings { width: super::compress::bit_width(bits)?, seed, method, rotation };
         Ok(State { settings, capacity, sample: VectorSample::new(seed, capacity, dimension) })
@@ -237,7 +244,7 @@ unsafe fn new_state(fcinfo: pg_sys::FunctionCallInfo, state: State) -> Result<In
     unsafe {
         let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
         if pg_sys::AggCheckCallContext(fcinfo, &mut context) == 0 {
-            return Err(Error::NotAggregate);
+            return Err(Error::Vector(VectorError::NotAggregate));
         }
         let pointer = PgMemoryContexts::For(context).leak_and_drop_on_delete(state);
         Ok(Internal::from(Some(pg_sys::Datum::from(pointer))))
@@ -267,7 +274,7 @@ fn tq_train_accumulate(fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<Internal> 
             Some(state) => {
                 let dimension = state.sample.dimension();
                 if floats.len() != dimension {
-                    Err(Error::DimensionsDiffer(dimension as u32, floats.len() as u32))?;
+                    Err(Error::Vector(VectorError::DimensionsDiffer(dimension as u32, floats.len() as u32)))?;
                 }
                 state.offer(&floats)?;
                 Ok(same(state))
@@ -298,7 +305,7 @@ fn tq_train_combine(
             (Some(left), Some(right)) => {
                 let (ours, theirs) = (left.sample.dimension(), right.sample.dimension());
                 if ours != theirs {
-                    Err(Error::DimensionsDiffer(ours as u32, theirs as u32))?;
+                    Err(Error::Vector(VectorError::DimensionsDiffer(ours as u32, theirs as u32)))?;
                 }
                 left.merge(right.take_sample())?;
                 Ok(same(left))

@@ -21,7 +21,7 @@ use tq_memory::OutOfMemory;
 
 use super::generation::generation;
 use super::rotations;
-use crate::error::Error;
+use crate::error::{Error, RegistryError};
 use crate::server::settings;
 
 /// Mapped rotations that are kept: a part of the mappings that a process may have, which files that are read need as well, and of the
@@ -146,7 +146,7 @@ pub(super) fn confirm(codec: &Codec) -> Result<(), Error> {
 /// [`confirm`] for a rotation by itself.
 pub(super) fn confirm_rotation(key: RotationKey) -> Result<(), Error> {
     CACHE.with_borrow(|cache| match cache.rotations.get(&key) {
-        Some(kept) if !kept.intact() => Err(Error::RotationLost),
+        Some(kept) if !kept.intact() => Err(Error::Registry(RegistryError::RotationLost)),
         _ => Ok(()),
     })
 }

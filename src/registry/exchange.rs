@@ -15,7 +15,7 @@ use super::table;
 use super::table::Row;
 use crate::datum::arguments::Text;
 use crate::datum::typmod::Typmod;
-use crate::error::{Error, SqlResult, notice};
+use crate::error::{Error, RegistryError, SqlResult, notice};
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 
@@ -37,21 +37,27 @@ fn import(name: &str, codebook_path: &str, json_path: &str) -> Result<String, Er
     let codebook_path = file_access::absolute(codebook_path, "tq_import_codec")?;
     let json_path = file_access::absolute(json_path, "tq_import_codec")?;
 
-    let (bit_width, codebook) = tqcb::parse(&read_small(&codebook_path, CODEBOOK_BYTES)?)
-        .map_err(|source| Error::CodebookFile { path: codebook_path.clone(), source })?;
+    let (bit_width, codebook) =
+        tqcb::parse(&read_small(&codebook_path, CODEBOOK_BYTES)?).map_err(|source| {
+            Error::Registry(RegistryError::CodebookFile { path: codebook_path.clone(), source })
+        })?;
     let sidecar = sidecar::parse(&read_small(&json_path, SIDECAR_BYTES)?)
-        .map_err(|source| Error::SidecarFile { path: json_path.clone(), source })?;
+        .map_err(|source| Error::Registry(RegistryError::SidecarFile { path: json_path.clone(), source }))?;
     let config = sidecar.config;
     let config_hash = config.hash().to_string();
     if !sidecar.hash_agrees() {
         let stated = sidecar.stated_hash.unwrap_or_default();
-        return Err(Error::SidecarHash { path: json_path, stated, computed: config_hash });
+        return Err(Error::Registry(RegistryError::SidecarHash {
+            path: json_path,
+            stated,
+            computed: config_hash,
+        }));
     }
     if bit_width != config.bit_width() {
-        return Err(Error::CodecFilesDiffer {
+        return Err(Error::Registry(RegistryError::CodecFilesDiffer {
             codebook: (codebook_path, bit_width),
             sidecar: (json_path, config.bit_width()),
-        });
+        }));
     }
     register(&Row {
         name: name.to_string(),
@@ -104,7 +110,7 @@ pub(crate) fn definition(name: &str) -> Result<(CodecConfig, Codebook), Error> {
         return Ok((row.config()?, Codebook::new(row.bit_width, row.codebook)?));
     }
     let Some(declared) = Typmod::of_declaration(name) else {
-        return Err(Error::NoSuchCodec(crate::error::cut(name)));
+        return Err(Error::Registry(RegistryError::NoSuchCodec(crate::error::cut(name))));
     };
     let (dimension, width, residual, rotation) = declared?;
     Ok(builtin::definition(dimension, width, residual, rotation)?)
@@ -139,7 +145,7 @@ fn store_pair(first: (&Path, &[u8]), second: (&Path, &[u8])) -> Result<(), Error
     };
     let (first_file, second_file) = (write(first)?, write(second)?);
     if first_file.same_place(&second_file)? {
-        return Err(Error::CodecFilesSame(second.0.to_path_buf()));
+        return Err(Error::Registry(RegistryError::CodecFilesSame(second.0.to_path_buf())));
     }
     first_file.finish()?;
     Ok(second_file.finish()?)

@@ -11,7 +11,7 @@ use super::table;
 use super::table::Row;
 use crate::datum::arguments::Text;
 use crate::datum::float_array::FloatArray;
-use crate::error::{Error, SqlResult};
+use crate::error::{Error, RegistryError, SqlResult, VectorError};
 
 /// Columns, and expressions, that `tq_drop_codec` names before it says "and more".
 const LISTED: usize = 5;
@@ -29,18 +29,21 @@ fn tq_create_codec(
 ) -> SqlResult<String> {
     let name = name.as_deref();
     let rotation = rotation.as_deref();
-    let name = name.ok_or(Error::NullArgument("name"))?;
-    let dimension = dimension.ok_or(Error::NullArgument("dimension"))?;
-    let bits = bit_width.ok_or(Error::NullArgument("bit_width"))?;
-    let residual = residual.ok_or(Error::NullArgument("residual"))?;
-    let seed = seed.ok_or(Error::NullArgument("seed"))?.to_string();
-    let rotation = rotation.ok_or(Error::NullArgument("rotation"))?;
+    let name = name.ok_or(Error::Vector(VectorError::NullArgument("name")))?;
+    let dimension = dimension.ok_or(Error::Vector(VectorError::NullArgument("dimension")))?;
+    let bits = bit_width.ok_or(Error::Vector(VectorError::NullArgument("bit_width")))?;
+    let residual = residual.ok_or(Error::Vector(VectorError::NullArgument("residual")))?;
+    let seed = seed.ok_or(Error::Vector(VectorError::NullArgument("seed")))?.to_string();
+    let rotation = rotation.ok_or(Error::Vector(VectorError::NullArgument("rotation")))?;
 
-    let width = u32::try_from(bits).ok().and_then(BitWidth::from_bits).ok_or(Error::BitWidth(bits))?;
-    let kind =
-        RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(crate::error::cut(rotation)))?;
+    let width = u32::try_from(bits)
+        .ok()
+        .and_then(BitWidth::from_bits)
+        .ok_or(Error::Vector(VectorError::BitWidth(bits)))?;
+    let kind = RotationKind::from_name(rotation)
+        .ok_or_else(|| Error::Vector(VectorError::Rotation(crate::error::cut(rotation))))?;
     let seed = whole(&seed).to_owned();
-    let parsed_seed = seed.parse().map_err(|_| Error::SeedRange(seed.clone()))?;
+    let parsed_seed = seed.parse().map_err(|_| Error::Registry(RegistryError::SeedRange(seed.clone())))?;
     let config = CodecConfig::new(width, parsed_seed, table::dimension(dimension)?, residual, kind);
     let config = config.map_err(Error::from)?;
     let codebook = match codebook {
@@ -73,15 +76,18 @@ pub(super) fn register(row: &Row) -> Result<(), Error> {
 fn refuse_duplicate(row: &Row) -> Result<(), Error> {
     if let Some(existing) = table::by_hash(&row.config_hash)? {
         return Err(if existing.codebook != row.codebook {
-            Error::CodebookConflict { existing: existing.name, hash: existing.config_hash }
+            Error::Registry(RegistryError::CodebookConflict {
+                existing: existing.name,
+                hash: existing.config_hash,
+            })
         } else if existing.name == row.name {
-            Error::CodecExists(existing.name)
+            Error::Registry(RegistryError::CodecExists(existing.name))
         } else {
-            Error::CodecRegistered(existing.name)
+            Error::Registry(RegistryError::CodecRegistered(existing.name))
         });
     }
     match table::by_name(&row.name)? {
-        Some(existing) => Err(Error::CodecExists(existing.name)),
+        Some(existing) => Err(Error::Registry(RegistryError::CodecExists(existing.name))),
         None => Ok(()),
     }
 }
@@ -91,7 +97,8 @@ fn refuse_duplicate(row: &Row) -> Result<(), Error> {
 #[pg_extern(sql = false)]
 fn tq_drop_codec(name: Text<'_>) -> SqlResult<()> {
     let name = &*name;
-    let row = table::by_name(name)?.ok_or_else(|| Error::NoSuchCodec(crate::error::cut(name)))?;
+    let row = table::by_name(name)?
+        .ok_or_else(|| Error::Registry(RegistryError::NoSuchCodec(crate::error::cut(name))))?;
     table::delete(name)?;
     let columns = table::columns_that_may_hold(&row)?;
     if columns.is_empty() {

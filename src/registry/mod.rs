@@ -23,8 +23,8 @@ use tq_codec::{
 use tq_format::{BitWidth, CorpusHeader, RecordView};
 use tq_simd::Level;
 
-use crate::error::Error;
 use crate::error::interrupts::poll;
+use crate::error::{Error, RegistryError};
 
 pub(crate) use self::compress::{compress_floats, record_len};
 pub(crate) use self::exchange::{definition, described};
@@ -61,7 +61,9 @@ pub(crate) fn for_record(record: &RecordView<'_>) -> Result<Arc<Codec>, Error> {
         }
         match table::by_hash(record.config_hash())? {
             Some(row) => row.prepare(),
-            None => Err(Error::UnknownCodec(record.config_hash().escape_debug().to_string())),
+            None => Err(Error::Registry(RegistryError::UnknownCodec(
+                record.config_hash().escape_debug().to_string(),
+            ))),
         }
     })
 }
@@ -99,7 +101,8 @@ pub(crate) fn of_description(config: &CodecConfig, codebook: &Codebook) -> Resul
 
 /// A registered codec by its hash alone.
 fn by_hash(hash: &str) -> Result<Arc<Codec>, Error> {
-    let row = table::by_hash(hash)?.ok_or_else(|| Error::UnknownCodec(hash.escape_debug().to_string()))?;
+    let row = table::by_hash(hash)?
+        .ok_or_else(|| Error::Registry(RegistryError::UnknownCodec(hash.escape_debug().to_string())))?;
     cache::get_or_prepare(row.config()?.hash().as_bytes(), || row.prepare())
 }
 
@@ -125,7 +128,9 @@ pub(crate) enum Learned {
 /// A codec that contradicts a registered or the built-in one: the same hash and another codebook.
 pub(crate) fn learn(config: &CodecConfig, codebook: &Codebook) -> Result<Learned, Error> {
     let hash = config.hash().to_string();
-    let conflict = |existing: &str| Error::CodebookConflict { existing: existing.into(), hash: hash.clone() };
+    let conflict = |existing: &str| {
+        Error::Registry(RegistryError::CodebookConflict { existing: existing.into(), hash: hash.clone() })
+    };
     if config.seed() == BUILTIN_SEED {
         let standard = Codebook::lloyd_max(config.bit_width(), config.dimension());
         return if *codebook == standard { Ok(Learned::Known) } else { Err(conflict("built-in")) };
@@ -158,7 +163,7 @@ pub(crate) fn learn(config: &CodecConfig, codebook: &Codebook) -> Result<Learned
             return Ok(Learned::Known);
         }
         if table::by_name(&row.name)?.is_some_and(|existing| existing.config_hash != hash) {
-            return Err(Error::CodecExists(hash));
+            return Err(Error::Registry(RegistryError::CodecExists(hash)));
         }
         poll();
     }
@@ -169,7 +174,8 @@ pub(crate) fn learn(config: &CodecConfig, codebook: &Codebook) -> Result<Learned
 pub(crate) fn by_name_or_hash(codec: &str) -> Result<Arc<Codec>, Error> {
     let find = || match table::by_name(codec)? {
         Some(row) => Ok(row),
-        None => table::by_hash(codec)?.ok_or_else(|| Error::NoSuchCodec(crate::error::cut(codec))),
+        None => table::by_hash(codec)?
+            .ok_or_else(|| Error::Registry(RegistryError::NoSuchCodec(crate::error::cut(codec)))),
     };
     if let Some(hash) = cache::hash_of_name(codec) {
         return cache::get_or_prepare(&hash, || find()?.prepare());

@@ -19,8 +19,8 @@ use tq_codec::{Rotation, RotationKind, build_rotation_polling};
 use tq_corpus::{MatrixFile, MatrixFolder, MatrixKey};
 
 use crate::error;
-use crate::error::Error;
 use crate::error::interrupts::poll;
+use crate::error::{Error, RegistryError};
 
 /// Below this dimension building is faster than opening a file.
 const SMALLEST: u32 = 129;
@@ -105,7 +105,7 @@ fn shared(seed: u64, dimension: u32, file: MatrixFile) -> Result<Obtained, Error
 
 fn store(folder: &MatrixFolder, key: MatrixKey, matrix: &[f64]) -> Result<(), Error> {
     if key.file_len() > FOLDER_BYTES {
-        return Err(Error::RotationTooLarge(key.dimension));
+        return Err(Error::Registry(RegistryError::RotationTooLarge(key.dimension)));
     }
     let present = folder.list()?;
     let mut total: u64 = present.iter().map(|entry| entry.bytes).sum();

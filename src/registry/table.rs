@@ -15,7 +15,7 @@ use tq_format::BitWidth;
 
 use super::{cache, current, generation};
 use crate::datum::typmod::Typmod;
-use crate::error::Error;
+use crate::error::{Error, RegistryError, VectorError};
 use crate::server::encoding;
 use crate::server::memory::cushion;
 use crate::server::recovery::refuse_in_recovery;
@@ -31,7 +31,7 @@ impl Location {
     /// Its qualified, quoted name. Not kept: nothing tells a session that another has renamed the schema, and a third could put
     /// a table of its own where the old name leads.
     pub(super) fn name(self) -> Result<String, Error> {
-        encoding::qualified_name(self.oid)?.ok_or(Error::NoRegistry)
+        encoding::qualified_name(self.oid)?.ok_or(Error::Registry(RegistryError::NoRegistry))
     }
 }
 
@@ -59,23 +59,23 @@ impl Row {
     /// Checks the row against the rules of the format, so that a bad one is refused before it is stored.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.name.is_empty() {
-            return Err(Error::CodecNameEmpty);
+            return Err(Error::Registry(RegistryError::CodecNameEmpty));
         }
         let like_hash = self.name.len() == 64 && self.name.bytes().all(|byte| byte.is_ascii_hexdigit());
         if like_hash && self.name != self.config_hash || Typmod::of_declaration(&self.name).is_some() {
-            return Err(Error::CodecNameTaken(self.name.clone()));
+            return Err(Error::Registry(RegistryError::CodecNameTaken(self.name.clone())));
         }
         if self.seed == tq_codec::BUILTIN_SEED {
-            return Err(Error::ReservedSeed(self.seed));
+            return Err(Error::Registry(RegistryError::ReservedSeed(self.seed)));
         }
         Codebook::new(self.bit_width, self.codebook.clone())?;
         let computed = self.config()?.hash();
         if computed.as_str() != self.config_hash {
-            return Err(Error::CodecHash {
+            return Err(Error::Registry(RegistryError::CodecHash {
                 name: self.name.clone(),
                 given: self.config_hash.clone(),
                 computed: computed.to_string(),
-            });
+            }));
         }
         Ok(())
     }
@@ -117,7 +117,7 @@ fn find(generation: u64) -> Result<Location, Error> {
         let rows = client.select(QUERY, Some(1), &[])?;
         if rows.is_empty() { Ok(None) } else { rows.first().get_one::<pg_sys::Oid>() }
     })?;
-    found.map(|oid| Location { oid, generation }).ok_or(Error::NoRegistry)
+    found.map(|oid| Location { oid, generation }).ok_or(Error::Registry(RegistryError::NoRegistry))
 }
 
 /// The row with this hash.
@@ -173,7 +173,7 @@ fn select(key: &str, value: &str) -> Result<Option<Row>, Error> {
         Some(codebook),
     ) = fields
     else {
-        return Err(Error::NoRegistry);
+        return Err(Error::Registry(RegistryError::NoRegistry));
     };
     row_from_sql(name, config_hash, dimension, width, &seed, residual, &rotation, codebook).map(Some)
 }
@@ -197,17 +197,18 @@ pub(super) fn row_from_sql(
         bit_width: u32::try_from(bit_width)
             .ok()
             .and_then(BitWidth::from_bits)
-            .ok_or(Error::BitWidth(bit_width))?,
-        seed: seed.parse().map_err(|_| Error::SeedRange(seed.to_string()))?,
+            .ok_or(Error::Vector(VectorError::BitWidth(bit_width)))?,
+        seed: seed.parse().map_err(|_| Error::Registry(RegistryError::SeedRange(seed.to_string())))?,
         residual,
-        rotation: RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(rotation.to_string()))?,
+        rotation: RotationKind::from_name(rotation)
+            .ok_or_else(|| Error::Vector(VectorError::Rotation(rotation.to_string())))?,
         codebook,
     })
 }
 
 /// A dimension as SQL has it; whether a codec can have it is another matter.
 pub(super) fn dimension(dimension: i32) -> Result<u32, Error> {
-    u32::try_from(dimension).map_err(|_| Error::Dimension(dimension))
+    u32::try_from(dimension).map_err(|_| Error::Registry(RegistryError::Dimension(dimension)))
 }
 
 /// Whether the current user may add rows, in this transaction.

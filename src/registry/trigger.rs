@@ -8,7 +8,7 @@ use pgrx::prelude::*;
 use pgrx::trigger_support::called_as_trigger;
 
 use super::table;
-use crate::error::{Error, raise};
+use crate::error::{Error, RegistryError, raise};
 
 #[pg_guard]
 #[unsafe(no_mangle)]
@@ -17,11 +17,11 @@ unsafe extern "C-unwind" fn tq_codec_changed_wrapper(call: pg_sys::FunctionCallI
     // the open one that it is on.
     unsafe {
         if !called_as_trigger(call) {
-            raise(Error::NotTrigger("tq_codec_changed"));
+            raise(Error::Registry(RegistryError::NotTrigger("tq_codec_changed")));
         }
         let data = (*call).context.cast::<pg_sys::TriggerData>();
         if (*data).tg_event & pg_sys::TRIGGER_EVENT_OPMASK == pg_sys::TRIGGER_EVENT_UPDATE {
-            raise(Error::CodecUpdate);
+            raise(Error::Registry(RegistryError::CodecUpdate));
         }
         table::announce_change((*(*data).tg_relation).rd_id);
     }

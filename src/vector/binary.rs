@@ -10,7 +10,7 @@ use tq_format::RecordView;
 
 use crate::datum::record::RecordOut;
 use crate::datum::typmod::Typmod;
-use crate::error::{Error, SqlResult};
+use crate::error::{Error, SqlResult, VectorError};
 
 /// The message that RECEIVE reads from.
 struct Message<'fcx>(&'fcx mut pg_sys::StringInfoData);
@@ -44,7 +44,7 @@ fn tqvec_recv<'fcx>(
         std::slice::from_raw_parts(buffer.data.add(buffer.cursor as usize).cast::<u8>(), length as usize)
     };
     let record = RecordView::parse(bytes).map_err(|error| match foreign_form(bytes) {
-        Some(form) => Error::ForeignForm(form),
+        Some(form) => Error::Vector(VectorError::ForeignForm(form)),
         None => error.into(),
     })?;
     Typmod::from_raw(typmod).check(&record)?;

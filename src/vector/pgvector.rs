@@ -11,7 +11,7 @@ use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use pgrx::spi::quote_qualified_identifier;
 
-use crate::error::{Error, SqlResult, notice};
+use crate::error::{Error, RegistryError, SqlResult, VectorError, notice};
 use crate::server::memory::cushion;
 use crate::server::recovery::refuse_in_recovery;
 
@@ -23,12 +23,12 @@ const TYPES: [(&str, &str); 2] = [("vector", "array_to_vector"), ("halfvec", "ar
 #[pg_extern(sql = false)]
 fn tq_enable_pgvector() -> SqlResult<()> {
     refuse_in_recovery(c"tq_enable_pgvector()");
-    let theirs = schema_of("vector")?.ok_or(Error::NoPgvector)?;
-    let ours = schema_of("tinyquant")?.ok_or(Error::NoRegistry)?;
+    let theirs = schema_of("vector")?.ok_or(Error::Vector(VectorError::NoPgvector))?;
+    let ours = schema_of("tinyquant")?.ok_or(Error::Registry(RegistryError::NoRegistry))?;
     let mut created = false;
     for (name, from_array) in TYPES {
         let Some(their_oid) = type_oid("vector", name)? else { continue };
-        let our_oid = type_oid("tinyquant", "tqvec")?.ok_or(Error::NoRegistry)?;
+        let our_oid = type_oid("tinyquant", "tqvec")?.ok_or(Error::Registry(RegistryError::NoRegistry))?;
         let (tqvec, vector) = (qualified(&ours, "tqvec"), qualified(&theirs, name));
         created |= ensure(Cast {
             function: format!("{tqvec}({vector}, integer, boolean)"),
@@ -104,8 +104,14 @@ fn create(new: Cast<'_>) -> Result<(), Error> {
         run(&format!("ALTER EXTENSION tinyquant DROP CAST {cast}"))?;
         run(&format!("ALTER EXTENSION tinyquant DROP FUNCTION {function}"))?;
     }
-    tie(pg_sys::ProcedureRelationId, function_oid(&function)?.ok_or(Error::NoRegistry)?)?;
-    tie(pg_sys::Oid::from(PG_CAST), cast_oid(oids.0, oids.1)?.ok_or(Error::NoRegistry)?)
+    tie(
+        pg_sys::ProcedureRelationId,
+        function_oid(&function)?.ok_or(Error::Registry(RegistryError::NoRegistry))?,
+    )?;
+    tie(
+        pg_sys::Oid::from(PG_CAST),
+        cast_oid(oids.0, oids.1)?.ok_or(Error::Registry(RegistryError::NoRegistry))?,
+    )
 }
 
 /// Lets an object go with tinyquant without CASCADE. SQL has no words for it where casts are concerned.

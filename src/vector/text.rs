@@ -14,7 +14,7 @@ use tq_format::{RecordView, TextError, VectorText, record_text};
 
 use crate::datum::record::{Record, RecordOut};
 use crate::datum::typmod::Typmod;
-use crate::error::{Error, SqlResult};
+use crate::error::{Error, SqlResult, VectorError};
 use crate::registry::compress_floats;
 use crate::server::pg_compat;
 
@@ -42,7 +42,9 @@ fn tqvec_in(
 }
 
 fn read(input: &CStr, typmod: Typmod) -> Result<Vec<u8>, Error> {
-    let text = input.to_str().map_err(|_| Error::TextSyntax(shortened(&input.to_string_lossy())))?;
+    let text = input
+        .to_str()
+        .map_err(|_| Error::Vector(VectorError::TextSyntax(shortened(&input.to_string_lossy()))))?;
     match VectorText::parse(text).map_err(|error| refused(text, error))? {
         VectorText::Record(bytes) => {
             typmod.check(&RecordView::parse(&bytes)?)?;
@@ -62,10 +64,10 @@ fn tqvec_out(record: Record<'_>) -> SqlResult<CString> {
 fn refused(text: &str, error: TextError) -> Error {
     match error {
         TextError::Memory(error) => Error::Memory(error),
-        TextError::Empty => Error::ArrayEmpty,
-        TextError::Range(number) => Error::TextRange(shortened(&number)),
-        TextError::OddDigits | TextError::NotDigit { .. } => Error::TextHex(error),
-        _ => Error::TextSyntax(shortened(text.trim())),
+        TextError::Empty => Error::Vector(VectorError::ArrayEmpty),
+        TextError::Range(number) => Error::Vector(VectorError::TextRange(shortened(&number))),
+        TextError::OddDigits | TextError::NotDigit { .. } => Error::Vector(VectorError::TextHex(error)),
+        _ => Error::Vector(VectorError::TextSyntax(shortened(text.trim()))),
     }
 }
 

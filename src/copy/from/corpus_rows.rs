@@ -10,7 +10,7 @@ use tq_memory::Grow;
 
 use super::source::{Pending, RowSource, Stop, write_field, write_row};
 use crate::copy::ids::IdColumn;
-use crate::error::Error;
+use crate::error::{Error, FormatError};
 use crate::registry;
 
 /// Records are made into rows in batches of about this size: large next to the system calls that guard a batch,
@@ -44,7 +44,10 @@ impl Recompression {
             let mut failed = None;
             let result = self.try_all(&records[..count], |row, source| {
                 failed = Some(row);
-                Error::CorpusRecord { record: first + row as u64 + 1, source: Box::new(source) }
+                Error::Format(FormatError::CorpusRecord {
+                    record: first + row as u64 + 1,
+                    source: Box::new(source),
+                })
             });
             match (result, failed) {
                 (Ok(made), _) => return Ok((made, failure)),
@@ -107,7 +110,9 @@ impl RowSource for CorpusRows {
                 let error = Error::CorpusFile { path: path.clone(), source };
                 if of_record { Stop::at_row(error) } else { Stop::elsewhere(error) }
             })?;
-        let of_file = |source: Error| Error::CorpusRow { path: path.clone(), source: source.into() };
+        let of_file = |source: Error| {
+            Error::Format(FormatError::CorpusRow { path: path.clone(), source: source.into() })
+        };
         match made {
             Written::All => {
                 *next = end;

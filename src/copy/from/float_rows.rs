@@ -15,7 +15,7 @@ use crate::copy::columns::VectorColumn;
 use crate::copy::ids::IdColumn;
 use crate::copy::statement::Statement;
 use crate::copy::vector_type::VectorType;
-use crate::error::Error;
+use crate::error::{CopyError, Error, FormatError, VectorError};
 use crate::formats::rows_error;
 use crate::registry;
 use crate::server::settings;
@@ -57,13 +57,15 @@ impl FloatRows {
         id: Option<IdColumn>,
     ) -> Result<FloatRows, Error> {
         let dimension = reader.dimension();
-        let misfit = |source| Error::CopyRows {
-            path: path.into(),
-            column: column.name.clone(),
-            source: Box::new(source),
+        let misfit = |source| {
+            Error::Copy(CopyError::Rows {
+                path: path.into(),
+                column: column.name.clone(),
+                source: Box::new(source),
+            })
         };
         if let Some(expected) = column.kind.dimension().filter(|expected| *expected != dimension) {
-            return Err(misfit(Error::TypmodDimension { expected, got: dimension }));
+            return Err(misfit(Error::Vector(VectorError::TypmodDimension { expected, got: dimension })));
         }
         let fill = match column.kind {
             VectorType::Tqvec(typmod) => {
@@ -77,12 +79,15 @@ impl FloatRows {
                 };
                 let expected = codec.config().dimension();
                 if expected != dimension {
-                    return Err(misfit(Error::TypmodDimension { expected, got: dimension }));
+                    return Err(misfit(Error::Vector(VectorError::TypmodDimension {
+                        expected,
+                        got: dimension,
+                    })));
                 }
                 Fill::Records { codec, workers: Workers::new(settings::threads())?, floats: Vec::new() }
             }
             _ if statement.options.text("codec").is_some() => {
-                return Err(Error::CodecWithoutRecords { column: column.name.clone() });
+                return Err(Error::Copy(CopyError::CodecWithoutRecords { column: column.name.clone() }));
             }
             kind => Fill::Floats { kind, numbers: Numbers::new(kind.is_double()) },
         };
@@ -119,9 +124,14 @@ impl FloatRows {
     fn write(&mut self, count: usize, pending: &mut Pending) -> Result<(), Stop> {
         let FloatRows { path, id, fill, next, records, reader, .. } = self;
         let (first, dimension) = (*next, reader.dimension() as usize);
-        let numbered = |row: u64, source: Error| Error::CorpusRow {
-            path: path.clone(),
-            source: Box::new(Error::FileRow { row: row + 1, source: Box::new(source) }),
+        let numbered = |row: u64, source: Error| {
+            Error::Format(FormatError::CorpusRow {
+                path: path.clone(),
+                source: Box::new(Error::Format(FormatError::FileRow {
+                    row: row + 1,
+                    source: Box::new(source),
+                })),
+            })
         };
         match fill {
             Fill::Records { codec, workers, floats } => {

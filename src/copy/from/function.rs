@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::copy::columns::{vector_columns, wanted_types};
 
 use crate::datum::arguments::{Json, Text};
-use crate::error::{Error, SqlResult};
+use crate::error::{ColumnError, CopyError, Error, FormatError, SqlResult};
 use crate::formats::{Direction, Format, check_option, format_of, option_value};
 use crate::server::encoding;
 use crate::server::file_access;
@@ -65,11 +65,12 @@ fn tq_import(relation: pg_sys::Oid, path: Text<'_>, options: Json) -> SqlResult<
         let relation =
             unsafe { PgRelation::with_lock(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE) };
         let table = encoding::qualified_name(relation.oid())?
-            .ok_or(Error::NoSuchRelation(relation.oid().to_u32()))?;
+            .ok_or(Error::Column(ColumnError::NoSuchRelation(relation.oid().to_u32())))?;
         (table, vector_columns(&relation, format)?)
     };
-    let import_columns =
-        |got: &str| Error::ImportColumns { wanted: wanted_types(format), got: got.to_string() };
+    let import_columns = |got: &str| {
+        Error::Copy(CopyError::ImportColumns { wanted: wanted_types(format), got: got.to_string() })
+    };
     let column = match (options.column, columns.as_slice()) {
         (Some(column), _) => column,
         (None, [column]) => column.clone(),
@@ -95,5 +96,7 @@ fn tq_import(relation: pg_sys::Oid, path: Text<'_>, options: Json) -> SqlResult<
 fn detect(path: &str) -> Result<Format, Error> {
     let path = file_access::absolute(path, "tq_import")?;
     let found = tq_corpus::detect(&path)?;
-    found.and_then(|found| Format::by_name(found.name())).ok_or(Error::UnknownFormat(path))
+    found
+        .and_then(|found| Format::by_name(found.name()))
+        .ok_or(Error::Format(FormatError::UnknownFormat(path)))
 }

@@ -30,7 +30,7 @@ use super::columns::Columns;
 use super::ids::Origin;
 use super::statement::{Endpoint, Statement};
 use super::vector_type::VectorType;
-use crate::error::{Error, notice};
+use crate::error::{CopyError, Error, notice};
 use crate::formats::{Format, Matrix, check_content, open_matrix};
 use crate::server::encoding;
 use crate::server::file_access;
@@ -102,7 +102,7 @@ pub(crate) unsafe fn run(
         if pg_sys::check_enable_rls((*relation).rd_id, pg_sys::InvalidOid, false)
             == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
         {
-            return Err(Error::CopyFromRowSecurity);
+            return Err(Error::Copy(CopyError::FromRowSecurity));
         }
         if pg_sys::XactReadOnly && !(*relation).rd_islocaltemp {
             pg_sys::PreventCommandIfReadOnly(c"COPY FROM".as_ptr());
@@ -289,7 +289,7 @@ unsafe fn refuse_generated(relation: pg_sys::Relation, clause: *mut pg_sys::Node
         let columns = PgRelation::from_pg(relation);
         for attribute in columns.tuple_desc().iter() {
             if attribute.attgenerated != 0 && (whole || is_used(i32::from(attribute.attnum))) {
-                return Err(Error::CopyWhereGenerated(encoding::name_of(&attribute.attname)?));
+                return Err(Error::Copy(CopyError::WhereGenerated(encoding::name_of(&attribute.attname)?)));
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::copy::ids::IdTarget;
 use crate::copy::ids::{IdColumn, Origin};
 use crate::copy::statement::Statement;
 use crate::datum::typmod::Typmod;
-use crate::error::Error;
+use crate::error::{ColumnError, CopyError, Error, FormatError, VectorError};
 use crate::formats::check_described;
 use crate::registry;
 use crate::registry::Learned;
@@ -35,10 +35,12 @@ impl RecordColumn<'_> {
         let config = codec.config();
         let hash = codec.hash().as_bytes();
         let fits = self.typmod.check_shape(config.dimension(), config.bit_width(), config.residual(), hash);
-        fits.map_err(|source| Error::ColumnCodec {
-            codec: name.into(),
-            column: self.name.into(),
-            source: source.into(),
+        fits.map_err(|source| {
+            Error::Column(ColumnError::Codec {
+                codec: name.into(),
+                column: self.name.into(),
+                source: source.into(),
+            })
         })?;
         Ok(Some(codec))
     }
@@ -63,7 +65,7 @@ impl Plan {
         id: Option<IdTarget>,
     ) -> Result<Plan, Error> {
         let metadata = Metadata::parse_ours(&header.metadata, header.vector_count)
-            .map_err(|source| Error::CorpusMetadata { path: path.into(), source })?
+            .map_err(|source| Error::Format(FormatError::CorpusMetadata { path: path.into(), source }))?
             .unwrap_or_default();
         let described = metadata.codec.is_some();
         if let Some((config, codebook)) = &metadata.codec {
@@ -96,14 +98,17 @@ pub(crate) fn id_column(
     let Some(target) = target else {
         return match statement.options.text("ids") {
             None => Ok(None),
-            Some(_) => Err(Error::IdsWithoutColumn),
+            Some(_) => Err(Error::Copy(CopyError::IdsWithoutColumn)),
         };
     };
-    let none = Error::NoIds { path: path.into(), column: target.name.clone() };
+    let none = Error::Format(FormatError::NoIds { path: path.into(), column: target.name.clone() });
     let origin = match (statement.options.text("ids"), in_file) {
         (Some("ordinal"), _) => Origin::Ordinal,
         (Some(_), _) => {
-            return Err(Error::OptionValue { option: "ids".into(), problem: "must be 'ordinal'".into() });
+            return Err(Error::Copy(CopyError::OptionValue {
+                option: "ids".into(),
+                problem: "must be 'ordinal'".into(),
+            }));
         }
         (None, Some(ids)) => ids,
         (None, None) => return Err(none),
@@ -119,10 +124,12 @@ fn recompression(
     column: &RecordColumn<'_>,
 ) -> Result<Option<Recompression>, Error> {
     let typmod = column.typmod;
-    let misfit = |source| Error::CopyTypmod {
-        path: path.into(),
-        column: column.name.into(),
-        source: Box::new(source),
+    let misfit = |source| {
+        Error::Copy(CopyError::Typmod {
+            path: path.into(),
+            column: column.name.into(),
+            source: Box::new(source),
+        })
     };
     let wanted = column.codec(statement)?;
     let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.hash().as_str() == header.config_hash);
@@ -135,11 +142,11 @@ fn recompression(
     if !statement.options.flag("recompress") {
         fits.map_err(misfit)?;
         return match wanted {
-            Some(wanted) if !is_wanted => Err(Error::CorpusOtherCodec {
+            Some(wanted) if !is_wanted => Err(Error::Format(FormatError::CorpusOtherCodec {
                 path: path.into(),
                 wanted: wanted.hash().to_string(),
                 got: header.config_hash.escape_debug().to_string(),
-            }),
+            })),
             _ => Ok(None),
         };
     }
@@ -156,7 +163,10 @@ fn recompression(
         }
     };
     if to.config().dimension() != header.dimension {
-        return Err(misfit(Error::DimensionsDiffer(to.config().dimension(), header.dimension)));
+        return Err(misfit(Error::Vector(VectorError::DimensionsDiffer(
+            to.config().dimension(),
+            header.dimension,
+        ))));
     }
     let to = Arc::new(to.recompressing(&from));
     Ok(Some(Recompression { from, to, workers: Workers::new(settings::threads())? }))

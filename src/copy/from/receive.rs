@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use pgrx::pg_sys;
 
 use crate::copy::to::set_aside::{temp_file_limit, temporary_file};
-use crate::error::Error;
 use crate::error::interrupts::poll;
+use crate::error::{CopyError, Error, FormatError};
 
 /// Most bytes of a message with data, and of any other, as core has them.
 const LARGE: c_int = 0x3fff_fffe;
@@ -59,11 +59,11 @@ impl Received {
 pub(crate) fn receive(format: &'static str, columns: usize) -> Result<Received, Error> {
     // SAFETY: a global that is set when the session starts.
     if unsafe { pg_sys::whereToSendOutput } != pg_sys::CommandDest::DestRemote {
-        return Err(Error::CopyUnsupported {
+        return Err(Error::Copy(CopyError::Unsupported {
             format,
             what: "STDIN in a session without a client".into(),
             hint: Some("Name a file of the server: COPY ... FROM '/path/file.tqcv'."),
-        });
+        }));
     }
     let (temporary, path) = temporary_file();
     let mut file = OpenOptions::new().write(true).open(&path).map_err(|source| write_error(&path, source))?;
@@ -73,7 +73,7 @@ pub(crate) fn receive(format: &'static str, columns: usize) -> Result<Received, 
     while let Some(bytes) = next_data(&path, &mut file)? {
         length += bytes;
         if length > limit {
-            return Err(Error::TempFileLimit(limit / 1024));
+            return Err(Error::Format(FormatError::TempFileLimit(limit / 1024)));
         }
     }
     Ok(Received { path, file: temporary })
@@ -112,7 +112,7 @@ fn next_data(path: &std::path::Path, file: &mut File) -> Result<Option<u64>, Err
         b'c' => Ok(None),
         b'f' => {
             let reason = body.split(|byte| *byte == 0).next().unwrap_or_default();
-            Err(Error::CopyFailed(String::from_utf8_lossy(reason).into_owned()))
+            Err(Error::Copy(CopyError::Failed(String::from_utf8_lossy(reason).into_owned())))
         }
         // Flush and Sync, which clients of the extended protocol may send.
         _ => Ok(Some(0)),
@@ -131,15 +131,15 @@ fn next_message() -> Result<(u8, Vec<u8>), Error> {
             pq_getbyte()
         });
         let most = match u8::try_from(kind) {
-            Err(_) if kind == EOF => return Err(Error::ClientGone),
+            Err(_) if kind == EOF => return Err(Error::Copy(CopyError::ClientGone)),
             Ok(b'd') => LARGE,
             Ok(b'c' | b'f' | b'H' | b'S') => SMALL,
-            _ => return Err(Error::CopyProtocol(kind)),
+            _ => return Err(Error::Copy(CopyError::Protocol(kind))),
         };
         let mut message = pg_sys::StringInfoData::default();
         pg_sys::initStringInfo(&mut message);
         if pg_sys::ffi::pg_guard_ffi_boundary(|| pq_getmessage(&mut message, most)) != 0 {
-            return Err(Error::ClientGone);
+            return Err(Error::Copy(CopyError::ClientGone));
         }
         pg_sys::QueryCancelHoldoffCount -= 1;
         let body = std::slice::from_raw_parts(message.data.cast::<u8>(), message.len as usize);

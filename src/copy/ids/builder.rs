@@ -11,7 +11,7 @@ use tq_memory::Grow;
 
 use super::IdType;
 use crate::datum::record::Varlena;
-use crate::error::Error;
+use crate::error::{CopyError, Error};
 use crate::server::encoding::is_utf8;
 
 /// Gathers ids, one for each record.
@@ -78,7 +78,7 @@ impl IdsBuilder {
         }
         match self.least {
             0..=MAX_METADATA_LEN => Ok(()),
-            _ => Err(Error::ExportIds { rows: self.ids.len() as u64 }),
+            _ => Err(Error::Copy(CopyError::ExportIds { rows: self.ids.len() as u64 })),
         }
     }
 

@@ -12,7 +12,7 @@ use tq_corpus::Ids;
 use self::builder::to_utf8;
 
 use crate::datum::record::Varlena;
-use crate::error::Error;
+use crate::error::{Error, FormatError};
 use crate::formats::{Format, Key, KeySource};
 
 /// The column that takes the ids.
@@ -88,7 +88,9 @@ impl IdColumn {
             Origin::Metadata(ids) => id_type.write_metadata(ids, index, out),
             Origin::Keys(keys) => id_type.write_key(&keys.next()?, out),
         };
-        written.map_err(|Misfit { id }| Error::CorpusId { record: row + 1, id, column: self.name.clone() })
+        written.map_err(|Misfit { id }| {
+            Error::Format(FormatError::CorpusId { record: row + 1, id, column: self.name.clone() })
+        })
     }
 }
 

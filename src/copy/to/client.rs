@@ -7,8 +7,8 @@ use std::ffi::{c_char, c_int};
 
 use pgrx::pg_sys;
 
-use crate::error::Error;
 use crate::error::interrupts::poll;
+use crate::error::{CopyError, Error};
 
 const COPY_OUT_RESPONSE: u8 = b'H';
 const COPY_DATA: u8 = b'd';
@@ -30,11 +30,11 @@ impl CopyOut {
     pub(crate) fn new(format: &'static str, columns: usize) -> Result<CopyOut, Error> {
         // SAFETY: a global that is set when the session starts.
         if unsafe { pg_sys::whereToSendOutput } != pg_sys::CommandDest::DestRemote {
-            return Err(Error::CopyUnsupported {
+            return Err(Error::Copy(CopyError::Unsupported {
                 format,
                 what: "STDOUT in a session without a client".into(),
                 hint: Some("Name a file of the server: COPY ... TO '/path/file.tqcv'."),
-            });
+            }));
         }
         Ok(CopyOut { columns: columns as u16 })
     }

@@ -18,7 +18,7 @@ use super::receiver::{Refusal, RowSink};
 use super::spool::Spool;
 use crate::copy::ids::builder::IdsBuilder;
 use crate::datum::record::Varlena;
-use crate::error::Error;
+use crate::error::{CopyError, Error, VectorError};
 use crate::registry;
 use crate::server::file_access;
 
@@ -136,9 +136,9 @@ impl RowSink for CorpusWriter {
             }
             let record = Varlena::packed(vector);
             self.append_record(record.bytes()).map_err(|error| match error {
-                error @ (Error::File(_) | Error::ExportMetadata(_) | Error::ExportHeader(_)) => {
-                    Refusal::File(error)
-                }
+                error @ (Error::File(_)
+                | Error::Copy(CopyError::ExportMetadata(_))
+                | Error::Copy(CopyError::ExportHeader(_))) => Refusal::File(error),
                 error => Refusal::Row(error),
             })?;
             record.release();
@@ -163,7 +163,8 @@ impl RowSink for CorpusWriter {
                 (like.header, codec)
             }
             None => {
-                let codec = wanted.codec.take().or(wanted.empty.take()).ok_or(Error::ExportEmpty)?;
+                let codec =
+                    wanted.codec.take().or(wanted.empty.take()).ok_or(Error::Copy(CopyError::ExportEmpty))?;
                 (header_of(&codec.0), Some(codec))
             }
         };
@@ -213,7 +214,7 @@ impl Likeness {
             start,
             prefix: length.to_le_bytes(),
             residual: header.residual,
-            header: header.try_clone().map_err(Error::ExportHeader)?,
+            header: header.try_clone().map_err(|error| Error::Copy(CopyError::ExportHeader(error)))?,
         })
     }
 
@@ -224,16 +225,22 @@ impl Likeness {
         }
         let header = &self.header;
         Err(if record.dimension() != header.dimension {
-            Error::TypmodDimension { expected: header.dimension, got: record.dimension() }
+            Error::Vector(VectorError::TypmodDimension {
+                expected: header.dimension,
+                got: record.dimension(),
+            })
         } else if record.bit_width() != header.bit_width {
-            Error::TypmodBitWidth { expected: header.bit_width.bits(), got: record.bit_width().bits() }
+            Error::Vector(VectorError::TypmodBitWidth {
+                expected: header.bit_width.bits(),
+                got: record.bit_width().bits(),
+            })
         } else if record.has_residual() != header.residual {
-            Error::TypmodResidual { expected: header.residual }
+            Error::Vector(VectorError::TypmodResidual { expected: header.residual })
         } else {
-            Error::ExportCodec {
+            Error::Copy(CopyError::ExportCodec {
                 expected: header.config_hash.escape_debug().to_string(),
                 got: record.config_hash().escape_debug().to_string(),
-            }
+            })
         })
     }
 }
@@ -281,11 +288,13 @@ fn metadata(
     let rows = ids.as_ref().map_or(0, |ids| ids.len() as u64);
     let metadata = Metadata { codec, user: wanted.user.clone(), ids };
     metadata.encode().map_err(|error| match error {
-        MetadataError::TooLong { bytes, ids } if ids > bytes / 2 => Error::ExportIds { rows },
-        error => Error::ExportMetadata(error),
+        MetadataError::TooLong { bytes, ids } if ids > bytes / 2 => {
+            Error::Copy(CopyError::ExportIds { rows })
+        }
+        error => Error::Copy(CopyError::ExportMetadata(error)),
     })
 }
 
 fn encode(header: &CorpusHeader, magic: Magic) -> Result<Vec<u8>, Error> {
-    header.encode(magic).map_err(Error::ExportHeader)
+    header.encode(magic).map_err(|error| Error::Copy(CopyError::ExportHeader(error)))
 }

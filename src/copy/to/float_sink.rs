@@ -21,8 +21,8 @@ use crate::copy::statement::{Endpoint, Statement};
 use crate::copy::vector_type::VectorType;
 use crate::datum::float_array::Elements;
 use crate::datum::record::Varlena;
-use crate::error::Error;
 use crate::error::interrupts::poll;
+use crate::error::{CopyError, Error, VectorError};
 use crate::formats::{FloatWriter, Key, check_options, folder_of};
 use crate::registry;
 use crate::server::file_access;
@@ -127,14 +127,14 @@ impl FloatSink {
         match (elements, &mut self.floats) {
             (Elements::Real(floats), Numbers::Single(gathered)) => extend(floats, gathered),
             (Elements::Double(floats), Numbers::Double(gathered)) => extend(floats, gathered),
-            _ => Err(Error::ArrayDamaged),
+            _ => Err(Error::Vector(VectorError::ArrayDamaged)),
         }
     }
 
     fn check_dimension(&mut self, got: u32) -> Result<(), Error> {
         match *self.dimension.get_or_insert(got) {
             expected if expected == got => Ok(()),
-            expected => Err(Error::DimensionsDiffer(expected, got)),
+            expected => Err(Error::Vector(VectorError::DimensionsDiffer(expected, got))),
         }
     }
 
@@ -227,7 +227,7 @@ impl RowSink for FloatSink {
     fn finish(mut self: Box<Self>) -> Result<u64, Error> {
         self.flush(true)?;
         if self.writer()?.is_none() {
-            return Err(Error::ExportNoDimension);
+            return Err(Error::Copy(CopyError::ExportNoDimension));
         }
         if let Some(writer) = self.writer.take() {
             let finished = writer.finish();

@@ -8,7 +8,7 @@ use pgrx::prelude::*;
 use pgrx::spi::quote_literal;
 
 use crate::datum::arguments::{Json, Text};
-use crate::error::{Error, SqlResult};
+use crate::error::{Error, SampleError, SqlResult};
 use crate::formats::{Direction, Format, check_option, format_of, option_value};
 use crate::query::one_select;
 use crate::server::file_access;
@@ -34,7 +34,7 @@ fn export(query: &str, path: &str, options: &Json) -> Result<i64, Error> {
         quote_literal(path),
         format.name(),
     );
-    let copy = CString::new(copy).map_err(|_| Error::QueryNotSelect)?;
+    let copy = CString::new(copy).map_err(|_| Error::Sample(SampleError::QueryNotSelect))?;
     // Through PostgreSQL's SPI itself: pgrx takes a transaction id for whatever isn't a SELECT, and a standby has none.
     Spi::connect(|_| {
         // SAFETY: connected; the text is a C string in the database's encoding, as the arguments were.

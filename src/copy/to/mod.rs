@@ -27,7 +27,7 @@ use super::ids::IdType;
 use super::ids::builder::IdsBuilder;
 use super::statement::{Endpoint, Statement};
 use super::vector_type::VectorType;
-use crate::error::Error;
+use crate::error::{CopyError, Error};
 use crate::formats::{Format, checked_metadata};
 use crate::registry;
 use crate::server::encoding;
@@ -186,7 +186,7 @@ unsafe fn start(
         if relation != pg_sys::InvalidOid
             && !PgList::<pg_sys::Oid>::from_pg((*plan).relationOids).iter_oid().any(|oid| oid == relation)
         {
-            return Err(Error::ExportRelationChanged);
+            return Err(Error::Copy(CopyError::ExportRelationChanged));
         }
         pg_sys::PushCopiedSnapshot(pg_sys::GetActiveSnapshot());
         pg_sys::UpdateActiveSnapshotCommandId();
@@ -266,23 +266,25 @@ impl Columns {
             }
         }
         let (wanted, ids) = (wanted_types(format), format.has_ids());
-        let wrong = |got: String| Err(Error::ExportColumns { format: format.name(), wanted, ids, got });
+        let wrong = |got: String| {
+            Err(Error::Copy(CopyError::ExportColumns { format: format.name(), wanted, ids, got }))
+        };
         match (vectors.as_slice(), others.as_slice()) {
-            ([], [(_, attribute)]) => Err(Error::CopyColumnType {
+            ([], [(_, attribute)]) => Err(Error::Copy(CopyError::ColumnType {
                 column: encoding::name_of(&attribute.attname)?,
                 got: type_name(attribute.atttypid),
                 wanted,
-            }),
+            })),
             ([], []) => wrong("there are none".into()),
             ([], _) => wrong(format!("none of the {} columns is of that type", others.len())),
             ([(vector, kind)], []) => Ok(Columns { vector: *vector, kind: *kind, id: None }),
             ([(vector, kind)], [(id, attribute)]) if ids => {
                 match IdType::exported(format, attribute.atttypid) {
                     Some(id_type) => Ok(Columns { vector: *vector, kind: *kind, id: Some((*id, id_type)) }),
-                    None => Err(Error::ExportIdType {
+                    None => Err(Error::Copy(CopyError::ExportIdType {
                         column: encoding::name_of(&attribute.attname)?,
                         got: type_name(attribute.atttypid),
-                    }),
+                    })),
                 }
             }
             ([_], [_]) => wrong("there is another".into()),
@@ -293,5 +295,9 @@ impl Columns {
 }
 
 fn unsupported(format: Format, what: &str) -> Error {
-    Error::CopyUnsupported { format: format.name(), what: what.into(), hint: Some("COPY TO takes a SELECT.") }
+    Error::Copy(CopyError::Unsupported {
+        format: format.name(),
+        what: what.into(),
+        hint: Some("COPY TO takes a SELECT."),
+    })
 }

@@ -8,7 +8,7 @@ use std::ptr;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use crate::error::{Error, raise};
+use crate::error::{CopyError, Error, raise};
 
 /// Progress is reported each time so many rows were written.
 const REPORT_EVERY: u64 = 64;
@@ -90,8 +90,8 @@ impl Receiver {
     /// `slot` must hold a row of the query that the columns were found in.
     unsafe fn receive(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<(), Error> {
         let row = self.sink.rows() + 1;
-        let at = |source: Error| Error::ExportRow { row, source: Box::new(source) };
-        let null = |what| at(Error::ExportNull(what));
+        let at = |source: Error| Error::Copy(CopyError::ExportRow { row, source: Box::new(source) });
+        let null = |what| at(Error::Copy(CopyError::ExportNull(what)));
         // SAFETY: once deformed, the slot has values and null flags for all columns, among which ours are, of the types
         // that the sink was made for.
         unsafe {

@@ -14,7 +14,7 @@ use pgrx::pg_sys;
 use tq_corpus::{FileError, Output};
 
 use super::client::CopyOut;
-use crate::error::Error;
+use crate::error::{Error, FormatError};
 
 /// Bytes read back at a time.
 const CHUNK: usize = 256 * 1024;
@@ -81,7 +81,7 @@ impl SetAside {
     /// Whether writing failed because of `temp_file_limit`.
     pub(crate) fn check_limit(&self) -> Result<(), Error> {
         match self.over.get() {
-            true => Err(Error::TempFileLimit(temp_file_limit() / 1024)),
+            true => Err(Error::Format(FormatError::TempFileLimit(temp_file_limit() / 1024))),
             false => Ok(()),
         }
     }
@@ -93,7 +93,9 @@ impl SetAside {
         let mut offset = 0;
         while offset < self.length.get() {
             let count = CHUNK.min(usize::try_from(self.length.get() - offset).unwrap_or(CHUNK));
-            self.file.read_exact_at(&mut buffer[..count], offset).map_err(|_| Error::SpoolDamaged)?;
+            self.file
+                .read_exact_at(&mut buffer[..count], offset)
+                .map_err(|_| Error::Format(FormatError::SpoolDamaged))?;
             self.client.send(&buffer[..count]);
             offset += count as u64;
         }

@@ -9,8 +9,8 @@ use std::ffi::c_int;
 
 use pgrx::pg_sys;
 
-use crate::error::Error;
 use crate::error::interrupts::poll;
+use crate::error::{Error, FormatError};
 
 /// Bytes handed to PostgreSQL at a time.
 const CHUNK: usize = 64 * 1024;
@@ -55,7 +55,7 @@ impl Spool {
         self.flush();
         // SAFETY: the file is open; its beginning is there to go to.
         if unsafe { pg_sys::BufFileSeek(self.file, 0, 0, libc_seek_set()) } != 0 {
-            return Err(Error::SpoolDamaged);
+            return Err(Error::Format(FormatError::SpoolDamaged));
         }
         let mut buffer = tq_memory::filled(CHUNK, 0u8)?;
         while self.written > 0 {
@@ -64,7 +64,7 @@ impl Spool {
             // SAFETY: the buffer is at least as long as what is asked for.
             let got = unsafe { pg_sys::BufFileRead(self.file, buffer.as_mut_ptr().cast(), wanted) };
             if got != wanted {
-                return Err(Error::SpoolDamaged);
+                return Err(Error::Format(FormatError::SpoolDamaged));
             }
             take(&buffer[..got])?;
             self.written -= got as u64;

@@ -18,7 +18,7 @@ use tq_codec::{Codec, Metric, PreparedQuery, distance_f32};
 use tq_format::RecordView;
 
 use super::operand::{Kind, Operand};
-use crate::error::Error;
+use crate::error::{Error, RegistryError, VectorError};
 use crate::ops::kept::{Kept, Seen};
 use crate::ops::key::Key;
 use crate::registry;
@@ -297,7 +297,7 @@ impl CallSite {
         let after = self.kept.value(place).memory_bytes();
         let place = self.kept.grow(place, after - before.min(after));
         self.settle(place);
-        distance.ok_or(Error::RotationLost)
+        distance.ok_or(Error::Registry(RegistryError::RotationLost))
     }
 
     fn settle(&mut self, place: usize) {
@@ -328,7 +328,7 @@ impl CallSite {
         operands[side].keep_in(&mut self.loose_key)?;
         self.current = Some(Place::Loose);
         let distance = self.loose.distance(metric, &operands[1 - side], true)?;
-        distance.ok_or(Error::RotationLost)
+        distance.ok_or(Error::Registry(RegistryError::RotationLost))
     }
 }
 
@@ -348,7 +348,10 @@ fn between_records(metric: Metric, operands: &[Operand; 2]) -> Result<Option<f64
     operands[0].with_record(|left| {
         operands[1].with_record(|right| {
             if left.dimension() != right.dimension() {
-                return Err(Error::DimensionsDiffer(left.dimension(), right.dimension()));
+                return Err(Error::Vector(VectorError::DimensionsDiffer(
+                    left.dimension(),
+                    right.dimension(),
+                )));
             }
             let codecs = [registry::for_record(left)?, registry::for_record(right)?];
             if !Arc::ptr_eq(codecs[0].rotation(), codecs[1].rotation()) {
@@ -376,5 +379,5 @@ fn between_floats(metric: Metric, operands: &[Operand; 2]) -> Result<f64, Error>
 /// Names the dimensions in the order of the arguments.
 fn dimensions_differ(query_side: usize, query: usize, row: usize) -> Error {
     let (left, right) = if query_side == 0 { (query, row) } else { (row, query) };
-    Error::DimensionsDiffer(left as u32, right as u32)
+    Error::Vector(VectorError::DimensionsDiffer(left as u32, right as u32))
 }
