@@ -80,8 +80,12 @@ def reference():
         if path.exists():
             used |= {name.lower() for name in re.findall(r"\bERRCODE_(\w+)", path.read_text())}
     used -= {"successful_completion", "warning"}
-    # PL/pgSQL, which is asked for the codes, has another name for one of them.
-    used = {"array_subscript_error" if name == "array_element_error" else name for name in used}
+    # PL/pgSQL, which is asked for the codes, has other names for two of them.
+    other = {
+        "array_element_error": "array_subscript_error",
+        "e_r_i_e_trigger_protocol_violated": "trigger_protocol_violated",
+    }
+    used = {other.get(name, name) for name in used}
     states = {}
     for name in sorted(used):
         done = psql(["-v", "VERBOSITY=sqlstate"], "postgres", f"DO $$ BEGIN RAISE {name}; END $$")
