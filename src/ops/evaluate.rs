@@ -165,7 +165,8 @@ fn read(query: &str) -> Result<Rows, Error> {
     // alone; functions in it run as in a read-only transaction, which can't be made another from within. Only the variable says
     // so: the setting behind it can't be changed for a while.
     unsafe {
-        let read_only = std::mem::replace(&mut *(&raw mut pg_sys::XactReadOnly), true);
+        let read_only = pg_sys::XactReadOnly;
+        pg_sys::XactReadOnly = true;
         if pg_sys::SPI_connect() != pg_sys::SPI_OK_CONNECT as i32 {
             return Err(spi(SpiErrorCodes::Connect));
         }

@@ -27,6 +27,18 @@ SELECT count(*), count(DISTINCT id) FROM test.described_again;
 COPY test.described (e) TO :'out' (FORMAT tqcv, METADATA '{"n": 1e400, "big": 1e99999, "nul": "\u0000", "half": "\ud800"}');
 SELECT test.holds(:'out', '{"n": 1e400, "big": 1e99999, "nul": "\u0000", "half": "\ud800"}') AS to_the_byte;
 SELECT jsonb_typeof(details->'metadata') AS type, details->>'metadata' AS shown FROM tq_file_info(:'out');
+-- Which texts these are.
+CREATE FUNCTION test.shown(path text, metadata text) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('COPY test.described (e) TO %L (FORMAT tqcv, METADATA %L)', path, metadata);
+    RETURN (SELECT details->'metadata' FROM tq_file_info(path));
+END $$;
+SELECT m.metadata, test.shown(:'out', m.metadata) AS shown, test.shown(:'out', m.metadata) = m.metadata::jsonb AS as_jsonb
+FROM (VALUES ('{}'), ('[1, -2.5e10, 1e99, "\\u0000", "\"1e9999", {"": true}]'), ('"\ud83d\ude00"'), ('"\u00e9\n\/"'), ('""'), ('-0.0')) m(metadata);
+SELECT left(m.metadata, 20) AS metadata, jsonb_typeof(test.shown(:'out', m.metadata)) AS type, test.shown(:'out', m.metadata)#>>'{}' = m.metadata AS as_text
+FROM (VALUES ('["\u0000"]'), ('["\ud83d"]'), ('["\ude00"]'), ('["\ud83d\ud83d\ude00"]'), ('["\ud83d \ude00"]'), ('["\ud83d\n\ude00"]'),
+             ('[0, 1e1000]'), ('{"a": 1E-99999}'), ('[' || repeat('7', 1001) || ']'), ('{"\u0000": 1}')) m(metadata);
+DROP FUNCTION test.shown(text, text);
 COPY test.described (e) TO :'out' (FORMAT tqcv, METADATA 'null');
 SELECT test.holds(:'out', '"metadata":null}') AS null, details->'metadata' AS shown FROM tq_file_info(:'out');
 

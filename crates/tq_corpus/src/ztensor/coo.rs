@@ -211,10 +211,13 @@ impl Streamed {
     }
 }
 
+/// The next entry of a run: its row and column, the run, and the bytes of its number.
+type Head<const W: usize> = (u32, u16, usize, [u8; W]);
+
 /// Entries in runs that are in order, and the runs by their next entries.
 struct Sorted<const W: usize> {
     runs: Vec<std::vec::IntoIter<Entry<W>>>,
-    heads: BinaryHeap<Reverse<(u32, u16, usize, [u8; W])>>,
+    heads: BinaryHeap<Reverse<Head<W>>>,
 }
 
 impl<const W: usize> Sorted<W> {
