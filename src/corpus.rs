@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use tq_memory::Grow;
 use tq_codec::{Metric, Workers};
 use tq_corpus::{Corpus, CorpusFileError, Fault, FileFormat, Neighbour, SearchError, Verification, detect};
 use tq_format::RecordView;
+use tq_memory::Grow;
 
 use crate::encoding::Text;
 use crate::error::{Error, cut, raise};

@@ -12,8 +12,8 @@ use pgrx::PgSqlErrorCode as Code;
 use pgrx::pg_sys::panic::ErrorReport;
 use tq_codec::CodecError;
 use tq_corpus::{ContainerError, CorpusFileError, FileError, MergeError, RowsError};
-use tq_memory::OutOfMemory;
 use tq_format::{BitWidth, CorpusError, MAX_DIMENSION, QvecError, RecordError, tqcb::TqcbError};
+use tq_memory::OutOfMemory;
 
 use self::messages::{
     codec_message, corpus_file_message, file_message, residual_words, shortened, sidecar_message,
@@ -53,7 +53,7 @@ pub(crate) enum Error {
     #[error("invalid input syntax for type tqvec: \"{0}\"")]
     TextSyntax(String),
     #[error("invalid hexadecimal data for type tqvec: {0}")]
-    TextHex(tq_format::TextError),
+    TextHex(#[source] tq_format::TextError),
     #[error("\"{0}\" is out of range for type tqvec")]
     TextRange(String),
 
@@ -192,7 +192,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     ExportMetadata(tq_corpus::MetadataError),
     #[error("could not write the header of the corpus: {0}")]
-    ExportHeader(CorpusError),
+    ExportHeader(#[source] CorpusError),
     #[error("relation referenced by COPY statement has changed")]
     ExportRelationChanged,
     #[error("could not read what was written to a temporary file")]
@@ -230,7 +230,7 @@ pub(crate) enum Error {
     #[error("\"{}\" is not a file of a known format", .0.display())]
     UnknownFormat(PathBuf),
     #[error("could not merge: {0}")]
-    Merge(tq_corpus::MergeError),
+    Merge(#[source] tq_corpus::MergeError),
     #[error("{count} files are too many to be merged at once")]
     MergeCount { count: usize, most: usize },
     #[error("\"{}\" is of format {got}, \"{}\" of format {expected}", path.display(), first.display())]
@@ -244,7 +244,7 @@ pub(crate) enum Error {
     #[error("number {0} is no double and no whole number, and so no key of a QVEC file")]
     KeyNumber(String),
     #[error("{0}")]
-    WriteRows(tq_corpus::RowsError),
+    WriteRows(#[source] tq_corpus::RowsError),
     #[error("{0} is out of range for type halfvec")]
     HalfOverflow(f32),
     #[error("{0} dimensions are more than a vector of pgvector's can have")]

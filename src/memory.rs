@@ -9,10 +9,13 @@
 
 use std::alloc::System;
 use std::backtrace::Backtrace;
+use std::ffi::{c_int, c_void};
 use std::hint::black_box;
+use std::ptr;
+use std::sync::{Mutex, PoisonError};
 
-use pgrx::pg_sys;
-use tq_memory::Reserved;
+use pgrx::{PgSqlErrorCode, pg_sys};
+use tq_memory::{OutOfMemory, Reserved};
 
 #[global_allocator]
 static ALLOCATOR: Reserved<System> = Reserved(System);
@@ -27,6 +30,12 @@ const STACK_BYTES: usize = 512 << 10;
 pub(crate) fn init() {
     forgo_backtraces();
     touch_stack();
+    // pgrx notes where an error comes from in a variable of the thread's, for which the C library allocates when it is first
+    // used, and ends the process if it can't.
+    let noted = std::panic::catch_unwind(|| std::panic::panic_any(()));
+    debug_assert!(noted.is_err());
+    let _ = std::thread::current();
+    tq_codec::prepare_thread();
 }
 
 /// Makes the standard library decide against backtraces, which it does once and for all, whatever the environment says. pgrx
@@ -54,4 +63,75 @@ fn touch_stack() {
 pub(crate) fn go_to_error_context() {
     // SAFETY: the context exists as long as the process; nothing but the error's way out follows.
     unsafe { pg_sys::MemoryContextSwitchTo(pg_sys::ErrorContext) };
+}
+
+/// Memory that is given back to the allocator of C when the server finds that it has none, and how many [`Cushion`]s want it.
+struct Cushions {
+    memory: Vec<u8>,
+    count: usize,
+}
+
+static CUSHIONS: Mutex<Cushions> = Mutex::new(Cushions { memory: Vec::new(), count: 0 });
+
+/// The largest block that one of the server's memory contexts asks for when it can't have a larger one, and many times what a
+/// report takes.
+const CUSHION_BYTES: usize = 2 << 20;
+
+unsafe extern "C-unwind" {
+    // pgrx's own binding puts a guard around it, and the callback is called while an error is made.
+    fn geterrcode() -> c_int;
+}
+
+/// While it lives, an error of the server's about memory leaves it some, before it jumps to who handles the error: pgrx, and
+/// [`keeping`](crate::copy), copy the report into the memory context at hand, and an error on the way is none that can be
+/// handled. For calls into the server that do more than look something up.
+pub(crate) struct Cushion(Box<pg_sys::ErrorContextCallback>);
+
+/// See [`Cushion`].
+///
+/// # Errors
+/// There is no memory even for that.
+pub(crate) fn cushion() -> Result<Cushion, OutOfMemory> {
+    let mut cushions = CUSHIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    if cushions.memory.capacity() == 0 {
+        cushions.memory = tq_memory::with_capacity(CUSHION_BYTES)?;
+    }
+    cushions.count += 1;
+    // SAFETY: a backend has one thread that uses the stack of callbacks; the callback is taken off it when it is dropped.
+    unsafe {
+        let mut callback = Box::new(pg_sys::ErrorContextCallback {
+            previous: pg_sys::error_context_stack,
+            callback: Some(give_way),
+            arg: ptr::null_mut(),
+        });
+        pg_sys::error_context_stack = &raw mut *callback;
+        Ok(Cushion(callback))
+    }
+}
+
+impl Drop for Cushion {
+    fn drop(&mut self) {
+        // SAFETY: as above. Whoever has handled an error has restored the stack as it was before, with this on top or without it.
+        unsafe {
+            if ptr::eq(pg_sys::error_context_stack, &raw const *self.0) {
+                pg_sys::error_context_stack = self.0.previous;
+            }
+        }
+        let mut cushions = CUSHIONS.lock().unwrap_or_else(PoisonError::into_inner);
+        cushions.count -= 1;
+        if cushions.count == 0 {
+            cushions.memory = Vec::new();
+        }
+    }
+}
+
+/// Called while an error, or a notice, is made.
+#[allow(ffi_unwind_calls)] // it looks at a number
+unsafe extern "C-unwind" fn give_way(_: *mut c_void) {
+    // SAFETY: an error is being made.
+    if unsafe { geterrcode() } == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as c_int
+        && let Ok(mut cushions) = CUSHIONS.try_lock()
+    {
+        cushions.memory = Vec::new();
+    }
 }

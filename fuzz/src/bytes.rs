@@ -62,7 +62,8 @@ pub(crate) fn text(data: &[u8]) {
 
 pub(crate) fn corpus(data: &[u8]) {
     let Ok(view) = CorpusView::parse(data) else { return };
-    let header = view.to_header().unwrap().encode(Magic::Final).expect("the header of a corpus that is right");
+    let header =
+        view.to_header().unwrap().encode(Magic::Final).expect("the header of a corpus that is right");
     let mut place = header.len();
     // The count is not the encoder's to know.
     assert_eq!(&header[..8], &data[..8]);

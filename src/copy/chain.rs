@@ -28,6 +28,8 @@ static mut PREVIOUS: pg_sys::ProcessUtility_hook_type = None;
 
 /// Puts the hook in front of those that are there already; called from `_PG_init`.
 pub(super) fn install() {
+    // Its place is taken while there is memory for it.
+    WAITING.with_borrow(|_| ());
     // SAFETY: `_PG_init` runs once in a process, in its only thread, before any statement that could reach the hook.
     unsafe {
         PREVIOUS = pg_sys::ProcessUtility_hook;

@@ -51,9 +51,7 @@ impl Recompression {
 
 /// Appends the row of a record, counted from 0.
 fn write_record(id: &mut Option<IdColumn>, row: u64, record: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-    write_row(id.as_mut(), row, out, |out| {
-        write_field(record, out)
-    })
+    write_row(id.as_mut(), row, out, |out| write_field(record, out))
 }
 
 /// What remains to be given out of a corpus.

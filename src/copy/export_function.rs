@@ -11,6 +11,7 @@ use pgrx::spi::quote_literal;
 use crate::encoding::{Json, Text};
 use crate::error::{Error, SqlResult};
 use crate::formats::{Direction, Format, check_option, format_of, option_value};
+use crate::memory::cushion;
 
 /// Writes what a query gives into a file; returns the number of rows.
 #[pg_extern(sql = false)]
@@ -21,6 +22,7 @@ fn tq_export(query: Text<'_>, path: Text<'_>, options: Json) -> SqlResult<i64> {
 }
 
 fn export(query: &str, path: &str, options: &serde_json::Value) -> Result<i64, Error> {
+    let _cushion = cushion()?;
     let (format, written) = copy_options(options)?;
     let copy = format!(
         // A comment at the query's end must not swallow the parenthesis.

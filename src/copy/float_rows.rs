@@ -134,9 +134,7 @@ impl RowSource for FloatRows {
                 })?;
                 let length = records.len() / count;
                 for (row, record) in (first..).zip(records.chunks_exact(length.max(1))) {
-                    write_row(id.as_mut(), row, pending, |out| {
-                        write_field(record, out)
-                    })?;
+                    write_row(id.as_mut(), row, pending, |out| write_field(record, out))?;
                 }
             }
             Fill::Floats(kind) => {

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pgrx::pg_sys;
-use tq_memory::Grow;
 use tq_codec::{Codec, CodecError, Workers};
 use tq_corpus::Output;
 use tq_format::RecordView;
+use tq_memory::Grow;
 
 use super::client::CopyOut;
 use super::ids::IdType;

@@ -12,6 +12,7 @@ use crate::encoding::{self, Json, Text};
 use crate::error::{Error, SqlResult};
 use crate::files::{self, FileAccess};
 use crate::formats::{Direction, Format, bad_option as bad, check_option, format_of, option_value};
+use crate::memory::cushion;
 use crate::recovery::refuse_in_recovery;
 
 /// What the `options` argument says: what concerns the function, and COPY's own options.
@@ -44,6 +45,7 @@ impl ImportOptions {
 /// Loads a file into a table; returns the number of rows.
 #[pg_extern(sql = false)]
 fn tq_import(relation: pg_sys::Oid, path: Text<'_>, options: Json) -> SqlResult<i64> {
+    let _cushion = cushion().map_err(Error::from)?;
     let path = &*path;
     let options = ImportOptions::parse(options.value())?;
     let format = match options.format {

@@ -5,9 +5,9 @@
 use std::ffi::{CStr, c_char, c_int};
 
 use pgrx::{FromDatum, pg_sys};
-use tq_memory::Grow;
 use tq_corpus::Ids;
 use tq_format::MAX_METADATA_LEN;
+use tq_memory::Grow;
 
 use super::ids::IdType;
 use crate::error::Error;

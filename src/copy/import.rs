@@ -174,7 +174,8 @@ fn open(statement: &Statement, path: &Path, place: &Path, columns: Columns) -> R
     if let (Format::Tqcv, VectorType::Tqvec(typmod)) = (statement.format, vector.kind) {
         let corpus = Corpus::open(place).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
         let cloned = corpus.header().try_clone();
-        let header = cloned.map_err(|source| Error::CorpusFile { path: path.into(), source: source.into() })?;
+        let header =
+            cloned.map_err(|source| Error::CorpusFile { path: path.into(), source: source.into() })?;
         let column = RecordColumn { name: &vector.name, typmod };
         let plan = Plan::make(statement, path, &header, &column, id)?;
         return Ok(Opened {

@@ -14,8 +14,9 @@ use cee_scape::{SigJmpBufFields, call_with_sigsetjmp};
 use pgrx::pg_sys;
 
 use crate::error::Error;
+use crate::memory::cushion;
 
-/// PostgreSQL's report of an error, in the memory context that was current before the call.
+/// PostgreSQL's report of an error, in a memory context of its own below the one that was current before the call.
 #[derive(Debug)]
 pub(crate) struct KeptError(*mut pg_sys::ErrorData);
 
@@ -25,6 +26,9 @@ impl KeptError {
         self.0
     }
 }
+
+/// Memory of a report's context.
+const REPORT_BYTES: usize = 8 << 10;
 
 unsafe extern "C-unwind" {
     // pgrx's own binding would catch it.
@@ -55,7 +59,16 @@ pub(super) unsafe fn keeping<T>(call: impl FnOnce() -> T) -> Result<T, Error> {
     // SAFETY: the variables are those that PG_TRY saves and restores; a backend has one thread that uses them. A jump
     // leaves frames of the server's and of `call`, which hold nothing. The result is there unless there was a jump.
     unsafe {
+        let _cushion = cushion()?;
         let context = pg_sys::CurrentMemoryContext;
+        // With room in it: an error may well be about memory.
+        let report = pg_sys::AllocSetContextCreateInternal(
+            context,
+            c"tinyquant error".as_ptr(),
+            REPORT_BYTES,
+            REPORT_BYTES,
+            REPORT_BYTES,
+        );
         let exception_stack = pg_sys::PG_exception_stack;
         let context_stack = pg_sys::error_context_stack;
         let mut result = MaybeUninit::uninit();
@@ -67,10 +80,12 @@ pub(super) unsafe fn keeping<T>(call: impl FnOnce() -> T) -> Result<T, Error> {
         pg_sys::PG_exception_stack = exception_stack;
         pg_sys::error_context_stack = context_stack;
         if jumped == 0 {
+            pg_sys::MemoryContextDelete(report);
             return Ok(result.assume_init());
         }
-        pg_sys::CurrentMemoryContext = context;
+        pg_sys::CurrentMemoryContext = report;
         let error = pg_sys::CopyErrorData();
+        pg_sys::CurrentMemoryContext = context;
         pg_sys::FlushErrorState();
         Err(Error::Kept(KeptError(error)))
     }

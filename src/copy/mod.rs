@@ -37,5 +37,6 @@ pgrx::extension_sql_file!("copy.sql", name = "copy", requires = ["vector"]);
 /// Makes COPY know our formats; called from `_PG_init`.
 pub(crate) fn init() {
     chain::install();
+    source::prepare();
     hint::install();
 }

@@ -18,8 +18,8 @@ use std::ffi::{c_int, c_void};
 use pgrx::prelude::*;
 
 use super::ids::IdColumn;
-use tq_memory::Grow;
 use crate::error::{Error, raise};
+use tq_memory::Grow;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: [u8; 2] = (-1i16).to_be_bytes();
@@ -92,6 +92,11 @@ impl Source {
 
 thread_local! {
     static STACK: RefCell<Vec<Source>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Takes the thread's place for the stack while there is memory for it.
+pub(super) fn prepare() {
+    STACK.with_borrow(|_| ());
 }
 
 /// Keeps a source on the stack.

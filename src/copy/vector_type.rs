@@ -18,9 +18,9 @@ use half::f16;
 use pgrx::pg_sys;
 
 use super::columns::type_name;
-use tq_memory::Grow;
 use crate::error::Error;
 use crate::vector::{FloatArray, Typmod, Varlena};
+use tq_memory::Grow;
 
 /// Bytes of pgvector's fields before the elements.
 const PGVECTOR_HEADER: usize = 4;
@@ -161,9 +161,11 @@ impl VectorType {
         let dimension = bytes.first_chunk().map(|field| i16::from_ne_bytes(*field) as u16 as usize);
         let (dimension, elements) = dimension.zip(bytes.get(PGVECTOR_HEADER..)).ok_or(Error::ArrayDamaged)?;
         match self {
-            VectorType::Halfvec(_) if elements.len() == 2 * dimension => Ok(Cow::Owned(tq_memory::collected(
-                elements.as_chunks().0.iter().map(|half| f16::from_ne_bytes(*half).to_f32()),
-            )?)),
+            VectorType::Halfvec(_) if elements.len() == 2 * dimension => {
+                Ok(Cow::Owned(tq_memory::collected(
+                    elements.as_chunks().0.iter().map(|half| f16::from_ne_bytes(*half).to_f32()),
+                )?))
+            }
             VectorType::Vector(_) if elements.len() == 4 * dimension => {
                 Ok(match bytemuck::try_cast_slice(elements) {
                     Ok(floats) => Cow::Borrowed(floats),

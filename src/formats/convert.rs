@@ -164,7 +164,9 @@ impl Request {
         let width = BitWidth::from_bits(bits.unwrap_or(4)).unwrap_or(BitWidth::Four);
         let rotation = match self.options.text("rotation") {
             None => RotationKind::Haar,
-            Some(name) => RotationKind::from_name(name).ok_or_else(|| Error::Rotation(crate::error::cut(name)))?,
+            Some(name) => {
+                RotationKind::from_name(name).ok_or_else(|| Error::Rotation(crate::error::cut(name)))?
+            }
         };
         registry::builtin(dimension, width, self.options.flag("residual"), rotation)
     }

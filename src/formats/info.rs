@@ -6,7 +6,8 @@ use pgrx::JsonB;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde_json::{Value, json};
-use tq_corpus::{Container, Corpus, FileFormat, Metadata, RowsError, Tensor};
+use tq_corpus::{Container, Corpus, FileFormat, Metadata, MetadataError, RowsError, Tensor};
+use tq_memory::Hold;
 
 use super::open::{container, detected, open_index, rows_error};
 use crate::encoding::{self, Text};
@@ -51,8 +52,9 @@ fn tq_file_info(
     let path = &*path;
     files::require(FileAccess::Read, "read a file")?;
     let path = files::absolute(path, "tq_file_info")?;
+    let mut held = None;
     let mut items = match detected(&path)? {
-        FileFormat::Tqcv => vec![corpus(&path)?],
+        FileFormat::Tqcv => vec![corpus(&path, &mut held)?],
         FileFormat::Qvec => vec![index(&path)?],
         format => tensors(format.name(), &path, container(format.name(), &path, &path)?.as_ref())?,
     };
@@ -60,7 +62,9 @@ fn tq_file_info(
         item.name = item.name.take().map(encoding::to_server).transpose()?;
         encoding::to_server(item.details.to_string())?;
     }
-    Ok(TableIterator::new(items.into_iter().map(|item| {
+    Ok(TableIterator::new(items.into_iter().map(move |item| {
+        // Until the last row has been made.
+        let _ = &held;
         (
             item.format,
             item.name,
@@ -74,10 +78,15 @@ fn tq_file_info(
     })))
 }
 
-fn corpus(path: &Path) -> Result<Item, Error> {
+/// `held` is memory for what is made of the row.
+fn corpus(path: &Path, held: &mut Option<Hold>) -> Result<Item, Error> {
     let corpus = Corpus::open(path).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
     let header = corpus.header();
+    *held = Some(tq_memory::hold(encoding::HELD_FOR_A_BYTE * header.metadata.len() + (64 << 10))?);
     let metadata = Metadata::parse(&header.metadata, header.vector_count);
+    if let Err(MetadataError::Memory(error)) = metadata {
+        return Err(error.into());
+    }
     let codec = registry::name_of(&header.config_hash, header.dimension, header.bit_width, header.residual)?;
     let (described, ids, user) = match &metadata {
         Ok(Some(metadata)) => (
@@ -152,21 +161,19 @@ fn tensors(name: &str, path: &Path, container: &dyn Container) -> Result<Vec<Ite
     let mut items = tq_memory::with_capacity(listed.len())?;
     for (index, tensor) in listed.iter().enumerate() {
         poll();
-        items.push(
-            Item {
-                format: format.clone(),
-                name: Some(tensor.name.replace('\0', "\u{FFFD}")),
-                dtype: Some(tensor.dtype.clone()),
-                shape: Some(shape(&tensor.shape)),
-                encoding: Some(tensor.encoding.clone()),
-                bytes: Some(i64::try_from(tensor.bytes).unwrap_or(i64::MAX)),
-                checksum: checksum(path, container, index, tensor)?,
-                details: match &tensor.obstacle {
-                    None => json!({ "version": version, "vectors": true }),
-                    Some(obstacle) => json!({ "version": version, "vectors": false, "obstacle": obstacle }),
-                },
+        items.push(Item {
+            format: format.clone(),
+            name: Some(tensor.name.replace('\0', "\u{FFFD}")),
+            dtype: Some(tensor.dtype.clone()),
+            shape: Some(shape(&tensor.shape)),
+            encoding: Some(tensor.encoding.clone()),
+            bytes: Some(i64::try_from(tensor.bytes).unwrap_or(i64::MAX)),
+            checksum: checksum(path, container, index, tensor)?,
+            details: match &tensor.obstacle {
+                None => json!({ "version": version, "vectors": true }),
+                Some(obstacle) => json!({ "version": version, "vectors": false, "obstacle": obstacle }),
             },
-        );
+        });
     }
     Ok(items)
 }

@@ -38,8 +38,9 @@ pub(crate) fn search_index(
     let workers = Workers::new(threads(index.file().len()))?;
     let found = index.search(query, wanted, limit, &workers, &mut poll);
     let found = found.map_err(|error| index_error(path, error))?;
-    Ok(tq_memory::collected(found.into_iter().map(|(slot, score)| Neighbour {
-        index: slot.into(),
-        distance: distance(f64::from(score)),
-    }))?)
+    Ok(tq_memory::collected(
+        found
+            .into_iter()
+            .map(|(slot, score)| Neighbour { index: slot.into(), distance: distance(f64::from(score)) }),
+    )?)
 }

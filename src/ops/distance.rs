@@ -20,9 +20,9 @@ use std::sync::Arc;
 
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
-use tq_memory::Grow;
 use tq_codec::{Codec, Metric, PreparedQuery, distance_f32};
 use tq_format::RecordView;
+use tq_memory::Grow;
 
 use crate::error::{Error, raise};
 use crate::guc;

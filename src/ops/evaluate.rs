@@ -11,14 +11,15 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::{SpiError, SpiErrorCodes};
-use tq_memory::Grow;
 use tq_codec::evaluate::{Evaluator, MOST_NEIGHBOURS, MOST_QUERIES, Sample, Training};
 use tq_codec::{BUILTIN_SEED, CodecError, RotationKind, Workers, check_vector};
 use tq_format::{BitWidth, MAX_DIMENSION};
+use tq_memory::Grow;
 
 use crate::encoding::Text;
 use crate::error::{Error, notice};
 use crate::interrupts::poll;
+use crate::memory::cushion;
 use crate::vector::FloatArray;
 use crate::{guc, registry};
 
@@ -142,6 +143,7 @@ impl Rows {
 
 /// Runs the query, and keeps what its first column holds.
 fn read(query: &str) -> Result<Rows, Error> {
+    let _cushion = cushion()?;
     // The cast in the target list makes a real[] of whatever has a cast to it; the line break ends a comment. The first column's
     // new name is none that another column has.
     let query = query.trim_end().trim_end_matches(';');

@@ -13,9 +13,9 @@ use pgrx::pg_sys;
 
 use super::relation::{Part, Target};
 use super::statement::{execute, set};
-use tq_memory::Grow;
 use crate::error::Error;
 use crate::vector::FloatArray;
+use tq_memory::Grow;
 
 /// Few positions among many rows: looking up each is right however few rows the planner believes in.
 const BY_POSITION: [(&CStr, &CStr); 5] = [

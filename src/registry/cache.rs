@@ -17,9 +17,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use pgrx::prelude::*;
-use tq_memory::OutOfMemory;
 use tq_codec::{Codec, Rotation, RotationKind};
 use tq_corpus::MatrixFile;
+use tq_memory::OutOfMemory;
 
 use super::{rotations, table};
 use crate::error::Error;

@@ -36,7 +36,8 @@ fn tq_create_codec(
     let rotation = rotation.ok_or(Error::NullArgument("rotation"))?;
 
     let width = u32::try_from(bits).ok().and_then(BitWidth::from_bits).ok_or(Error::BitWidth(bits))?;
-    let kind = RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(crate::error::cut(rotation)))?;
+    let kind =
+        RotationKind::from_name(rotation).ok_or_else(|| Error::Rotation(crate::error::cut(rotation)))?;
     let seed = whole(&seed).to_owned();
     let parsed_seed = seed.parse().map_err(|_| Error::SeedRange(seed.clone()))?;
     let config = CodecConfig::new(width, parsed_seed, u32::try_from(dimension).unwrap_or(0), residual, kind)

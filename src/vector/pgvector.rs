@@ -12,6 +12,7 @@ use pgrx::prelude::*;
 use pgrx::spi::quote_qualified_identifier;
 
 use crate::error::{Error, SqlResult, notice};
+use crate::memory::cushion;
 use crate::recovery::refuse_in_recovery;
 
 /// A type of pgvector's, and its function from `real[]` under a type modifier.
@@ -148,6 +149,7 @@ fn cast_oid(source: pg_sys::Oid, target: pg_sys::Oid) -> Result<Option<pg_sys::O
 }
 
 fn first<T: FromDatum + IntoDatum>(query: &str, arguments: &[DatumWithOid<'_>]) -> Result<Option<T>, Error> {
+    let _cushion = cushion()?;
     Spi::connect_mut(|client| {
         let rows = client.update(query, Some(1), arguments)?;
         if rows.is_empty() { Ok(None) } else { Ok(rows.first().get_one::<T>()?) }

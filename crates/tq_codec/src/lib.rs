@@ -46,7 +46,7 @@ pub use config::{BUILTIN_SEED, CodecConfig, ConfigHash, RotationKind};
 pub use distance::{Metric, distance_f32};
 pub use error::{BatchError, CodecError};
 pub use quantvec::{Quantvec, QuantvecDecoding, QuantvecQuery, QuantvecRows};
-pub use query::PreparedQuery;
+pub use query::{PreparedQuery, prepare_thread};
 pub use rotation::{Rotation, SharedMatrix, build_rotation, build_rotation_polling};
 pub use sample::VectorSample;
 pub use vector::{check_vector, normalize};

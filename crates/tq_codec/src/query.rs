@@ -18,6 +18,12 @@ thread_local! {
     static SCRATCH: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
 }
 
+/// Takes the place that this thread needs for variables of its own; the C library has no way to refuse it later. For the main
+/// thread, while there is memory.
+pub fn prepare_thread() {
+    SCRATCH.with_borrow(|_| ());
+}
+
 /// A query vector prepared for the records of one codec.
 #[derive(Debug)]
 pub struct PreparedQuery {

@@ -8,12 +8,18 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use gemm_common::cache::CACHE_INFO;
 use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
 use tq_memory::{Hold, OutOfMemory};
 
 thread_local! {
     /// Whether this thread has its buffers.
     static READY: Cell<bool> = const { Cell::new(false) };
 }
+
+static FIRST: Mutex<()> = Mutex::new(());
+
+/// Memory for a thread's notes of a variable.
+const SLACK_BYTES: usize = 64 << 10;
 
 /// Rows and columns to which packed matrices are filled up, and more.
 const PADDING: usize = 512;
@@ -29,10 +35,14 @@ pub(crate) fn for_products(m: usize, n: usize, k: usize) -> Result<Option<Hold>,
         return tq_memory::hold(packed.saturating_mul(8) + 2 * CACHE_INFO[1].cache_bytes).map(Some);
     }
     if !READY.get() {
+        // One thread after the other, so that none takes the memory that is left for another.
+        let _turn = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
         // For the library's buffers, which stay, and what it makes when it looks at the caches for the first time.
         let hold = tq_memory::hold(2 * third_cache() + (64 << 10))?;
-        // Left with the allocator of C for what the thread notes of its variables.
+        // Left for what the C library allocates for the buffers' variable, and can't do without: on its heap, which the main
+        // thread has, and beside it.
         drop(tq_memory::with_capacity::<u8>(8 << 10)?);
+        let _ = memmap2::MmapMut::map_anon(SLACK_BYTES).map_err(|_| OutOfMemory { bytes: SLACK_BYTES })?;
         first_product();
         READY.set(true);
         drop(hold);

@@ -116,7 +116,9 @@ impl Rotation {
     /// [`build_rotation`] checks the range of the dimension.
     pub fn hadamard(seed: u64, dimension: u32) -> Self {
         Self::try_hadamard(seed, dimension).unwrap_or_else(|_| {
-            std::alloc::handle_alloc_error(std::alloc::Layout::new::<[u32; tq_format::MAX_DIMENSION as usize]>())
+            std::alloc::handle_alloc_error(
+                std::alloc::Layout::new::<[u32; tq_format::MAX_DIMENSION as usize]>(),
+            )
         })
     }
 

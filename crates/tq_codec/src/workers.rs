@@ -9,7 +9,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread::JoinHandle;
 
 /// The floating-point operations of a round, for each thread: well below 100 ms on a slow CPU.
@@ -18,8 +18,11 @@ const ROUND: u64 = 2_000_000_000;
 /// Bytes of a list that the reserve can do without.
 const SMALL: usize = 8 << 10;
 
-/// What the system allocates for a thread before it does anything, and what starting it takes, generously.
-const THREAD_BYTES: usize = 8 << 10;
+/// A thread's stack.
+const STACK_BYTES: usize = 2 << 20;
+
+/// What else the C library maps for a thread in its first moments.
+const SLACK_BYTES: usize = 64 << 10;
 
 /// Threads for bulk work, or none of them: then the caller's does it.
 ///
@@ -90,17 +93,22 @@ impl Workers {
 impl Pool {
     /// `None` if they can't be had.
     fn start(threads: usize) -> Result<Option<Self>, CodecError> {
-        if make_room(threads).is_err() {
-            return Ok(None);
-        }
         let handles = Arc::new(Mutex::new(Vec::new()));
         let started = handles.clone();
         let blocked = BlockedSignals::block()?;
         let rayon = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .spawn_handler(|thread| {
+                make_room(threads)?;
                 let builder = std::thread::Builder::new().name(format!("tinyquant {}", thread.index()));
-                let handle = builder.spawn(|| thread.run())?;
+                let begun = Arc::new(Barrier::new(2));
+                let begins = Arc::clone(&begun);
+                let handle = builder.stack_size(STACK_BYTES).spawn(move || {
+                    crate::prepare_thread();
+                    begins.wait();
+                    thread.run();
+                })?;
+                begun.wait();
                 if let Ok(mut handles) = started.lock() {
                     handles.push(handle);
                 }
@@ -108,21 +116,21 @@ impl Pool {
             })
             .build();
         drop(blocked);
+        if let Ok(rayon) = &rayon {
+            // Each has taken what it needs for itself.
+            rayon.broadcast(|_| ());
+        }
         // Dropped without a pool, it waits for the threads that have been started, which have been told to end.
         let pool = Self { rayon: rayon.ok(), handles };
         Ok(Some(pool).filter(|pool| pool.rayon.is_some()))
     }
 }
 
-/// Leaves memory with the allocator of C that a thread takes from it in its first moments, when to be refused is the end of the
-/// process: for the variables that each thread has of its own, of this library and of others. It is asked for and given back,
-/// in pieces small enough to be kept.
-fn make_room(threads: usize) -> Result<(), tq_memory::OutOfMemory> {
-    let mut pieces = tq_memory::with_capacity(threads)?;
-    for _ in 0..threads {
-        pieces.push(tq_memory::with_capacity::<u8>(THREAD_BYTES)?);
-    }
-    Ok(())
+/// Makes sure that there is memory for a thread's stack and, behind it, for what the C library maps for the thread in its first
+/// moments: for the variables that each thread has of its own. To be refused that is the end of the process. So threads start
+/// one after the other, and nothing else goes on meanwhile.
+fn make_room(threads: usize) -> std::io::Result<()> {
+    memmap2::MmapMut::map_anon(STACK_BYTES + threads * SLACK_BYTES).map(drop)
 }
 
 impl Drop for Pool {

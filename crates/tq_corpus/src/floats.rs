@@ -1,8 +1,8 @@
 //! The types that files have for the numbers of vectors, all little-endian, and `f32` on both sides of them.
 
-use tq_memory::{Grow, OutOfMemory};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
+use tq_memory::{Grow, OutOfMemory};
 
 use crate::RowsError;
 use crate::rows::check_finite;

@@ -267,7 +267,8 @@ impl Promise {
                 return None;
             }
             let (memory, size) = (self.memory.load(Relaxed), self.size.load(Relaxed));
-            let from = (memory.addr() + (state & BYTES) as usize).next_multiple_of(layout.align()) - memory.addr();
+            let from =
+                (memory.addr() + (state & BYTES) as usize).next_multiple_of(layout.align()) - memory.addr();
             let to = from.checked_add(layout.size()).filter(|&to| to <= size)?;
             let next = (state & !BYTES) + PIECE | to as u64;
             match self.state.compare_exchange_weak(state, next, AcqRel, Acquire) {
@@ -321,8 +322,7 @@ fn lend(layout: Layout) -> *mut u8 {
 /// Whether the memory at the address, which is allocated, is lent.
 #[inline]
 fn is_lent(address: *const u8) -> bool {
-    is_reserve(address)
-        || PROMISED.load(Relaxed) > 0 && PROMISES.iter().any(|promise| promise.has(address))
+    is_reserve(address) || PROMISED.load(Relaxed) > 0 && PROMISES.iter().any(|promise| promise.has(address))
 }
 
 #[cold]

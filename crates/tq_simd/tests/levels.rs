@@ -200,7 +200,10 @@ fn the_asked_level_is_the_one_used() {
     let query = Rng::new(1).normals(64);
     for level in Level::ALL {
         let expected = if level.is_available() { level } else { Level::Scalar };
-        assert_eq!(ScanQuery::new(level, Width::Two, &query, &[-1.0, -0.2, 0.2, 1.0]).unwrap().level(), expected);
+        assert_eq!(
+            ScanQuery::new(level, Width::Two, &query, &[-1.0, -0.2, 0.2, 1.0]).unwrap().level(),
+            expected
+        );
         assert_eq!(
             ScanQuery::new(level, Width::Two, &query, &[-1e30, -0.2, 0.2, 1.0]).unwrap().level(),
             Level::Scalar
