@@ -16,7 +16,7 @@ use tq_memory::OutOfMemory;
 
 use super::memory::cushion;
 
-/// PostgreSQL's report of an error, in the memory context that was current before the call.
+/// PostgreSQL's report of an error, in a memory context of its own below the one that was current before the call.
 #[derive(Debug)]
 pub(crate) struct KeptError(*mut pg_sys::ErrorData);
 
@@ -41,6 +41,9 @@ impl KeptError {
         self.0
     }
 }
+
+/// Memory of a report's context.
+const REPORT_BYTES: usize = 8 << 10;
 
 unsafe extern "C-unwind" {
     // pgrx's own binding would catch it.
@@ -73,6 +76,14 @@ pub(crate) unsafe fn keeping<T>(call: impl FnOnce() -> T) -> Result<T, CallError
     unsafe {
         let _cushion = cushion()?;
         let context = pg_sys::CurrentMemoryContext;
+        // With room in it: an error may well be about memory.
+        let report = pg_sys::AllocSetContextCreateInternal(
+            context,
+            c"tinyquant error".as_ptr(),
+            REPORT_BYTES,
+            REPORT_BYTES,
+            REPORT_BYTES,
+        );
         let exception_stack = pg_sys::PG_exception_stack;
         let context_stack = pg_sys::error_context_stack;
         let mut result = MaybeUninit::uninit();
@@ -84,10 +95,12 @@ pub(crate) unsafe fn keeping<T>(call: impl FnOnce() -> T) -> Result<T, CallError
         pg_sys::PG_exception_stack = exception_stack;
         pg_sys::error_context_stack = context_stack;
         if jumped == 0 {
+            pg_sys::MemoryContextDelete(report);
             return Ok(result.assume_init());
         }
-        pg_sys::CurrentMemoryContext = context;
+        pg_sys::CurrentMemoryContext = report;
         let error = pg_sys::CopyErrorData();
+        pg_sys::CurrentMemoryContext = context;
         pg_sys::FlushErrorState();
         Err(CallError::Kept(KeptError(error)))
     }

@@ -12,7 +12,7 @@ use std::backtrace::Backtrace;
 use std::ffi::{c_int, c_void};
 use std::hint::black_box;
 use std::ptr;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use pgrx::{PgSqlErrorCode, pg_sys};
 use tq_memory::{OutOfMemory, Reserved};
@@ -65,11 +65,17 @@ pub(crate) fn go_to_error_context() {
     unsafe { pg_sys::MemoryContextSwitchTo(pg_sys::ErrorContext) };
 }
 
-/// Memory that is given back to the allocator of C when the server finds that it has none.
-static CUSHION: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+/// Memory that is given back to the allocator of C when the server finds that it has none, and how many [`Cushion`]s want it.
+struct Cushions {
+    memory: Vec<u8>,
+    count: usize,
+}
 
-/// Several times what a report takes, and a block of one of the server's memory contexts.
-const CUSHION_BYTES: usize = 64 << 10;
+static CUSHIONS: Mutex<Cushions> = Mutex::new(Cushions { memory: Vec::new(), count: 0 });
+
+/// The largest block that one of the server's memory contexts asks for when it can't have a larger one, and many times what a
+/// report takes.
+const CUSHION_BYTES: usize = 2 << 20;
 
 unsafe extern "C-unwind" {
     // pgrx's own binding puts a guard around it, and the callback is called while an error is made.
@@ -86,11 +92,11 @@ pub(crate) struct Cushion(Box<pg_sys::ErrorContextCallback>);
 /// # Errors
 /// There is no memory even for that.
 pub(crate) fn cushion() -> Result<Cushion, OutOfMemory> {
-    if let Ok(mut cushion) = CUSHION.try_lock()
-        && cushion.capacity() == 0
-    {
-        *cushion = tq_memory::with_capacity(CUSHION_BYTES)?;
+    let mut cushions = CUSHIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    if cushions.memory.capacity() == 0 {
+        cushions.memory = tq_memory::with_capacity(CUSHION_BYTES)?;
     }
+    cushions.count += 1;
     // SAFETY: a backend has one thread that uses the stack of callbacks; the callback is taken off it when it is dropped.
     unsafe {
         let mut callback = Box::new(pg_sys::ErrorContextCallback {
@@ -111,6 +117,11 @@ impl Drop for Cushion {
                 pg_sys::error_context_stack = self.0.previous;
             }
         }
+        let mut cushions = CUSHIONS.lock().unwrap_or_else(PoisonError::into_inner);
+        cushions.count -= 1;
+        if cushions.count == 0 {
+            cushions.memory = Vec::new();
+        }
     }
 }
 
@@ -119,8 +130,8 @@ impl Drop for Cushion {
 unsafe extern "C-unwind" fn give_way(_: *mut c_void) {
     // SAFETY: an error is being made.
     if unsafe { geterrcode() } == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as c_int
-        && let Ok(mut cushion) = CUSHION.try_lock()
+        && let Ok(mut cushions) = CUSHIONS.try_lock()
     {
-        *cushion = Vec::new();
+        cushions.memory = Vec::new();
     }
 }

@@ -272,7 +272,7 @@ impl Promise {
             let from =
                 (memory.addr() + (state & BYTES) as usize).next_multiple_of(layout.align()) - memory.addr();
             let to = from.checked_add(layout.size()).filter(|&to| to <= size)?;
-            let next = (state & !BYTES) + PIECE | to as u64;
+            let next = ((state & !BYTES) + PIECE) | to as u64;
             match self.state.compare_exchange_weak(state, next, AcqRel, Acquire) {
                 // From here on it stays what it is. Before, it may have become another one's in the same state.
                 Ok(_) if memory != self.memory.load(Acquire) || size != self.size.load(Acquire) => {
