@@ -45,9 +45,10 @@ fn forgo_backtraces() {
     // SAFETY: a server's process has one thread when it loads a library, and so no other reads or writes the environment.
     unsafe { std::env::set_var(BACKTRACES, "0") };
     drop(Backtrace::capture());
-    // SAFETY: as above.
     match before {
+        // SAFETY: as above.
         Some(before) => unsafe { std::env::set_var(BACKTRACES, before) },
+        // SAFETY: as above.
         None => unsafe { std::env::remove_var(BACKTRACES) },
     }
 }
