@@ -21,6 +21,9 @@ pub(super) fn codec_message(error: &CodecError) -> String {
         CodecError::NormTooSmall { norm } => {
             format!("the vector's norm {norm:.1e} is too small for the codec")
         }
+        CodecError::NormTooLarge { norm } => {
+            format!("the vector's norm {norm:.3e} is too large to be rotated in single precision")
+        }
         CodecError::DecodedOverflow { index } => {
             format!("element {} of the decompressed vector is out of range for real", index + 1)
         }

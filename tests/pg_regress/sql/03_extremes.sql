@@ -5,7 +5,7 @@
 SET client_min_messages = warning;
 CREATE TABLE test.rows AS SELECT i AS id, f, tq_compress(f, 4) AS haar, tq_compress(f, 8, true, 'hadamard') AS hadamard
 FROM (SELECT i, test.unit(i, 48) AS f FROM generate_series(1, 40) i) s;
--- Directions times 2^-149 … 2^127: as real[], what each element rounds to.
+-- A direction times 2^-143 to 2^127; near the lower end, only whole multiples of the smallest number are left of it.
 CREATE TABLE test.scaled AS SELECT e AS exponent, array_agg((x * power(2::float8, e))::real ORDER BY o) AS q
 FROM generate_series(-143, 127, 15) e, (SELECT round(x::numeric * 64)::float8 / 32 AS x, o FROM unnest(test.unit(500, 48)) WITH ORDINALITY u (x, o)) s GROUP BY e;
 SELECT count(*), min(exponent), max(exponent) FROM test.scaled;
@@ -22,10 +22,10 @@ SELECT max(abs((hadamard <=> q) - test.cosine(tq_decompress(hadamard), q))) < 1e
 FROM test.rows, test.scaled;
 -- As constants of the plan, all elements at the largest number: beyond it once rotated.
 SELECT array_agg(CASE WHEN x < 0 THEN -3.4e38 ELSE 3.4e38 END::real) AS q FROM unnest(test.unit(7, 48)) x \gset
-SELECT max(abs((haar <=> :'q') - test.cosine(tq_decompress(haar), :'q'))) < 1e-6 AS cosine,
-       max(abs((haar <-> :'q') / test.l2(tq_decompress(haar), :'q') - 1)) < 1e-6 AS l2,
-       max(abs((hadamard <#> :'q') + test.ip(tq_decompress(hadamard), :'q'))) / 2e39 < 1e-6 AS ip,
-       (SELECT id FROM test.rows ORDER BY haar <=> :'q' LIMIT 1) =
+SELECT max(abs((haar <=> :'q'::real[]) - test.cosine(tq_decompress(haar), :'q'))) < 1e-6 AS cosine,
+       max(abs((haar <-> :'q'::real[]) / test.l2(tq_decompress(haar), :'q') - 1)) < 1e-6 AS l2,
+       max(abs((hadamard <#> :'q'::real[]) + test.ip(tq_decompress(hadamard), :'q'))) / 2e39 < 1e-6 AS ip,
+       (SELECT id FROM test.rows ORDER BY haar <=> :'q'::real[] LIMIT 1) =
        (SELECT id FROM test.rows ORDER BY test.cosine(tq_decompress(haar), :'q') LIMIT 1) AS nearest
 FROM test.rows;
 -- Both arguments vary.
@@ -59,7 +59,7 @@ SELECT * FROM test.failure(format($$SELECT tq_decompress(tq_compress(%L, 'huge t
 SELECT * FROM test.failure(format($$SELECT tq_train_codebook(%L, 2)$$, :'q'));
 SELECT tq_train_codebook(q, 2, 7, 'quantile') IS NOT NULL AS quantile FROM (SELECT unnest(ARRAY[1, 2, 3]), f AS q FROM test.rows UNION ALL SELECT 1, :'q') s;
 SELECT tq_train_codebook(q, 2) IS NOT NULL AS lloyd FROM test.scaled WHERE exponent = 112;
-SELECT * FROM test.failure(format($$SELECT * FROM tq_evaluate('SELECT f FROM test.rows UNION ALL SELECT %L')$$, :'q'));
+SELECT * FROM test.failure(format($$SELECT * FROM tq_evaluate('SELECT f FROM test.rows UNION ALL SELECT ''%s''::real[]')$$, :'q'));
 SELECT count(recall) FROM tq_evaluate('SELECT (SELECT array_agg((y * 1e38)::real) FROM unnest(f) y) FROM test.rows', 5, 10);
 SELECT tq_drop_codec('huge'), tq_drop_codec('huge too');
 DROP TABLE test.rows, test.scaled, test.huge;
