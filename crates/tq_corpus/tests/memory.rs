@@ -12,10 +12,10 @@ use tempfile::TempDir;
 use tq_codec::{Codec, CodecError, Level, Metric, PreparedQuery, RotationKind, Workers, build_rotation};
 use tq_corpus::{
     AtomicFile, BurnpackFile, BurnpackOptions, BurnpackWriter, Container, Corpus, CorpusRowWriter,
-    CorpusRows, FileFormat, FloatType, Ids, MatrixCheck, MatrixFile, MatrixKey, MergeIds, Metadata, QvecFile,
+    CorpusRows, FileFormat, FloatType, Ids, MatrixFolder, MatrixKey, MergeIds, Metadata, QvecFile,
     QvecOptions, QvecRows, QvecWriter, RowReader, RowWriter, RowsError, Verification, ZtensorFile,
-    ZtensorGeneration, ZtensorOptions, ZtensorWriter, detect, list_matrices, merge_burnpacks, merge_corpora,
-    merge_ztensors, read_small, store_matrix,
+    ZtensorGeneration, ZtensorOptions, ZtensorWriter, detect, merge_burnpacks, merge_corpora, merge_ztensors,
+    read_small,
 };
 use tq_format::{BitWidth, QvecError, QvecId, QvecMetric};
 
@@ -66,7 +66,8 @@ fn refused_memory_is_an_error_in_every_file() {
 
 fn metadata(counts: &mut Counts) {
     for ids in ids() {
-        let user = Some(serde_json::json!({"a": [1, 2.5, {"b": "c\"d"}, null], "e": "f".repeat(1000)}));
+        let user = serde_json::json!({"a": [1, 2.5, {"b": "c\"d"}, null], "e": "f".repeat(1000)});
+        let user = Some(user.to_string());
         let codec = codec();
         let metadata =
             Metadata { codec: Some((*codec.config(), codec.codebook().clone())), user, ids: Some(ids) };
@@ -290,9 +291,10 @@ fn small_files(counts: &mut Counts, folder: &Path) {
     counts.check("kind of file", is_memory, || detect(&path));
     let matrices = folder.join("matrices");
     std::fs::create_dir(&matrices).unwrap();
+    let matrices = MatrixFolder::new(matrices, [7; 16], false);
     let entries = vec![0.5; 64 * 64];
     let key = MatrixKey { kind: 0, seed: 7, dimension: 64 };
-    counts.check("matrix written", is_memory, || store_matrix(&matrices, key, &entries));
-    counts.check("matrix read", is_memory, || MatrixFile::open(&matrices, key, MatrixCheck::Full));
-    counts.check("matrices", is_memory, || list_matrices(&matrices));
+    counts.check("matrix written", is_memory, || matrices.store(key, &entries, &mut || {}));
+    counts.check("matrix read", is_memory, || matrices.open(key, &mut || {}));
+    counts.check("matrices", is_memory, || matrices.list());
 }
