@@ -113,11 +113,11 @@ fn records(counts: &mut Counts) {
             let query = PreparedQuery::new(Arc::clone(&codec), &vector, Level::detect())?;
             // Even without memory for what L1 needs.
             assert!(query.distance(Metric::L1, &view) < 8.0 && query.distance(Metric::L2, &view) < 0.5);
-            Ok::<_, CodecError>(query.query().len())
+            Ok::<_, CodecError>(query.query().0.len())
         });
         counts.check("query that was rotated", is_memory, || {
             PreparedQuery::from_rotated(Arc::clone(&codec), &vector, Level::detect())
-                .map(|query| query.query().len())
+                .map(|query| query.query().0.len())
         });
         counts.check("sidecar", is_memory, || sidecar::write(codec.config()));
     }
