@@ -213,7 +213,7 @@ fn the_asked_level_is_the_one_used() {
 
 #[test]
 fn wrong_lengths_are_refused() {
-    let scan = ScanQuery::new(Level::detect(), Width::Four, &[1.0; 7], &[1.0; 16]);
+    let scan = ScanQuery::new(Level::detect(), Width::Four, &[1.0; 7], &[1.0; 16]).unwrap();
     for (codes, residual) in [(3, None), (5, None), (4, Some(13)), (4, Some(15)), (4, Some(0))] {
         let residual = residual.map(|len| vec![0; len]);
         let result = std::panic::catch_unwind(|| scan.dot(&vec![0; codes], residual.as_deref()));
