@@ -137,11 +137,11 @@ mod tests {
             let (mut bytes, mut back) = (vec![9], vec![7.0]);
             float.encode(&rows, 8, 0, &mut bytes).unwrap();
             assert_eq!(bytes.len(), 1 + rows.len() * float.width());
-            float.decode(&bytes[1..], &mut back);
+            float.decode(&bytes[1..], &mut back).unwrap();
             assert_eq!(back[1..], rows);
             float.check_decoded(&back, 1, 0).unwrap();
             back.clear();
-            float.decode(&bytes[1..bytes.len() - 1], &mut back);
+            float.decode(&bytes[1..bytes.len() - 1], &mut back).unwrap();
             assert_eq!(back, rows[..79]);
         }
     }
@@ -174,7 +174,7 @@ mod tests {
             bytes.extend(value.to_le_bytes());
         }
         let mut rows: Vec<f32> = Vec::new();
-        FloatType::F64.decode(&bytes, &mut rows);
+        FloatType::F64.decode(&bytes, &mut rows).unwrap();
         let error = FloatType::F64.check_decoded(&rows, 2, 10).unwrap_err();
         assert_eq!(error.to_string(), "row 12, column 2: infinite in single precision");
         let error = FloatType::F32.check_decoded(&[f32::NEG_INFINITY], 1, 0).unwrap_err();
