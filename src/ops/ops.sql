@@ -59,7 +59,7 @@ COMMENT ON FUNCTION tq_indices(tqvec) IS 'the codes, one a rotated dimension';
 -- What makes a query that has to be converted first cost its conversion once: see src/ops/support.rs.
 CREATE FUNCTION tq_once(VARIADIC "any") RETURNS real[]
     AS 'MODULE_PATHNAME', 'tq_once' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
-COMMENT ON FUNCTION tq_once("any") IS 'internal: a cast in a plan, of which the last result is kept';
+COMMENT ON FUNCTION tq_once("any") IS 'internal: a cast in a plan, whose results are kept for arguments that come again';
 CREATE FUNCTION tq_distance_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'tq_distance_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION tq_distance_support(internal) IS 'planner support for distances from floats';

@@ -67,7 +67,7 @@ cluster_psql "$c" -d source -c "SET search_path = public, vectors" -c "CREATE TA
     -c "CREATE STATISTICS decoding_norms ON tq_norm(e), id FROM decoding"
 "$PG_BIN/pg_dump" -h "$c" -U postgres -Fc source >"$RUN/decoding.custom"
 cluster_psql "$c" -c 'CREATE DATABASE decoding'
-recipe=$(sed -n '/^  pg_restore -d new --section=pre-data/,/^  ```/p' "$REPO/README.md" | grep -v '```')
+recipe=$(sed -n '/^  pg_restore -d new --section=pre-data/,/^  ```/p' "$REPO/docs/operations.md" | grep -v '```')
 is "$(wc -l <<<"$recipe")" 4 "the manual's recipe is found"
 (
     cd "$RUN" && cp decoding.custom old.dump

@@ -364,7 +364,7 @@ mod tests {
     #[test]
     fn no_pass_over_a_matrix_goes_unpolled() {
         let dimension: u32 = 1200;
-        let megabytes = 8 * dimension as usize * dimension as usize >> 20;
+        let megabytes = (8 * dimension as usize * dimension as usize) >> 20;
         let mut polls = 0;
         let built = build_rotation_polling(RotationKind::Haar, 2, dimension, &mut || polls += 1).unwrap();
         // Two matrices are filled with zeros, one with variables, one gets its signs.

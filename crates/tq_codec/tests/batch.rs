@@ -211,6 +211,8 @@ fn threads_make_the_same_records() {
     let d = 48;
     let rotation = Arc::new(build_rotation(RotationKind::Haar, BUILTIN_SEED, d).unwrap());
     let codec = lloyd_max(&rotation, BitWidth::Four, false);
+    // What is made once has polls of its own.
+    rotation.prepare(false, &mut || {});
     let mut random = Random(11);
     let all: Vec<f32> = (0..9000).flat_map(|_| random.unit_vector(d as usize)).collect();
     for threads in [1, 2, 3] {

@@ -149,7 +149,7 @@ fn a_shared_matrix_rotates_as_an_own_one() {
 fn builds_poll_and_can_be_given_up() {
     let mut polls = 0;
     let polled = build_rotation_polling(RotationKind::Haar, 3, 600, &mut || polls += 1).unwrap();
-    assert!(polls > 600 / 32, "{polls}");
+    assert!(polls >= 10, "{polls} polls in what takes some ten milliseconds a step");
     assert_eq!(polled.matrix(), Rotation::haar(3, 600).matrix());
     let mut left = polls / 2;
     let given_up = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

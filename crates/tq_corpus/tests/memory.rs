@@ -13,18 +13,32 @@ use tq_codec::{Codec, CodecError, Level, Metric, PreparedQuery, RotationKind, Wo
 use tq_corpus::{
     AtomicFile, BurnpackFile, BurnpackOptions, BurnpackWriter, Container, Corpus, CorpusRowWriter,
     CorpusRows, FileFormat, FloatType, Ids, MatrixFolder, MatrixKey, MergeIds, Metadata, QvecFile,
-    QvecOptions, QvecRows, QvecWriter, RowReader, RowWriter, RowsError, Verification, ZtensorFile,
-    ZtensorGeneration, ZtensorOptions, ZtensorWriter, detect, merge_burnpacks, merge_corpora, merge_ztensors,
-    read_small,
+    QvecFileError, QvecOptions, QvecRows, QvecWriter, RowReader, RowWriter, RowsError, Verification,
+    ZtensorFile, ZtensorGeneration, ZtensorOptions, ZtensorWriter, detect, merge_burnpacks, merge_corpora,
+    merge_ztensors, read_small,
 };
 use tq_format::{BitWidth, QvecError, QvecId, QvecMetric};
 
 const DIMENSION: u32 = 104;
 const ROWS: usize = 700;
 
+/// Whether an error is about memory. What is transparent has no source of its own, so these are looked into.
 fn is_memory(error: &(dyn Error + 'static)) -> bool {
-    matches!(error.downcast_ref(), Some(CodecError::OutOfMemory { .. } | CodecError::Memory(_)))
-        || matches!(error.downcast_ref(), Some(QvecError::OutOfMemory { .. }))
+    let of_codec =
+        |error: &CodecError| matches!(error, CodecError::OutOfMemory { .. } | CodecError::Memory(_));
+    let of_index = |error: &QvecError| matches!(error, QvecError::OutOfMemory { .. });
+    error.downcast_ref().is_some_and(of_codec)
+        || error.downcast_ref().is_some_and(of_index)
+        || match error.downcast_ref() {
+            Some(RowsError::Setup(error)) => of_codec(error),
+            Some(RowsError::Qvec(error)) => of_index(error),
+            _ => false,
+        }
+        || match error.downcast_ref() {
+            Some(QvecFileError::Codec(error)) => of_codec(error),
+            Some(QvecFileError::Format(error)) => of_index(error),
+            _ => false,
+        }
 }
 
 fn unit_rows(rows: usize) -> Vec<f32> {
@@ -110,7 +124,7 @@ fn corpora(counts: &mut Counts, folder: &Path) {
     let corpus = Corpus::open(&path).unwrap();
     for (metric, threads) in [(Metric::Cosine, 1), (Metric::L2, 2), (Metric::L1, 2)] {
         counts.check("corpus searched", is_memory, || {
-            let workers = Workers::new(threads).map_err(CodecError::from)?;
+            let workers = Workers::new(threads)?;
             corpus.search(&query, metric, 50, &workers, &mut || ())
         });
     }
@@ -189,7 +203,8 @@ fn read_all(mut reader: Box<dyn RowReader>) -> Result<(), RowsError> {
 }
 
 fn indexes(counts: &mut Counts, folder: &Path) {
-    let rows = unit_rows(ROWS);
+    // Few, since a row's id is a dozen allocations.
+    let rows = unit_rows(70);
     let path = folder.join("index");
     counts.check("index written", is_memory, || {
         let options = QvecOptions { keyed: true, ..QvecOptions::new(DIMENSION) };
@@ -199,13 +214,13 @@ fn indexes(counts: &mut Counts, folder: &Path) {
         for (number, row) in rows.chunks_exact(DIMENSION as usize).enumerate() {
             writer.append(row)?;
             // Long enough for a temporary file.
-            writer.push_id(&QvecId::Text(&"x".repeat(200 + number)))?;
+            writer.push_id(&QvecId::Text(&"x".repeat(2000 + number)))?;
         }
         Ok::<_, Any>(writer.finish()?)
     });
     counts.check("index read", is_memory, || {
         let index = Arc::new(QvecFile::open(&path, &mut || ())?);
-        index.ids(0..ROWS as u32)?;
+        index.ids(0..70)?;
         Ok::<_, Any>(read_all(Box::new(QvecRows::new(index, Arc::new(Workers::new(2)?), &mut || ())?))?)
     });
     let index = QvecFile::open(&path, &mut || ()).unwrap();

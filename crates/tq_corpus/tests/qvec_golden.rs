@@ -134,7 +134,7 @@ fn scores() {
                 let reach = |score: f64| 1e-6 * score.abs().max(1.0);
                 for (slot, score) in &found {
                     let expected = expected[*slot as usize];
-                    let error = (f64::from(*score) - expected).abs();
+                    let error = (*score - expected).abs();
                     assert!(error <= reach(expected), "{} {metric:?}: {score} {expected}", sample.name());
                     worst = worst.max(error / expected.abs().max(1.0));
                     scores += 1;
