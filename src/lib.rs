@@ -39,6 +39,7 @@ pub extern "C-unwind" fn _PG_init() {
     crate::server::memory::init();
     crate::server::settings::init();
     registry::init();
+    ops::init();
     copy::init();
 }
 

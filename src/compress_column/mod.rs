@@ -74,7 +74,7 @@ fn tq_compress_column(
     }
     let workers = Workers::new(settings::threads()).map_err(Error::from)?;
     let mut run = Run { target, codec, batch, workers, total: 0, told: 0, held: 0 };
-    let _cushion = cushion().map_err(Error::from)?;
+    cushion().map_err(Error::from)?;
     // SAFETY: all statements run on this connection. An error closes it with the transaction.
     let connected = unsafe { pg_sys::SPI_connect_ext(pg_sys::SPI_OPT_NONATOMIC as i32) };
     if connected != pg_sys::SPI_OK_CONNECT as i32 {

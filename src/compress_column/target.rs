@@ -103,7 +103,7 @@ fn type_name(oid: pg_sys::Oid) -> String {
 
 /// The tables with rows behind a relation: itself, its partitions, or its children.
 fn parts(relation: pg_sys::Oid, name: &str, target: pg_sys::AttrNumber) -> Result<Vec<Part>, Error> {
-    let _cushion = cushion()?;
+    cushion()?;
     const MEMBERS: &str = "WITH RECURSIVE member(oid) AS ( \
              SELECT $1 UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i \
              JOIN member m ON i.inhparent OPERATOR(pg_catalog.=) m.oid WHERE NOT i.inhdetachpending) \

@@ -150,7 +150,7 @@ impl Rows {
 
 /// Runs the query, and keeps what its first column holds.
 fn read(query: &str) -> Result<Rows, Error> {
-    let _cushion = cushion()?;
+    cushion()?;
     // The cast in the target list makes a real[] of whatever has a cast to it; the line break ends a comment. The first column's
     // new name is none that another column has.
     let query = one_select(query)?;

@@ -13,4 +13,9 @@ mod support;
 mod train;
 mod version;
 
+/// Called once, when the library is loaded.
+pub(crate) fn init() {
+    serial::prepare();
+}
+
 pgrx::extension_sql_file!("ops.sql", name = "ops", requires = ["registry"]);

@@ -10,6 +10,11 @@ thread_local! {
     static LAST_SERIAL: Cell<u64> = const { Cell::new(0) };
 }
 
+/// Takes the thread's place for them while there is memory for it.
+pub(super) fn prepare() {
+    GIVEN.with_borrow(|_| ());
+}
+
 /// The number of the kept result that this datum is, if it is one.
 #[inline]
 pub(crate) fn serial_of(datum: pg_sys::Datum) -> Option<u64> {

@@ -20,7 +20,7 @@ use crate::server::memory::cushion;
 /// Whether the row is in the table by the newest snapshot, which sees what is committed and the own transaction's
 /// changes.
 pub(super) fn is_current(table: Location, row: &Row) -> Result<bool, Error> {
-    let _cushion = cushion()?;
+    cushion()?;
     // The hash stands for all columns but these.
     let query = format!(
         "SELECT FROM {} WHERE config_hash OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2 \

@@ -109,7 +109,7 @@ fn location() -> Result<Location, Error> {
 }
 
 fn find(generation: u64) -> Result<Location, Error> {
-    let _cushion = cushion()?;
+    cushion()?;
     const QUERY: &str = "SELECT c.oid FROM pg_catalog.pg_extension e \
          JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) e.extnamespace \
          WHERE e.extname OPERATOR(pg_catalog.=) 'tinyquant' AND c.relname OPERATOR(pg_catalog.=) 'tq_codec'";
@@ -135,7 +135,7 @@ pub(super) fn by_name(name: &str) -> Result<Option<Row>, Error> {
 }
 
 fn select(key: &str, value: &str) -> Result<Option<Row>, Error> {
-    let _cushion = cushion()?;
+    cushion()?;
     let table = location()?.name()?;
     let query = format!(
         "SELECT name, config_hash, dimension, bit_width, seed::pg_catalog.text, residual, rotation, codebook \
@@ -238,7 +238,7 @@ pub(super) fn insert_unless_there(row: &Row) -> Result<bool, Error> {
 }
 
 fn insert_with(row: &Row, clause: &str) -> Result<bool, Error> {
-    let _cushion = cushion()?;
+    cushion()?;
     let table = location()?.name()?;
     let query = format!(
         "INSERT INTO {table} (name, config_hash, dimension, bit_width, seed, residual, rotation, codebook) \
@@ -266,7 +266,7 @@ fn insert_with(row: &Row, clause: &str) -> Result<bool, Error> {
 
 /// Removes the row of this name.
 pub(super) fn delete(name: &str) -> Result<(), Error> {
-    let _cushion = cushion()?;
+    cushion()?;
     let table = location()?.name()?;
     let query = format!("DELETE FROM {table} WHERE name OPERATOR(pg_catalog.=) $1");
     refuse_in_recovery(c"DELETE");
@@ -278,7 +278,7 @@ pub(super) fn delete(name: &str) -> Result<(), Error> {
 
 /// Columns of tables whose type admits the codec's records, as `schema.table.column`.
 pub(super) fn columns_that_may_hold(codec: &Row) -> Result<Vec<String>, Error> {
-    let _cushion = cushion()?;
+    cushion()?;
     let query = "SELECT pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname), a.atttypmod \
          FROM pg_catalog.pg_extension e \
          JOIN pg_catalog.pg_type t ON t.typnamespace OPERATOR(pg_catalog.=) e.extnamespace \

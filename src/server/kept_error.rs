@@ -74,7 +74,7 @@ pub(crate) unsafe fn keeping<T>(call: impl FnOnce() -> T) -> Result<T, CallError
     // SAFETY: the variables are those that PG_TRY saves and restores; a backend has one thread that uses them. A jump
     // leaves frames of the server's and of `call`, which hold nothing. The result is there unless there was a jump.
     unsafe {
-        let _cushion = cushion()?;
+        cushion()?;
         let context = pg_sys::CurrentMemoryContext;
         // With room in it: an error may well be about memory.
         let report = pg_sys::AllocSetContextCreateInternal(

@@ -9,11 +9,13 @@
 
 use std::alloc::System;
 use std::backtrace::Backtrace;
+use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
 use std::hint::black_box;
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
+use pgrx::prelude::*;
 use pgrx::{PgSqlErrorCode, pg_sys};
 use tq_memory::{OutOfMemory, Reserved};
 
@@ -36,6 +38,7 @@ pub(crate) fn init() {
     debug_assert!(noted.is_err());
     let _ = std::thread::current();
     tq_codec::prepare_thread();
+    keep_cushion();
 }
 
 /// Makes the standard library decide against backtraces, which it does once and for all, whatever the environment says. pgrx
@@ -66,64 +69,101 @@ pub(crate) fn go_to_error_context() {
     unsafe { pg_sys::MemoryContextSwitchTo(pg_sys::ErrorContext) };
 }
 
-/// Memory that is given back to the allocator of C when the server finds that it has none, and how many [`Cushion`]s want it.
-struct Cushions {
-    memory: Vec<u8>,
-    count: usize,
-}
-
-static CUSHIONS: Mutex<Cushions> = Mutex::new(Cushions { memory: Vec::new(), count: 0 });
+/// Memory that is given back to the allocator of C when the server finds that it has none.
+static CUSHION: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 /// The largest block that one of the server's memory contexts asks for when it can't have a larger one, and many times what a
 /// report takes.
 const CUSHION_BYTES: usize = 2 << 20;
+/// What is better than nothing, where that can't be had.
+const LEAST_BYTES: usize = 32 << 10;
 
 unsafe extern "C-unwind" {
     // pgrx's own binding puts a guard around it, and the callback is called while an error is made.
     fn geterrcode() -> c_int;
 }
 
-/// While it lives, an error of the server's about memory leaves it some, before it jumps to who handles the error: pgrx, and
-/// [`keeping`](crate::copy), copy the report into the memory context at hand, and an error on the way is none that can be
-/// handled. For calls into the server that do more than look something up.
-pub(crate) struct Cushion(Box<pg_sys::ErrorContextCallback>);
+/// The place of [`give_way`] in the server's stack of callbacks.
+struct Callback(UnsafeCell<pg_sys::ErrorContextCallback>);
+// SAFETY: a server's process has one thread that raises its errors and uses their callbacks.
+unsafe impl Sync for Callback {}
 
-/// See [`Cushion`].
+static CALLBACK: Callback = Callback(UnsafeCell::new(pg_sys::ErrorContextCallback {
+    previous: ptr::null_mut(),
+    callback: Some(give_way),
+    arg: ptr::null_mut(),
+}));
+
+/// Sees to it that an error of the server's about memory leaves it some, before it jumps to who handles the error.
 ///
-/// # Errors
-/// There is no memory even for that.
-pub(crate) fn cushion() -> Result<Cushion, OutOfMemory> {
-    let mut cushions = CUSHIONS.lock().unwrap_or_else(PoisonError::into_inner);
-    if cushions.memory.capacity() == 0 {
-        cushions.memory = tq_memory::with_capacity(CUSHION_BYTES)?;
-    }
-    cushions.count += 1;
-    // SAFETY: a backend has one thread that uses the stack of callbacks; the callback is taken off it when it is dropped.
+/// pgrx copies the report of whatever error passes through Rust into the memory context at hand, and comes back to the same place
+/// if that fails, until the server gives up. So [`give_way`] stands at the bottom of the stack of callbacks that are called
+/// when an error is made. The server clears that stack after an error outside of functions, hence at the end of every
+/// transaction again; the memory is had back then, too, or as much of it as there is.
+fn keep_cushion() {
+    stand_by();
+    // SAFETY: the callbacks are functions of this library, which is never unloaded.
     unsafe {
-        let mut callback = Box::new(pg_sys::ErrorContextCallback {
-            previous: pg_sys::error_context_stack,
-            callback: Some(give_way),
-            arg: ptr::null_mut(),
-        });
-        pg_sys::error_context_stack = &raw mut *callback;
-        Ok(Cushion(callback))
+        pg_sys::RegisterXactCallback(Some(after_transaction), ptr::null_mut());
+        pg_sys::RegisterSubXactCallback(Some(after_subtransaction), ptr::null_mut());
     }
 }
 
-impl Drop for Cushion {
-    fn drop(&mut self) {
-        // SAFETY: as above. Whoever has handled an error has restored the stack as it was before, with this on top or without it.
-        unsafe {
-            if ptr::eq(pg_sys::error_context_stack, &raw const *self.0) {
-                pg_sys::error_context_stack = self.0.previous;
-            }
-        }
-        let mut cushions = CUSHIONS.lock().unwrap_or_else(PoisonError::into_inner);
-        cushions.count -= 1;
-        if cushions.count == 0 {
-            cushions.memory = Vec::new();
-        }
+#[pg_guard]
+unsafe extern "C-unwind" fn after_transaction(_event: pg_sys::XactEvent::Type, _arg: *mut c_void) {
+    stand_by();
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn after_subtransaction(
+    event: pg_sys::SubXactEvent::Type,
+    _own: pg_sys::SubTransactionId,
+    _parent: pg_sys::SubTransactionId,
+    _arg: *mut c_void,
+) {
+    if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
+        stand_by();
     }
+}
+
+fn stand_by() {
+    // SAFETY: one thread uses the stack of callbacks. Its entries are what the server's functions, which are running, have put there;
+    // the new one lives as long as the process. The postmaster's own stack isn't touched: its children start with it.
+    unsafe {
+        if !pg_sys::IsUnderPostmaster {
+            return;
+        }
+        let ours = CALLBACK.0.get();
+        let mut place = &raw mut pg_sys::error_context_stack;
+        while !(*place).is_null() && *place != ours {
+            place = &raw mut (**place).previous;
+        }
+        *place = ours;
+    }
+    refill(&mut CUSHION.lock().unwrap_or_else(PoisonError::into_inner), LEAST_BYTES);
+}
+
+/// Has as much of the memory back as there is, if that is `least` or more.
+fn refill(cushion: &mut Vec<u8>, least: usize) {
+    let mut bytes = CUSHION_BYTES;
+    while bytes >= least && cushion.capacity() < bytes {
+        if let Ok(memory) = tq_memory::with_capacity(bytes) {
+            *cushion = memory;
+        }
+        bytes /= 2;
+    }
+}
+
+/// Asks for the memory that an error will need: before calls into the server that do more than look something up.
+///
+/// # Errors
+/// There is no memory even for that.
+pub(crate) fn cushion() -> Result<(), OutOfMemory> {
+    let mut cushion = CUSHION.lock().unwrap_or_else(PoisonError::into_inner);
+    if cushion.capacity() < CUSHION_BYTES {
+        *cushion = tq_memory::with_capacity(CUSHION_BYTES)?;
+    }
+    Ok(())
 }
 
 /// Called while an error, or a notice, is made.
@@ -131,8 +171,8 @@ impl Drop for Cushion {
 unsafe extern "C-unwind" fn give_way(_: *mut c_void) {
     // SAFETY: an error is being made.
     if unsafe { geterrcode() } == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as c_int
-        && let Ok(mut cushions) = CUSHIONS.try_lock()
+        && let Ok(mut cushion) = CUSHION.try_lock()
     {
-        cushions.memory = Vec::new();
+        *cushion = Vec::new();
     }
 }

@@ -200,7 +200,7 @@ fn function_oid(function: &str) -> Result<Option<pg_sys::Oid>, Error> {
 }
 
 fn first<T: FromDatum + IntoDatum>(query: &str, arguments: &[DatumWithOid<'_>]) -> Result<Option<T>, Error> {
-    let _cushion = cushion()?;
+    cushion()?;
     Spi::connect_mut(|client| {
         let rows = client.update(query, Some(1), arguments)?;
         if rows.is_empty() { Ok(None) } else { Ok(rows.first().get_one::<T>()?) }

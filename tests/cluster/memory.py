@@ -1,4 +1,4 @@
-"""Statements under a falling limit of memory: memory.py SOCKET FOLDER LOG STEPS
+"""Statements whose memory is refused: memory.py SOCKET FOLDER LOG STEPS
 
 Each statement runs with room for less and less beyond what its backend has (RLIMIT_AS), down to none: in a session of its own for
 each limit, and again and again in one session. It must succeed or fail with SQLSTATE 53200, and the session must
@@ -8,6 +8,7 @@ those that the statements say they call.
 Prints a line `problem: ...` for each thing that went wrong, and last the counts.
 """
 
+import mmap
 import os
 import re
 import resource
@@ -20,6 +21,11 @@ PAGE = resource.getpagesize()
 OUT_OF_MEMORY = "53200"
 # A statement that doesn't end in this time counts as one that hangs.
 PATIENCE = 60
+
+
+# Statements that start threads or build a rotation. What the C library allocates for a thread's variables, and can't do without, is
+# held for it before, which helps against a limit, but not where allocations are refused whatever there is.
+HELD = "^(trained|evaluated|column|COPY|import|export|corpus|index|rotation built)| to | merged|of workers"
 
 
 class Gone(Exception):
@@ -121,10 +127,30 @@ class Statement:
         self.before, self.after, self.data, self.may = before, after, data, set(may)
 
 
+class Allocations:
+    """What failing_malloc.c is told, and what it has counted."""
+
+    FORMAT = "@4l"
+
+    def __init__(self, path):
+        with open(path, "r+b") as file:
+            self.memory = mmap.mmap(file.fileno(), struct.calcsize(self.FORMAT))
+
+    def fail(self, process, first, goes_on=False):
+        struct.pack_into(self.FORMAT, self.memory, 0, process, first, goes_on, 0)
+
+    def stop(self):
+        """The number of allocations since `fail`."""
+        seen = struct.unpack_from(self.FORMAT, self.memory, 0)[3]
+        struct.pack_into(self.FORMAT, self.memory, 0, 0, 0, 0, 0)
+        return seen
+
+
 class Trial:
     def __init__(self, path, steps):
         self.path, self.steps = path, steps
-        self.counts = {"statements": 0, "limits": 0, "errors": 0, "successes": 0, "deaths": 0}
+        self.allocations = Allocations(os.environ["FAILING_MALLOC"]) if "FAILING_MALLOC" in os.environ else None
+        self.counts = {"statements": 0, "limits": 0, "allocations": 0, "errors": 0, "successes": 0, "deaths": 0}
         self.problems = []
 
     def connect(self):
@@ -135,8 +161,10 @@ class Trial:
                 time.sleep(0.05)
         raise SystemExit("problem: no connection")
 
-    def attempt(self, session, statement, room):
-        """Whether the statement has succeeded with so much room, and the session, which may be another one afterwards."""
+    def attempt(self, session, statement, room, first=None, goes_on=False):
+        """Whether the statement has succeeded with so much room, or with its `first`-th allocation refused, and the session,
+        which may be another one afterwards."""
+        limit = f"{room} bytes" if first is None else f"allocation {first}{' and all after it' if goes_on else ''}"
         data = b""
         if statement.data:
             with open(statement.data, "rb") as file:
@@ -144,24 +172,32 @@ class Trial:
         try:
             if statement.before:
                 session.must(statement.before)
-            session.limit(room)
-            error, _ = session.run(statement.sql, data)
-            session.limit(None)
+            if first is None:
+                session.limit(room)
+                error, _ = session.run(statement.sql, data)
+                session.limit(None)
+            else:
+                self.seen = 0
+                self.allocations.fail(session.process, first, goes_on)
+                error, _ = session.run(statement.sql, data)
+                self.seen = self.allocations.stop()
             # The session lives, and its transaction with it.
             if statement.after:
                 session.must(statement.after)
             if session.run("SELECT 41 + 1") != (None, ["42"]):
-                self.problems.append(f"{statement.name}, {room}: the session doesn't answer")
+                self.problems.append(f"{statement.name}, {limit}: the session doesn't answer")
         except Gone as gone:
             self.counts["deaths"] += 1
-            self.problems.append(f"{statement.name}, {room} bytes: the session is gone: {gone}")
+            if self.allocations:
+                self.seen = self.allocations.stop()
+            self.problems.append(f"{statement.name}, {limit}: the session is gone: {gone}")
             return False, self.connect()
         if error is None or error[0] in statement.may:
-            self.counts["successes"] += room is not None
+            self.counts["successes"] += room is not None or first is not None
             return True, session
         self.counts["errors"] += 1
         if error[0] != OUT_OF_MEMORY:
-            self.problems.append(f"{statement.name}, {room} bytes: {error}")
+            self.problems.append(f"{statement.name}, {limit}: {error}")
         return False, session
 
     def rooms(self, needed):
@@ -191,6 +227,26 @@ class Trial:
 
         self.fall(once)
         session.close()
+
+    def each(self, statement):
+        """Allocations in turn, by themselves and with all after them: of a session's first call, and of those that follow."""
+        for fresh in (True, False):
+            for goes_on in (False, True):
+                session = self.connect()
+                if not fresh:
+                    _, session = self.attempt(session, statement, None)
+                first = 1
+                while True:
+                    self.counts["allocations"] += 1
+                    _, session = self.attempt(session, statement, None, first, goes_on)
+                    if self.seen < first:
+                        break
+                    # Every one of the first, and then fewer, since loops come back to the same places.
+                    first += 1 + first // (2 * self.steps if fresh else 4 * self.steps)
+                    if fresh:
+                        session.close()
+                        session = self.connect()
+                session.close()
 
     def fall(self, once):
         needed = 1 << 16
@@ -236,6 +292,17 @@ def statements(folder):
         name = f"tqvec_{operator}"
         yield Statement(name, f"SELECT count({name}(e, f)) FROM wide", f"{name}(tqvec,tqvec)")
     yield Statement("sorted", "SELECT count(*) FROM (SELECT e FROM t ORDER BY e OFFSET 0) s", "tqvec_sortsupport(internal)")
+    floats = "(SELECT v::double precision[] FROM t WHERE id = 1)::real[]"
+    once = ["tq_distance_support(internal)", 'tq_once("any")']
+    yield Statement("distances from a cast", f"SELECT sum(e <=> {floats}) FROM t", once)
+    yield Statement("distances from casts", "SELECT sum(e <=> v::double precision[]::real[]) FROM t")
+    yield Statement("distances from decompressed", "SELECT sum(e <-> tq_decompress(e)) FROM t")
+    yield Statement("equal to a literal", "SELECT count(*) FROM wide, texts WHERE e = n::text::tqvec", ["tqvec_equality_support(internal)", "tqvec_comparand(tqvec,integer)"])
+    # Not a wide one: core has no memory set aside for the report of a long statement. 58P01 is that plpgsql can't be loaded.
+    constant = "SELECT translate(v::text, '{}', '[]') FROM t WHERE id = 1"
+    equal = f"EXECUTE format('SELECT count(*) FROM t2 WHERE e = %L', ({constant})) INTO n"
+    yield Statement("equal to a constant", f"DO $$ DECLARE n int; BEGIN {equal}; END $$", may=["58P01"])
+    yield Statement("analyzed", "ANALYZE t (e)", "tqvec_typanalyze(internal)")
     for kind in ("", ", rotation => 'hadamard'"):
         for options in ("4", "8, true"):
             yield Statement(
@@ -328,6 +395,13 @@ def column_and_files(folder):
     yield Statement("index searched", f"SELECT * FROM tq_corpus_search('{folder}/qvec', {query}, 10)")
 
 
+def ended_badly(line):
+    """Whether a line of the server's log says that a process has."""
+    if " LOG: " not in line:
+        return False
+    return re.search(r"terminated by signal|exited with exit code (?!1\b)\d+|terminating any other active", line)
+
+
 def main(path, folder, log, steps):
     trial = Trial(path, int(steps))
     witness = trial.connect()
@@ -347,8 +421,12 @@ def main(path, folder, log, steps):
             continue
         trial.counts["statements"] += 1
         started = time.monotonic()
-        trial.warmed(statement)
-        trial.fresh(statement)
+        if trial.allocations:
+            if not re.search(HELD, statement.name):
+                trial.each(statement)
+        else:
+            trial.warmed(statement)
+            trial.fresh(statement)
         if os.environ.get("MEMORY_TIMES"):
             print(f"{time.monotonic() - started:.1f} s {statement.name} {trial.counts}", flush=True)
     try:
@@ -358,7 +436,7 @@ def main(path, folder, log, steps):
     except Gone:
         trial.problems.append("the first session is gone")
     with open(log, encoding="utf-8", errors="replace") as file:
-        ended = re.findall(r".*(?:terminated by signal|exited with exit code (?!1\b)\d+|terminating any other active).*", file.read())
+        ended = [line for line in file if ended_badly(line)]
     trial.problems += [line.strip() for line in ended[:5]]
     for problem in trial.problems:
         print(f"problem: {problem}")

@@ -8,7 +8,7 @@ use_server "${PG_BIN:?}"
 
 cluster=$RUN/memory
 cluster_create "$cluster" 'shared_buffers = 16MB' 'autovacuum = off' 'max_wal_size = 4GB' \
-    'max_parallel_workers_per_gather = 0' 'log_min_messages = log'
+    'max_parallel_workers_per_gather = 0' 'log_min_messages = error'
 # What the standard library knows of it, all at once.
 RUST_BACKTRACE=full RUST_LIB_BACKTRACE=1 cluster_start "$cluster"
 value() { cluster_value "$cluster" "$1"; }
@@ -48,15 +48,32 @@ value "SELECT tq_export_codec('docs', '$files/codec.tqcb', '$files/codec.json')"
 
 # As the servers' user, who may limit its own processes.
 cp "$(dirname "$0")/memory.py" "$RUN/memory.py"
-if ! as_server_user env MEMORY_ONLY="${MEMORY_ONLY:-}" MEMORY_TIMES="${MEMORY_TIMES:-}" python3 "$RUN/memory.py" "$cluster/.s.PGSQL.5432" "$files" "$cluster/server.log" "${MEMORY_STEPS:-12}" >"$RUN/memory.out" 2>&1; then
-    cat "$RUN/memory.out" >&2
+refuse_memory() { # NAME [VARIABLE=VALUE...]
+    local name=$1 counts
+    shift
+    as_server_user env MEMORY_ONLY="${MEMORY_ONLY:-}" MEMORY_TIMES="${MEMORY_TIMES:-}" "$@" python3 "$RUN/memory.py" "$cluster/.s.PGSQL.5432" \
+        "$files" "$cluster/server.log" "${MEMORY_STEPS:-12}" >"$RUN/memory.out" 2>&1 || cat "$RUN/memory.out" >&2
+    counts=$(tail -n 1 "$RUN/memory.out")
+    printf '# %s: %s\n' "$name" "$counts"
+    is "$(grep -c '^problem' "$RUN/memory.out" || true)" 0 \
+        "$name: a statement without memory is 53200, and its session and all others live" || true
+    sed -n 's/^problem/# problem/p' "$RUN/memory.out" | head -n 60
+    like "$counts" 'statements [0-9]+, .*errors [1-9][0-9]*, successes [1-9][0-9]*, deaths 0$' "$name: no session has died"
+}
+refuse_memory 'falling limit'
+
+# Each allocation, whatever its size: by a library that stands before the C library's.
+if cc -O1 -shared -fPIC -o "$RUN/failing_malloc.so" "$(dirname "$0")/failing_malloc.c"; then
+    cluster_stop "$cluster"
+    as_server_user dd if=/dev/zero of="$RUN/failing_malloc" bs=64 count=1 status=none
+    (
+        export LD_PRELOAD=$RUN/failing_malloc.so FAILING_MALLOC=$RUN/failing_malloc
+        cluster_start "$cluster"
+    )
+    refuse_memory 'each allocation' FAILING_MALLOC="$RUN/failing_malloc"
+else
+    echo "# SKIPPED: each allocation (needs a C compiler, cc)"
 fi
-counts=$(tail -n 1 "$RUN/memory.out")
-printf '# %s\n' "$counts"
-is "$(grep -c '^problem' "$RUN/memory.out" || true)" 0 "a statement without memory is 53200, and its session and all others live" ||
-    true
-sed -n 's/^problem/# problem/p' "$RUN/memory.out" | head -n 60
-like "$counts" 'statements [0-9]+, limits [0-9]+, errors [0-9]+, successes [0-9]+, deaths 0$' "no session has died"
 
 # ---- backtraces --------------------------------------------------------------------------------------------------------
 

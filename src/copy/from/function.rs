@@ -47,7 +47,7 @@ impl ImportOptions<'_> {
 /// Loads a file into a table; returns the number of rows.
 #[pg_extern(sql = false)]
 fn tq_import(relation: pg_sys::Oid, path: Text<'_>, options: Json) -> SqlResult<i64> {
-    let _cushion = cushion().map_err(Error::from)?;
+    cushion().map_err(Error::from)?;
     let path = &*path;
     file_access::require(FileAccess::Read, "COPY from a file")?;
     let options = ImportOptions::parse(&options)?;

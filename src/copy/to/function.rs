@@ -25,7 +25,7 @@ fn tq_export(query: Text<'_>, path: Text<'_>, options: Json) -> SqlResult<i64> {
 }
 
 fn export(query: &str, path: &str, options: &Json) -> Result<i64, Error> {
-    let _cushion = cushion()?;
+    cushion()?;
     let (format, written) = copy_options(options)?;
     let copy = format!(
         // A comment at the query's end must not swallow the parenthesis.
