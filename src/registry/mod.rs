@@ -193,7 +193,7 @@ pub(crate) fn encode(codec: &Codec, vector: &[f32], record: &mut Vec<u8>) -> Res
     if !codec.config().residual() {
         codec.rotation().prepare(false, &mut poll);
     }
-    codec.encode(vector, record)?;
+    codec.encode_polling(vector, record, &mut poll)?;
     cache::confirm(codec)
 }
 
@@ -231,7 +231,7 @@ pub(crate) fn decode_batch(
 /// Decompresses a record.
 pub(crate) fn decode(record: &RecordView<'_>) -> Result<Vec<f32>, Error> {
     let codec = for_record(record)?;
-    let vector = codec.decode(record)?;
+    let vector = codec.decode_polling(record, &mut poll)?;
     count_rotation();
     cache::confirm(&codec)?;
     Ok(vector)
@@ -261,7 +261,7 @@ pub(crate) fn rotate_back(
     out: &mut [f32],
 ) -> Result<(), Error> {
     let dimension = rotated.len() as u32;
-    cache::rotation(kind, seed, dimension)?.apply_inverse(rotated, out);
+    cache::rotation(kind, seed, dimension)?.apply_inverse_polling(rotated, out, &mut poll);
     cache::confirm_rotation((kind, seed, dimension))
 }
 
@@ -342,7 +342,7 @@ impl Query {
     pub(crate) fn floats(&mut self) -> Result<&[f32], Error> {
         if let Query::Rotated(codec, rotated) = self {
             let mut floats = tq_memory::filled(rotated.len(), 0.0)?;
-            codec.rotation().apply_inverse(rotated, &mut floats);
+            codec.rotation().apply_inverse_polling(rotated, &mut floats, &mut poll);
             if let Some(index) = floats.iter().position(|value| !value.is_finite()) {
                 return Err(CodecError::DecodedOverflow { index }.into());
             }
@@ -363,7 +363,7 @@ impl Query {
         {
             return Ok(PreparedQuery::from_rotated(codec, rotated, level)?);
         }
-        let prepared = PreparedQuery::new(codec, self.floats()?, level)?;
+        let prepared = PreparedQuery::new_polling(codec, self.floats()?, level, &mut poll)?;
         count_rotation();
         cache::confirm(prepared.codec())?;
         Ok(prepared)

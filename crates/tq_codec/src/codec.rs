@@ -146,10 +146,22 @@ impl Codec {
     /// # Errors
     /// As [`Codec::decode_rotated`], but for the buffer's length; [`CodecError::DecodedOverflow`], [`CodecError::Memory`].
     pub fn decode(&self, record: &RecordView<'_>) -> Result<Vec<f32>, CodecError> {
+        self.decode_polling(record, &mut || {})
+    }
+
+    /// [`Codec::decode`] with `poll` called every few milliseconds where a large matrix is read; it may unwind.
+    ///
+    /// # Errors
+    /// Those of [`Codec::decode`].
+    pub fn decode_polling(
+        &self,
+        record: &RecordView<'_>,
+        poll: &mut dyn FnMut(),
+    ) -> Result<Vec<f32>, CodecError> {
         let mut rotated = tq_memory::filled(self.dimension(), 0.0)?;
         self.decode_rotated(record, &mut rotated)?;
         let mut vector = tq_memory::filled(self.dimension(), 0.0)?;
-        self.rotation.apply_inverse(&rotated, &mut vector);
+        self.rotation.apply_inverse_polling(&rotated, &mut vector, poll);
         check_decoded(&vector)?;
         Ok(vector)
     }

@@ -59,6 +59,19 @@ impl Codec {
     /// [`CodecError::ResidualOverflow`] when a rotated element is further
     /// from its codebook entry than half precision reaches (65504); [`CodecError::Memory`].
     pub fn encode(&self, vector: &[f32], out: &mut Vec<u8>) -> Result<(), CodecError> {
+        self.encode_polling(vector, out, &mut || {})
+    }
+
+    /// [`Codec::encode`] with `poll` called every few milliseconds where a large matrix is read; it may unwind.
+    ///
+    /// # Errors
+    /// Those of [`Codec::encode`].
+    pub fn encode_polling(
+        &self,
+        vector: &[f32],
+        out: &mut Vec<u8>,
+        poll: &mut dyn FnMut(),
+    ) -> Result<(), CodecError> {
         if vector.len() != self.dimension() {
             return Err(CodecError::DimensionMismatch { expected: self.dimension(), got: vector.len() });
         }
@@ -69,10 +82,10 @@ impl Codec {
             && F32_NORMS.contains(&norm)
             && let Some(single) = self.rotation().single()
         {
-            let margin = single.apply(self.level(), vector, &mut rotated) * norm;
+            let margin = single.apply(self.level(), vector, &mut rotated, poll) * norm;
             return self.encode_near(vector, &rotated, margin, &mut scratch, out);
         }
-        self.rotation().apply(vector, &mut rotated);
+        self.rotation().apply_polling(self.level(), vector, &mut rotated, poll);
         self.encode_rotated(&rotated, &mut scratch, out)
     }
 

@@ -50,6 +50,19 @@ impl PreparedQuery {
     /// # Errors
     /// [`CodecError::DimensionMismatch`], [`CodecError::NotFinite`] and [`CodecError::Memory`].
     pub fn new(codec: Arc<Codec>, query: &[f32], level: Level) -> Result<Self, CodecError> {
+        Self::new_polling(codec, query, level, &mut || {})
+    }
+
+    /// [`PreparedQuery::new`] with `poll` called every few milliseconds where a large matrix is read; it may unwind.
+    ///
+    /// # Errors
+    /// Those of [`PreparedQuery::new`].
+    pub fn new_polling(
+        codec: Arc<Codec>,
+        query: &[f32],
+        level: Level,
+        poll: &mut dyn FnMut(),
+    ) -> Result<Self, CodecError> {
         let expected = codec.config().dimension() as usize;
         if query.len() != expected {
             return Err(CodecError::DimensionMismatch { expected, got: query.len() });
@@ -58,9 +71,9 @@ impl PreparedQuery {
         let mut rotated = tq_memory::filled(expected, 0.0)?;
         let scale = scale_for_norm(norm);
         if scale == 1.0 {
-            codec.rotation().apply_at(level, query, &mut rotated);
+            codec.rotation().apply_polling(level, query, &mut rotated, poll);
         } else {
-            codec.rotation().apply_at(level, &divided(query, scale)?, &mut rotated);
+            codec.rotation().apply_polling(level, &divided(query, scale)?, &mut rotated, poll);
         }
         let width = kernel_width(codec.config().bit_width());
         let scan = ScanQuery::scaled(level, width, &rotated, scale, codec.codebook().entries())?;

@@ -167,9 +167,14 @@ impl Rotation {
 
     /// [`Rotation::apply`] with the kernels of `level`.
     pub(crate) fn apply_at(&self, level: Level, x: &[f32], y: &mut [f32]) {
+        self.apply_polling(level, x, y, &mut || {});
+    }
+
+    /// [`Rotation::apply`] with the kernels of `level`; `poll` is called every few milliseconds, and may unwind.
+    pub(crate) fn apply_polling(&self, level: Level, x: &[f32], y: &mut [f32], poll: &mut dyn FnMut()) {
         self.check_lengths(x, y);
         match &self.map {
-            Map::Haar(haar) => tq_simd::rotate(level, haar.matrix.values(), x, y),
+            Map::Haar(haar) => tq_simd::rotate_polling(level, haar.matrix.values(), x, y, poll),
             Map::Hadamard(signs) => {
                 y.copy_from_slice(x);
                 within_range(y, |y| tq_simd::hadamard(level, signs, y));
@@ -213,9 +218,19 @@ impl Rotation {
     /// # Panics
     /// If either slice is not of length *d*.
     pub fn apply_inverse(&self, y: &[f32], x: &mut [f32]) {
+        self.apply_inverse_polling(y, x, &mut || {});
+    }
+
+    /// [`Rotation::apply_inverse`] with `poll` called every few milliseconds; it may unwind.
+    ///
+    /// # Panics
+    /// As [`Rotation::apply_inverse`].
+    pub fn apply_inverse_polling(&self, y: &[f32], x: &mut [f32], poll: &mut dyn FnMut()) {
         self.check_lengths(y, x);
         match &self.map {
-            Map::Haar(haar) => tq_simd::rotate_transposed(self.level, haar.matrix.values(), y, x),
+            Map::Haar(haar) => {
+                tq_simd::rotate_transposed_polling(self.level, haar.matrix.values(), y, x, poll);
+            }
             Map::Hadamard(signs) => {
                 x.copy_from_slice(y);
                 within_range(x, |x| tq_simd::hadamard_inverse(self.level, signs, x));
@@ -363,7 +378,7 @@ mod tests {
     /// Whoever answers cancels must not wait for a pass over a large matrix.
     #[test]
     fn no_pass_over_a_matrix_goes_unpolled() {
-        let dimension: u32 = 1200;
+        let dimension: u32 = 2500;
         let megabytes = (8 * dimension as usize * dimension as usize) >> 20;
         let mut polls = 0;
         let built = build_rotation_polling(RotationKind::Haar, 2, dimension, &mut || polls += 1).unwrap();
@@ -389,6 +404,20 @@ mod tests {
         assert!(cancelled(megabytes / 4), "in the second pass");
         assert!(prepared(false) >= megabytes / 2, "the matrix in f32");
         assert_eq!(prepared(false), 0);
+
+        let x: Vec<f32> = (0..dimension).map(|i| (i as f32).sin()).collect();
+        let (mut y, mut back, mut polls) = (vec![0.0; x.len()], vec![0.0; x.len()], 0);
+        built.apply_polling(built.level, &x, &mut y, &mut || polls += 1);
+        assert!((0..x.len()).all(|i| built.coordinate(i, &x) == Some(y[i])));
+        assert!(polls >= megabytes / 17, "{polls} polls in rotating by {megabytes} MB");
+        polls = 0;
+        built.apply_inverse_polling(&y, &mut back, &mut || polls += 1);
+        assert!(polls >= megabytes / 17, "{polls} polls in rotating back by {megabytes} MB");
+        assert!(x.iter().zip(&back).all(|(x, back)| (x - back).abs() < 1e-5));
+        polls = 0;
+        built.single().unwrap().apply(built.level, &x, &mut back, &mut || polls += 1);
+        assert!(polls >= megabytes / 35, "{polls} polls in rotating by {megabytes} MB of f64");
+        assert!(y.iter().zip(&back).all(|(y, near)| (y - near).abs() < 1e-4));
 
         Rotation::hadamard(2, 8).prepare(true, &mut || panic!("nothing to prepare"));
         Rotation::hadamard(2, 8).prepare(false, &mut || panic!("nothing to prepare"));

@@ -3,6 +3,14 @@
 use crate::dispatch;
 use crate::level::Level;
 
+/// Values of a matrix that are read between two polls: 16 MB, a few milliseconds.
+const VALUES_BETWEEN_POLLS: usize = 1 << 21;
+
+/// Rows of so many columns between two polls: a multiple of the rows that a kernel takes together, so that sums are as they are in one piece.
+fn rows_between_polls(columns: usize) -> usize {
+    (VALUES_BETWEEN_POLLS / columns / 64).max(1) * 64
+}
+
 /// A dense matrix times a vector: `out[i] = f32(Σ_j matrix[i][j] · x[j])`, with `matrix` row-major, `out.len()` rows of `x.len()`
 /// columns. Sums are in `f64` and rounded once; their order depends on the level.
 ///
@@ -17,33 +25,75 @@ pub fn rotate(level: Level, matrix: &[f64], x: &[f32], out: &mut [f32]) {
     dispatch::rotate(level.or_scalar(), matrix, x, out);
 }
 
+/// [`rotate`] with `poll` called every few milliseconds; it may unwind.
+///
+/// # Panics
+/// As [`rotate`].
+pub fn rotate_polling(level: Level, matrix: &[f64], x: &[f32], out: &mut [f32], poll: &mut dyn FnMut()) {
+    assert_eq!(Some(matrix.len()), out.len().checked_mul(x.len()), "the matrix does not match the vectors");
+    let rows = rows_between_polls(x.len().max(1));
+    let pieces = matrix.chunks((rows * x.len()).max(1)).zip(out.chunks_mut(rows));
+    for (number, (matrix, out)) in pieces.enumerate() {
+        if number > 0 {
+            poll();
+        }
+        rotate(level, matrix, x, out);
+    }
+}
+
 /// The transpose of a dense matrix times a vector: `out[j] = f32(Σ_i matrix[i][j] · y[i])`, with `matrix` row-major,
 /// `y.len()` rows of `out.len()` columns. The matrix is read once, row by row, into `f64` sums that are rounded once.
 ///
 /// # Panics
 /// When `matrix.len() != y.len() · out.len()`.
 pub fn rotate_transposed(level: Level, matrix: &[f64], y: &[f32], out: &mut [f32]) {
+    rotate_transposed_polling(level, matrix, y, out, &mut || {});
+}
+
+/// [`rotate_transposed`] with `poll` called every few milliseconds; it may unwind.
+///
+/// # Panics
+/// As [`rotate_transposed`].
+pub fn rotate_transposed_polling(
+    level: Level,
+    matrix: &[f64],
+    y: &[f32],
+    out: &mut [f32],
+    poll: &mut dyn FnMut(),
+) {
     assert_eq!(Some(matrix.len()), y.len().checked_mul(out.len()), "the matrix does not match the vectors");
     if out.is_empty() {
         return;
     }
     // The sums are on the stack, so that there is nothing that can fail.
     match out.len() {
-        ..=2048 => rotate_transposed_in::<2048>(level, matrix, y, out),
-        _ => rotate_transposed_in::<16384>(level, matrix, y, out),
+        ..=2048 => rotate_transposed_in::<2048>(level, matrix, y, out, poll),
+        _ => rotate_transposed_in::<16384>(level, matrix, y, out, poll),
     }
 }
 
 /// With room for so many sums.
 #[inline(never)]
-fn rotate_transposed_in<const ROOM: usize>(level: Level, matrix: &[f64], y: &[f32], out: &mut [f32]) {
+fn rotate_transposed_in<const ROOM: usize>(
+    level: Level,
+    matrix: &[f64],
+    y: &[f32],
+    out: &mut [f32],
+    poll: &mut dyn FnMut(),
+) {
     let (level, columns) = (level.or_scalar(), out.len());
     let mut room = [0.0; ROOM];
     for (number, out) in out.chunks_mut(ROOM).enumerate() {
         let sums = &mut room[..out.len()];
         sums.fill(0.0);
         if sums.len() == columns {
-            dispatch::add_rows(level, matrix, y, sums);
+            let rows = rows_between_polls(columns);
+            for (number, (matrix, y)) in matrix.chunks(rows * columns).zip(y.chunks(rows)).enumerate() {
+                if number > 0 {
+                    poll();
+                }
+                dispatch::add_rows(level, matrix, y, sums);
+            }
         } else {
             // Longer than any vector of ours: a part of one row after the other.
             for (row, y) in matrix.chunks_exact(columns).zip(y.chunks_exact(1)) {
