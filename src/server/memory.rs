@@ -140,18 +140,19 @@ fn stand_by() {
         }
         *place = ours;
     }
-    refill(&mut CUSHION.lock().unwrap_or_else(PoisonError::into_inner), LEAST_BYTES);
-}
-
-/// Has as much of the memory back as there is, if that is `least` or more.
-fn refill(cushion: &mut Vec<u8>, least: usize) {
     let mut bytes = CUSHION_BYTES;
-    while bytes >= least && cushion.capacity() < bytes {
-        if let Ok(memory) = tq_memory::with_capacity(bytes) {
-            *cushion = memory;
-        }
+    while bytes >= LEAST_BYTES && refill(bytes).is_err() {
         bytes /= 2;
     }
+}
+
+/// Has so much of the memory back, unless there is more of it.
+fn refill(bytes: usize) -> Result<(), OutOfMemory> {
+    let mut cushion = CUSHION.lock().unwrap_or_else(PoisonError::into_inner);
+    if cushion.capacity() < bytes {
+        *cushion = tq_memory::with_capacity(bytes)?;
+    }
+    Ok(())
 }
 
 /// Asks for the memory that an error will need: before calls into the server that do more than look something up.
@@ -159,11 +160,7 @@ fn refill(cushion: &mut Vec<u8>, least: usize) {
 /// # Errors
 /// There is no memory even for that.
 pub(crate) fn cushion() -> Result<(), OutOfMemory> {
-    let mut cushion = CUSHION.lock().unwrap_or_else(PoisonError::into_inner);
-    if cushion.capacity() < CUSHION_BYTES {
-        *cushion = tq_memory::with_capacity(CUSHION_BYTES)?;
-    }
-    Ok(())
+    refill(CUSHION_BYTES)
 }
 
 /// Called while an error, or a notice, is made.

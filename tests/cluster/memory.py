@@ -1,6 +1,7 @@
 """Statements whose memory is refused: memory.py SOCKET FOLDER LOG STEPS
 
-Each statement runs with room for less and less beyond what its backend has (RLIMIT_AS), down to none: in a session of its own for
+With FAILING_MALLOC in the environment, the file by which failing_malloc.c in the server is told what to do, allocations are refused one
+by one. Else each statement runs with room for less and less beyond what its backend has (RLIMIT_AS), down to none: in a session of its own for
 each limit, and again and again in one session. It must succeed or fail with SQLSTATE 53200, and the session must
 answer afterwards. A session that was opened first must be there at the end. Every function of the extension must be among
 those that the statements say they call.
@@ -151,6 +152,8 @@ class Trial:
         self.path, self.steps = path, steps
         self.allocations = Allocations(os.environ["FAILING_MALLOC"]) if "FAILING_MALLOC" in os.environ else None
         self.counts = {"statements": 0, "limits": 0, "allocations": 0, "errors": 0, "successes": 0, "deaths": 0}
+        # Allocations of the attempt before.
+        self.seen = 0
         self.problems = []
 
     def connect(self):

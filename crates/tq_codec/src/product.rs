@@ -55,9 +55,6 @@ pub(crate) struct Single {
     norm: f64,
 }
 
-/// Values of a matrix that are read between two polls: 8 MB, a few milliseconds.
-const VALUES_BETWEEN_POLLS: usize = 1 << 21;
-
 impl Single {
     /// `norm` is the matrix's [`greatest_row_norm`]. `poll` is called every few milliseconds, and may unwind.
     pub(crate) fn new(
@@ -89,14 +86,7 @@ impl Single {
     /// Rotates one vector of norm 1 or any other into `y`; returns how far from the exact values the results may be,
     /// times that norm. `poll` is called every few milliseconds, and may unwind.
     pub(crate) fn apply(&self, level: Level, x: &[f32], y: &mut [f32], poll: &mut dyn FnMut()) -> f64 {
-        let rows = (VALUES_BETWEEN_POLLS / self.dimension / 64).max(1) * 64;
-        let pieces = self.values.chunks(rows * self.dimension).zip(y.chunks_mut(rows));
-        for (number, (values, y)) in pieces.enumerate() {
-            if number > 0 {
-                poll();
-            }
-            tq_simd::rotate_f32(level, values, x, y);
-        }
+        tq_simd::rotate_f32_polling(level, &self.values, x, y, poll);
         self.margin(self.dimension / 16 + 21)
     }
 

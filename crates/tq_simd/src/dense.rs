@@ -3,7 +3,7 @@
 use crate::dispatch;
 use crate::level::Level;
 
-/// Values of a matrix that are read between two polls: 16 MB, a few milliseconds.
+/// Values of a matrix that are read between two polls: 8 or 16 MB, a few milliseconds.
 const VALUES_BETWEEN_POLLS: usize = 1 << 21;
 
 /// Rows of so many columns between two polls: a multiple of the rows that a kernel takes together, so that sums are as they are in one piece.
@@ -30,14 +30,29 @@ pub fn rotate(level: Level, matrix: &[f64], x: &[f32], out: &mut [f32]) {
 /// # Panics
 /// As [`rotate`].
 pub fn rotate_polling(level: Level, matrix: &[f64], x: &[f32], out: &mut [f32], poll: &mut dyn FnMut()) {
-    assert_eq!(Some(matrix.len()), out.len().checked_mul(x.len()), "the matrix does not match the vectors");
+    in_pieces(matrix, x, out, poll, |matrix, out| rotate(level, matrix, x, out));
+}
+
+/// A matrix times `x` by `multiply`, some rows at a time, with `poll` between them.
+pub(crate) fn in_pieces<T>(
+    matrix: &[T],
+    x: &[f32],
+    out: &mut [f32],
+    poll: &mut dyn FnMut(),
+    multiply: impl Fn(&[T], &mut [f32]),
+) {
     let rows = rows_between_polls(x.len().max(1));
-    let pieces = matrix.chunks((rows * x.len()).max(1)).zip(out.chunks_mut(rows));
-    for (number, (matrix, out)) in pieces.enumerate() {
+    if out.len() <= rows {
+        return multiply(matrix, out);
+    }
+    assert_eq!(Some(matrix.len()), out.len().checked_mul(x.len()), "the matrix does not match the vectors");
+    for (number, (matrix, out)) in
+        matrix.chunks((rows * x.len()).max(1)).zip(out.chunks_mut(rows)).enumerate()
+    {
         if number > 0 {
             poll();
         }
-        rotate(level, matrix, x, out);
+        multiply(matrix, out);
     }
 }
 

@@ -36,6 +36,14 @@ macro_rules! at_level {
     }};
 }
 
+/// [`rotate_f32`] with `poll` called every few milliseconds; it may unwind.
+///
+/// # Panics
+/// As [`rotate_f32`].
+pub fn rotate_f32_polling(level: Level, matrix: &[f32], x: &[f32], out: &mut [f32], poll: &mut dyn FnMut()) {
+    crate::dense::in_pieces(matrix, x, out, poll, |matrix, out| rotate_f32(level, matrix, x, out));
+}
+
 /// A dense matrix times a vector in `f32`: `out[i] ≈ Σ_j matrix[i][j] · x[j]`, with `matrix` row-major.
 ///
 /// At most `x.len() / 16 + 21` roundings lie between a product and its sum, which bounds the error: see
