@@ -1,10 +1,10 @@
 //! Targets whose readers take bytes: records, texts, corpora and what is in them, codec descriptions, indexes of quantvec.
 
 use tq_codec::sidecar;
-use tq_corpus::Metadata;
+use tq_files::Metadata;
 use tq_format::{
-    CorpusView, Magic, QvecId, QvecLayout, QvecView, RecordBuilder, RecordHeader, RecordView, VectorText,
-    hash_field, pack_qvec_codes, record_text, tqcb, unpack_qvec_codes,
+    CorpusView, Magic, RecordBuilder, RecordHeader, RecordView, VectorText, hash_field, qvec, record_text,
+    tqcb,
 };
 
 pub(crate) fn record(data: &[u8]) {
@@ -113,27 +113,27 @@ pub(crate) fn sidecar(data: &[u8]) {
 }
 
 pub(crate) fn qvec(data: &[u8]) {
-    let Ok(view) = QvecView::parse(data) else { return };
+    let Ok(view) = qvec::View::parse(data) else { return };
     let header = view.header();
     let mut out = header.to_bytes().to_vec();
     let mut codes = vec![0; header.dimension as usize];
     let (mut scales, mut norms) = (Vec::new(), Vec::new());
     for row in view.rows(0..header.count) {
-        unpack_qvec_codes(header.bits, row.codes, &mut codes);
-        pack_qvec_codes(header.bits, &codes, &mut out);
+        qvec::unpack_codes(header.bits, row.codes, &mut codes);
+        qvec::pack_codes(header.bits, &codes, &mut out);
         scales.push(row.scale);
         norms.push(row.norm);
     }
     write(&mut out, scales);
     write(&mut out, norms);
-    if header.layout != QvecLayout::Doc1 {
+    if header.layout != qvec::Layout::Doc1 {
         out.push(view.calibration().is_some().into());
         if let Some(calibration) = view.calibration() {
             write(&mut out, calibration.shifts());
             write(&mut out, calibration.scales());
         }
     }
-    if header.layout == QvecLayout::V2 {
+    if header.layout == qvec::Layout::V2 {
         out.push(view.inverted_file().is_some().into());
         if let Some(lists) = view.inverted_file() {
             out.extend([lists.lists(), lists.probes()].map(u32::to_le_bytes).concat());
@@ -147,7 +147,7 @@ pub(crate) fn qvec(data: &[u8]) {
         assert_eq!(view.id(slot as u32).ok().flatten(), Some(id));
         if id.write(&mut out).is_none() {
             // quantvec drops one mark of two: the text with the other is an id, and has no bytes of its own in a file.
-            assert!(matches!(id, QvecId::Text(text) if text.starts_with('\u{feff}')), "{id:?}");
+            assert!(matches!(id, qvec::Id::Text(text) if text.starts_with('\u{feff}')), "{id:?}");
             return;
         }
     }

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use tq_corpus::{BurnpackFile, Container, Metadata, OpenError, RowsError, Verification, ZtensorFile, detect};
+use tq_files::{BurnpackFile, Container, Metadata, OpenError, RowsError, Verification, ZtensorFile, detect};
 use tq_format::CorpusView;
 use xxhash_rust::xxh3::xxh3_64;
 

@@ -5,12 +5,12 @@
 use std::ffi::{CStr, CString};
 
 use pgrx::{PgList, PgRelation, pg_sys};
+use tq_files::Format;
 
 use super::ids::{IdColumn, IdTarget};
 
 use super::vector_type::VectorType;
 use crate::error::{CopyError, Error};
-use crate::formats::Format;
 use crate::server::encoding::{self, EncodingError};
 
 /// The column that takes the vectors.
@@ -20,12 +20,12 @@ pub(crate) struct VectorColumn {
 }
 
 /// What a COPY FROM fills.
-pub(crate) struct Columns {
+pub(crate) struct TargetColumns {
     pub(crate) vector: VectorColumn,
     pub(crate) id: Option<IdTarget>,
 }
 
-impl Columns {
+impl TargetColumns {
     /// The list of them for core, which gets the id before the vector.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl Columns {
         format: Format,
         relation: pg_sys::Relation,
         numbers: &[i32],
-    ) -> Result<Columns, Error> {
+    ) -> Result<TargetColumns, Error> {
         let wanted = wanted_types(format);
         let wrong = |got: String| Error::Copy(CopyError::Columns { format: format.name(), wanted, got });
         // SAFETY: by the contract.
@@ -89,21 +89,26 @@ impl Columns {
                 Err(Error::Copy(CopyError::IdType { column: name, got: type_name(type_oid) }))
             }
         });
-        Ok(Columns { vector, id: id.transpose()? })
+        Ok(TargetColumns { vector, id: id.transpose()? })
     }
 }
 
 /// Whether a column of that type takes what files of the format hold.
 pub(crate) fn holds(format: Format, kind: VectorType) -> bool {
     // Records of a corpus go in as they are; other files hold floats, or what becomes floats.
-    format != Format::Tqcv || matches!(kind, VectorType::Tqvec(_))
+    match format {
+        Format::Tqcv => matches!(kind, VectorType::Tqvec(_)),
+        Format::Qvec | Format::Ztensor | Format::Burnpack => true,
+    }
 }
 
 /// The types of [`holds`], for messages.
 pub(crate) fn wanted_types(format: Format) -> &'static str {
     match format {
         Format::Tqcv => "tqvec",
-        _ => "tqvec, real[], double precision[], vector or halfvec",
+        Format::Qvec | Format::Ztensor | Format::Burnpack => {
+            "tqvec, real[], double precision[], vector or halfvec"
+        }
     }
 }
 

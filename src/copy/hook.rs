@@ -15,12 +15,12 @@ use std::ptr;
 
 use pgrx::prelude::*;
 use pgrx::{PgBox, PgList, pg_sys};
+use tq_files::Format;
 
 use crate::server::kept_error::{keeping, rethrow};
 
 use super::{from, statement, to};
 use crate::error::{CopyError, Error, raise};
-use crate::formats::Format;
 
 const PROCEDURE: &CStr = c"tq_run_copy";
 

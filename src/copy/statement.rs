@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use pgrx::{PgList, pg_sys};
+use tq_files::Format;
 use tq_memory::Hold;
 
 use crate::datum::arguments::HELD_FOR_A_BYTE;
 use crate::error::{CopyError, Error};
-use crate::formats::{Direction, Format, Options};
+use crate::formats::{Direction, Kind, Options, all_options, has_option, kind_of};
 use crate::server::encoding;
 use crate::server::file_access;
 
@@ -25,11 +26,11 @@ pub(crate) unsafe fn format_of(copy: *const pg_sys::CopyStmt) -> Option<Format> 
     unsafe {
         let options = PgList::<pg_sys::DefElem>::from_pg((*copy).options);
         options.iter_ptr().find_map(|option| {
-            if name_of(option) != c"format" {
+            if option_name(option) != c"format" {
                 return None;
             }
-            let given = string_of(option)?;
-            Format::ALL.into_iter().find(|format| format.c_name() == given)
+            let given = string_value(option)?;
+            given.to_str().ok().and_then(Format::by_name)
         })
     }
 }
@@ -98,7 +99,7 @@ unsafe fn text_bytes(options: *mut pg_sys::List) -> usize {
     // SAFETY: the statement's options are a list of DefElems.
     unsafe {
         let options = PgList::<pg_sys::DefElem>::from_pg(options);
-        options.iter_ptr().filter_map(|option| string_of(option)).map(CStr::count_bytes).sum()
+        options.iter_ptr().filter_map(|option| string_value(option)).map(CStr::count_bytes).sum()
     }
 }
 
@@ -113,11 +114,11 @@ unsafe fn read_options(
     // SAFETY: the statement's options are a list of DefElems; core reads their values, and raises its own errors.
     unsafe {
         for option in PgList::<pg_sys::DefElem>::from_pg(options).iter_ptr() {
-            let name = name_of(option).to_string_lossy().into_owned();
-            let known = name == "format" || format.options(direction).contains(&name.as_str());
+            let name = option_name(option).to_string_lossy().into_owned();
+            let known = name == "format" || has_option(format, direction, &name);
             if !known {
-                let hint = format.all_options();
-                if format.options(direction.other()).contains(&name.as_str()) {
+                let hint = all_options(format);
+                if has_option(format, direction.other(), &name) {
                     let option = name.to_uppercase();
                     return Err(Error::Copy(CopyError::OptionMisplaced {
                         option,
@@ -137,9 +138,9 @@ unsafe fn read_options(
             if read.iter().any(|(before, _)| *before == name) {
                 return Err(Error::Copy(CopyError::OptionTwice(name)));
             }
-            let value = match name.as_str() {
-                "freeze" | "recompress" | "sparse" => pg_sys::defGetBoolean(option).to_string(),
-                _ => value_of(option)?,
+            let value = match kind_of(&name) {
+                Kind::Boolean => pg_sys::defGetBoolean(option).to_string(),
+                Kind::Number | Kind::Text | Kind::Json => text_of(option)?,
             };
             read.push((name, value));
         }
@@ -151,7 +152,7 @@ unsafe fn read_options(
 ///
 /// # Safety
 /// `option` must be a valid DefElem.
-unsafe fn value_of(option: *mut pg_sys::DefElem) -> Result<String, Error> {
+unsafe fn text_of(option: *mut pg_sys::DefElem) -> Result<String, Error> {
     // SAFETY: defGetString gives a C string in the database's encoding, or raises an error.
     let value = unsafe { CStr::from_ptr(pg_sys::defGetString(option)) };
     Ok(encoding::from_server(value.to_bytes())?.to_owned())
@@ -159,7 +160,7 @@ unsafe fn value_of(option: *mut pg_sys::DefElem) -> Result<String, Error> {
 
 /// # Safety
 /// `option` must be a valid DefElem.
-unsafe fn name_of<'a>(option: *const pg_sys::DefElem) -> &'a CStr {
+unsafe fn option_name<'a>(option: *const pg_sys::DefElem) -> &'a CStr {
     // SAFETY: the parser names every option.
     unsafe { CStr::from_ptr((*option).defname) }
 }
@@ -168,7 +169,7 @@ unsafe fn name_of<'a>(option: *const pg_sys::DefElem) -> &'a CStr {
 ///
 /// # Safety
 /// `option` must be a valid DefElem.
-unsafe fn string_of<'a>(option: *const pg_sys::DefElem) -> Option<&'a CStr> {
+unsafe fn string_value<'a>(option: *const pg_sys::DefElem) -> Option<&'a CStr> {
     // SAFETY: the argument is null or a node, whose tag says what it is; a String node's sval is a C string.
     unsafe {
         let argument = (*option).arg;

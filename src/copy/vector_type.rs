@@ -16,7 +16,7 @@ use std::borrow::Cow;
 
 use half::f16;
 use pgrx::pg_sys;
-use tq_corpus::Real;
+use tq_files::Real;
 
 use crate::datum::float_array::{Elements, FloatArray};
 use crate::datum::record::Varlena;

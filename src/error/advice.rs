@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use tq_codec::CodecError;
-use tq_corpus::{CorpusFileError, FileError};
+use tq_files::{CorpusFileError, FileError};
 use tq_format::CorpusError;
 
 use super::Error;

@@ -36,7 +36,7 @@ pub(crate) enum CopyError {
     #[error("the ids of {rows} rows take more room than the format has")]
     ExportIds { rows: u64 },
     #[error(transparent)]
-    ExportMetadata(tq_corpus::MetadataError),
+    ExportMetadata(tq_files::MetadataError),
     #[error("could not write the header of the corpus: {0}")]
     ExportHeader(#[source] CorpusError),
     #[error("relation referenced by COPY statement has changed")]

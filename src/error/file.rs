@@ -10,7 +10,7 @@ pub(crate) enum FormatError {
     #[error("could not read what was written to a temporary file")]
     SpoolDamaged,
     #[error("invalid file \"{}\": {source}", path.display())]
-    Rows { path: PathBuf, source: tq_corpus::RowsError },
+    Rows { path: PathBuf, source: tq_files::RowsError },
     #[error("row {row}: {source}")]
     FileRow { row: u64, source: Box<Error> },
     #[error("\"{}\" has no tensor \"{}\"", path.display(), shortened(tensor))]
@@ -24,7 +24,7 @@ pub(crate) enum FormatError {
     #[error("\"{}\" is not a file of a known format", .0.display())]
     UnknownFormat(PathBuf),
     #[error("could not merge: {0}")]
-    Merge(#[source] tq_corpus::MergeError),
+    Merge(#[source] tq_files::MergeError),
     #[error("{count} files are too many to be merged at once")]
     MergeCount { count: usize, most: usize },
     #[error("\"{}\" is of format {got}, \"{}\" of format {expected}", path.display(), first.display())]
@@ -38,9 +38,9 @@ pub(crate) enum FormatError {
     #[error("number {0} is no double and no whole number, and so no key of a QVEC file")]
     KeyNumber(String),
     #[error("{0}")]
-    WriteRows(#[source] tq_corpus::RowsError),
+    WriteRows(#[source] tq_files::RowsError),
     #[error("invalid TQCV file \"{}\": {source}", path.display())]
-    CorpusMetadata { path: PathBuf, source: tq_corpus::MetadataError },
+    CorpusMetadata { path: PathBuf, source: tq_files::MetadataError },
     #[error(
         "invalid TQCV file \"{}\": its metadata describes codec \"{described}\", but its records are of codec \"{stated}\"",
         path.display()

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tq_codec::CodecError;
-use tq_corpus::CorpusFileError;
+use tq_files::CorpusFileError;
 use tq_format::tqcb::TqcbError;
 
 pub(super) fn residual_words(expected: bool) -> &'static str {
@@ -43,7 +43,6 @@ pub(super) fn corpus_file_message(path: &Path, source: &CorpusFileError) -> Stri
     match source {
         CorpusFileError::File(error) => error.to_string(),
         CorpusFileError::Format(error) => format!("invalid TQCV file \"{}\": {error}", path.display()),
-        other => format!("\"{}\": {other}", path.display()),
     }
 }
 

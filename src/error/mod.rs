@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::pg_sys::panic::ErrorReport;
 use tq_codec::CodecError;
-use tq_corpus::{ContainerError, CorpusFileError, FileError, MergeError, RowsError};
-use tq_format::{BitWidth, CorpusError, MAX_DIMENSION, QvecError, RecordError, tqcb::TqcbError};
+use tq_files::{ContainerError, CorpusFileError, FileError, MergeError, RowsError};
+use tq_format::{BitWidth, CorpusError, MAX_DIMENSION, RecordError, qvec, tqcb::TqcbError};
 use tq_memory::OutOfMemory;
 
 use self::messages::{
@@ -61,7 +61,7 @@ pub(crate) enum Error {
     #[error("an error of PostgreSQL's was lost")]
     Kept(KeptError),
     #[error(transparent)]
-    RotationFile(#[from] tq_corpus::MatrixError),
+    RotationFile(#[from] tq_files::MatrixError),
     #[error("query on table tq_codec failed: {0}")]
     Spi(#[from] pgrx::spi::SpiError),
     #[error(transparent)]
@@ -175,7 +175,7 @@ fn rows_code(error: &RowsError) -> Code {
         RowsError::Value { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
         RowsError::Corpus(_) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
         RowsError::Codec { source, .. } | RowsError::Setup(source) => codec_code(source),
-        RowsError::Qvec(QvecError::OutOfMemory { .. }) => Code::ERRCODE_OUT_OF_MEMORY,
+        RowsError::Qvec(qvec::Error::OutOfMemory { .. }) => Code::ERRCODE_OUT_OF_MEMORY,
         RowsError::Qvec(_) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
         RowsError::QvecSeed { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
         RowsError::QvecTooMany { .. } => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,

@@ -5,18 +5,16 @@ use std::sync::Arc;
 
 use pgrx::prelude::*;
 use tq_codec::{Codec, RotationKind, Workers};
-use tq_corpus::{Corpus, CorpusRowWriter, CorpusRows, FileFormat, Metadata, Numbers, Output, RowsError};
-use tq_format::{BitWidth, CorpusHeader};
+use tq_files::{CorpusRowWriter, Format, Id, Ids, Metadata, Numbers, Output, RowWriter, RowsError};
+use tq_format::BitWidth;
 
-use super::keys::{KeyList, all_keys, to_ids};
-use super::open::{check_described, detected};
-use super::{
-    Direction, FloatWriter, Format, Key, KeySource, Matrix, Options, bad_option, check_option, format_of,
-    open_matrix, option_value, rows_error,
-};
+use super::ids::next_ids;
+use super::open::{Matrix, detected, open_matrix, rows_error};
+use super::options::{CORPUS_OPTIONS, convert_options};
+use super::{Direction, FloatWriter, Options, bad_option, check_option, format_of, option_value};
 use crate::datum::arguments::{Json, Text};
 use crate::error::interrupts::poll;
-use crate::error::{CopyError, Error, FormatError, RegistryError, SqlResult, VectorError};
+use crate::error::{CopyError, Error, FormatError, SqlResult, VectorError};
 use crate::registry;
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
@@ -24,8 +22,6 @@ use crate::server::settings;
 
 /// Floats of a block, in bytes.
 const BLOCK_BYTES: usize = 4 << 20;
-/// Options of a conversion into a corpus, beside those of COPY.
-const CORPUS_OPTIONS: [&str; 3] = ["bit_width", "residual", "rotation"];
 
 /// Converts a file; returns the number of vectors.
 #[pg_extern(sql = false)]
@@ -54,10 +50,7 @@ impl Request {
             .get("format")
             .ok_or_else(|| bad_option("format", "must be given: 'tqcv', 'qvec', 'ztensor' or 'burnpack'"))?;
         let format = format_of(&option_value("format", format)?)?;
-        let mut own = vec!["format", "source_tensor"];
-        if format == Format::Tqcv {
-            own.extend(CORPUS_OPTIONS);
-        }
+        let own = convert_options(format);
         let (mut source_tensor, mut texts) = (None, Vec::new());
         for (name, value) in fields.iter().filter(|(name, _)| *name != "format") {
             match name.as_str() {
@@ -74,22 +67,22 @@ impl Request {
 
     fn run(&self, source: &Path, target: &Path) -> Result<u64, Error> {
         let workers = Arc::new(Workers::new(settings::threads())?);
-        let mut opened = Opened::open(source, self.source_tensor.as_deref(), &workers)?;
-        let mut sink = self.sink(&mut opened, source, target, &workers)?;
-        let dimension = opened.matrix.reader.dimension();
+        let mut file = SourceFile::open(source, self.source_tensor.as_deref())?;
+        let mut sink = self.sink(&mut file, source, target, &workers)?;
+        let dimension = file.0.reader.dimension();
         let mut block = Numbers::new(super::keeps_doubles(self.format, &self.options));
         let most = (BLOCK_BYTES / (block.width() * dimension.max(1) as usize)).max(1);
         let mut rows = 0;
         loop {
             poll();
-            let read = block.read(&mut *opened.matrix.reader, most);
+            let read = block.read(&mut *file.0.reader, most);
             let count = read.map_err(|error| rows_error(source, error))?;
             if count == 0 {
                 break;
             }
             // What was computed with a rotation that someone changed meanwhile is not written.
-            opened.confirm()?;
-            sink.append(&block, &opened.next_keys(count)?).map_err(|error| of_row(source, error))?;
+            file.confirm()?;
+            sink.append(&block, &file.next_ids(count)?).map_err(|error| of_row(source, error))?;
             rows += count as u64;
         }
         sink.finish()?;
@@ -99,33 +92,33 @@ impl Request {
     /// What writes the target.
     fn sink(
         &self,
-        opened: &mut Opened,
+        file: &mut SourceFile,
         source: &Path,
         target: &Path,
         workers: &Arc<Workers>,
-    ) -> Result<Sink, Error> {
-        let dimension = opened.matrix.reader.dimension();
+    ) -> Result<TargetFile, Error> {
+        let dimension = file.0.reader.dimension();
         if self.format != Format::Tqcv {
             super::check_options(self.format, &self.options)?;
             let output = Box::new(file_access::create(target)?);
-            let ids = self.format.has_ids() && opened.matrix.keys.is_some();
+            let ids = self.format.has_ids() && file.0.ids.is_some();
             let writer =
                 FloatWriter::new(self.format, &self.options, output, dimension, ids, folder_of(target))?;
-            return Ok(Sink::Floats { writer, ids });
+            return Ok(TargetFile::Floats { writer, ids });
         }
         let codec = self.codec(source, dimension)?;
-        let codec = match &opened.codec {
+        let codec = match &file.0.codec {
             Some(from) => Arc::new(codec.recompressing(from)),
             None => codec,
         };
         // They stand before the records.
-        let ids = match opened.matrix.keys.take() {
-            Some(mut keys) => Some(to_ids(all_keys(keys.as_mut(), opened.matrix.reader.rows())?)?),
+        let ids = match file.0.ids.take() {
+            Some(mut ids) => Some(Ids::of(next_ids(ids.as_mut(), file.0.reader.rows())?)?),
             None => None,
         };
         let user = match self.options.text("metadata") {
             Some(json) => Some(super::checked_metadata(json)?),
-            None => opened.user.take(),
+            None => file.0.user.take(),
         };
         let config = codec.config();
         let described = registry::described(
@@ -138,7 +131,7 @@ impl Request {
         let metadata = metadata.encode().map_err(|error| Error::Copy(CopyError::ExportMetadata(error)))?;
         let output: Box<dyn Output> = Box::new(file_access::create(target)?);
         let writer = CorpusRowWriter::new(output, Arc::clone(&codec), Arc::clone(workers), metadata);
-        Ok(Sink::Corpus {
+        Ok(TargetFile::Corpus {
             writer: Box::new(writer.map_err(|error| Error::Format(FormatError::WriteRows(error)))?),
             codec,
         })
@@ -194,93 +187,50 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 }
 
 /// A file that is being read.
-struct Opened {
-    matrix: Matrix,
-    /// Of a corpus: what decodes its records.
-    codec: Option<Arc<Codec>>,
-    /// Of a corpus: the user's own metadata.
-    user: Option<String>,
-}
+struct SourceFile(Matrix);
 
-impl Opened {
-    fn open(path: &Path, tensor: Option<&str>, workers: &Arc<Workers>) -> Result<Opened, Error> {
-        let format = match detected(path)? {
-            FileFormat::Tqcv => return Opened::corpus(path, workers),
-            FileFormat::Qvec => Format::Qvec,
-            FileFormat::Ztensor(_) => Format::Ztensor,
-            FileFormat::Burnpack => Format::Burnpack,
-        };
+impl SourceFile {
+    fn open(path: &Path, tensor: Option<&str>) -> Result<SourceFile, Error> {
         let tensor = tensor.map(|tensor| vec![("tensor".to_string(), tensor.to_string())]);
-        let matrix =
-            open_matrix(format, &Options::new(tensor.unwrap_or_default()), path, path, "\"source_tensor\"")?;
-        Ok(Opened { matrix, codec: None, user: None })
+        let options = Options::new(tensor.unwrap_or_default());
+        open_matrix(detected(path)?, &options, path, path, "\"source_tensor\"").map(SourceFile)
     }
 
-    fn corpus(path: &Path, workers: &Arc<Workers>) -> Result<Opened, Error> {
-        let failed = |source| Error::CorpusFile { path: path.into(), source };
-        let corpus = Corpus::open(path).map_err(failed)?;
-        let header = corpus.header().try_clone().map_err(|error| failed(error.into()))?;
-        let metadata = Metadata::parse(&header.metadata, header.vector_count)
-            .map_err(|source| Error::Format(FormatError::CorpusMetadata { path: path.into(), source }))?
-            .unwrap_or_default();
-        let codec = codec_of(path, &header, &metadata)?;
-        let bytes = corpus.file().len();
-        let reader = CorpusRows::new(corpus, Arc::clone(&codec), Arc::clone(workers))?;
-        let keys = metadata.ids.map(|ids| Box::new(KeyList::new(ids)) as Box<dyn KeySource>);
-        Ok(Opened {
-            matrix: Matrix { reader: Box::new(reader), bytes, keys },
-            codec: Some(codec),
-            user: metadata.user,
-        })
-    }
-
-    fn next_keys(&mut self, count: usize) -> Result<Vec<Key>, Error> {
-        match &mut self.matrix.keys {
-            Some(keys) => all_keys(keys.as_mut(), count as u64),
+    fn next_ids(&mut self, count: usize) -> Result<Vec<Id>, Error> {
+        match &mut self.0.ids {
+            Some(ids) => next_ids(ids.as_mut(), count as u64),
             None => Ok(Vec::new()),
         }
     }
 
     fn confirm(&self) -> Result<(), Error> {
-        self.codec.as_deref().map_or(Ok(()), registry::confirm)
-    }
-}
-
-/// The codec of a corpus: the one that is known here, or else the one that the file describes.
-fn codec_of(path: &Path, header: &CorpusHeader, metadata: &Metadata) -> Result<Arc<Codec>, Error> {
-    match (registry::of_corpus(header), &metadata.codec) {
-        (Err(Error::Registry(RegistryError::UnknownCodec(_))), Some((config, codebook))) => {
-            check_described(path, header, config)?;
-            registry::of_description(config, codebook)
-        }
-        (codec, _) => codec,
+        self.0.codec.as_deref().map_or(Ok(()), registry::confirm)
     }
 }
 
 /// A file that is being written.
-enum Sink {
+enum TargetFile {
     Corpus { writer: Box<CorpusRowWriter>, codec: Arc<Codec> },
     Floats { writer: FloatWriter, ids: bool },
 }
 
-impl Sink {
-    fn append(&mut self, rows: &Numbers, keys: &[Key]) -> Result<(), Error> {
+impl TargetFile {
+    fn append(&mut self, rows: &Numbers, given: &[Id]) -> Result<(), Error> {
         match self {
-            Sink::Corpus { writer, codec } => {
+            TargetFile::Corpus { writer, codec } => {
                 rows.write(&mut **writer).map_err(|error| Error::Format(FormatError::WriteRows(error)))?;
                 registry::confirm(codec)
             }
-            Sink::Floats { writer, ids } => writer.append(rows, if *ids { keys } else { &[] }),
+            TargetFile::Floats { writer, ids } => writer.append(rows, if *ids { given } else { &[] }),
         }
     }
 
     fn finish(self) -> Result<(), Error> {
-        use tq_corpus::RowWriter;
         match self {
-            Sink::Corpus { writer, .. } => {
+            TargetFile::Corpus { writer, .. } => {
                 writer.finish().map_err(|error| Error::Format(FormatError::WriteRows(error)))
             }
-            Sink::Floats { writer, .. } => writer.finish(),
+            TargetFile::Floats { writer, .. } => writer.finish(),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use tq_codec::{Metric, Workers};
-use tq_corpus::{Corpus, CorpusFileError, Fault, FileFormat, Neighbour, SearchError, Verification, detect};
+use tq_files::{Corpus, CorpusFileError, Fault, Format, Neighbour, SearchError, Verification, detect};
 use tq_format::RecordView;
 use tq_memory::Grow;
 
@@ -180,7 +180,7 @@ fn search(path: &str, query: Vec<f32>, k: i32, metric: &str) -> Result<Vec<Neigh
     let metric = metric_of(metric)?;
     let path = readable(path, "tq_corpus_search")?;
     let threads = |bytes| if bytes < SMALLEST_PARALLEL { 1 } else { settings::threads() };
-    if let Some(FileFormat::Qvec) = detect(&path)? {
+    if let Some(Format::Qvec) = detect(&path)? {
         return search_index(&path, &query, limit, metric, threads);
     }
     let corpus = Corpus::open(&path).map_err(|error| failure(&path, error))?;

@@ -7,10 +7,10 @@ use pgrx::prelude::*;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use tq_corpus::{Container, Corpus, FileFormat, Metadata, MetadataError, RowsError, Tensor};
+use tq_files::{Container, Corpus, Format, Metadata, MetadataError, RowsError, Tensor};
 use tq_memory::Hold;
 
-use super::open::{container, detected, open_index, rows_error};
+use super::open::{burnpack, detected, open_index, rows_error, ztensor};
 use super::shown::shown;
 use crate::datum::arguments::{HELD_FOR_A_BYTE, JsonOut, Text};
 use crate::error::Error;
@@ -59,9 +59,10 @@ fn tq_file_info(
     let path = file_access::absolute(path, "tq_file_info")?;
     let mut held = None;
     let mut items = match detected(&path)? {
-        FileFormat::Tqcv => vec![corpus(&path, &mut held)?],
-        FileFormat::Qvec => vec![index(&path)?],
-        format => tensors(format.name(), &path, container(format.name(), &path, &path)?.as_ref())?,
+        Format::Tqcv => vec![corpus(&path, &mut held)?],
+        Format::Qvec => vec![index(&path)?],
+        Format::Ztensor => tensors(Format::Ztensor, &path, ztensor(&path, &path)?.as_ref())?,
+        Format::Burnpack => tensors(Format::Burnpack, &path, burnpack(&path, &path)?.as_ref())?,
     };
     for item in &mut items {
         item.name = item.name.take().map(encoding::to_server).transpose()?;
@@ -96,7 +97,7 @@ fn corpus(path: &Path, held: &mut Option<Hold>) -> Result<Item, Error> {
     let (described, ids, user) = match &metadata {
         Ok(Some(metadata)) => (
             metadata.codec.is_some(),
-            metadata.ids.as_ref().map(tq_corpus::Ids::type_name),
+            metadata.ids.as_ref().map(tq_files::Ids::type_name),
             metadata.user.as_deref().and_then(shown),
         ),
         _ => (false, None, None),
@@ -165,8 +166,8 @@ fn index(path: &Path) -> Result<Item, Error> {
     })
 }
 
-fn tensors(name: &str, path: &Path, container: &dyn Container) -> Result<Vec<Item>, Error> {
-    let format = name.to_string();
+fn tensors(format: Format, path: &Path, container: &dyn Container) -> Result<Vec<Item>, Error> {
+    let format = format.name().to_string();
     let version = container.format().rsplit(' ').next().unwrap_or_default();
     let listed = container.tensors();
     if listed.is_empty() {

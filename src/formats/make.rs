@@ -8,14 +8,14 @@ use std::sync::Arc;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use tq_codec::Workers;
-use tq_corpus::{
-    BurnpackOptions, BurnpackWriter, FloatType, Numbers, Output, QvecOptions, QvecVersion, QvecWriter,
-    RowWriter, ZtensorGeneration, ZtensorOptions, ZtensorWriter,
+use tq_files::{
+    BurnpackOptions, BurnpackWriter, FloatType, Format, Id, Numbers, Output, QvecOptions, QvecVersion,
+    QvecWriter, RowWriter, ZtensorGeneration, ZtensorOptions, ZtensorWriter,
 };
-use tq_format::{QvecBits, QvecMetric};
+use tq_format::qvec;
 
+use super::Options;
 use super::options::{bad_option, checked_metadata, invalid_json};
-use super::{Format, Key, Options};
 use crate::error::interrupts::poll;
 use crate::error::{Error, FormatError};
 use crate::server::settings;
@@ -28,7 +28,7 @@ const SEED: f64 = 42.0;
 /// Writes rows and, where the format has them, their ids.
 pub(crate) enum FloatWriter {
     Rows(Box<dyn RowWriter>),
-    /// Its keys are pushed beside its rows.
+    /// Its ids are pushed beside its rows.
     Index(Box<QvecWriter>),
 }
 
@@ -45,31 +45,31 @@ impl FloatWriter {
         ids: bool,
         temporary: &Path,
     ) -> Result<FloatWriter, Error> {
-        let writer = match Made::of(format, options, temporary)? {
-            Made::Qvec(options) => {
+        let writer = match FormatOptions::of(format, options, temporary)? {
+            FormatOptions::Qvec(options) => {
                 let options = QvecOptions { dimension, keyed: ids, ..options };
                 let workers = Arc::new(Workers::new(settings::threads())?);
                 QvecWriter::new(output, &options, temporary, workers, &mut poll)
                     .map(|writer| FloatWriter::Index(Box::new(writer)))
             }
-            Made::Ztensor(options) => ZtensorWriter::new(output, dimension, options)
+            FormatOptions::Ztensor(options) => ZtensorWriter::new(output, dimension, options)
                 .map(|writer| FloatWriter::Rows(Box::new(writer))),
-            Made::Burnpack(options) => BurnpackWriter::new(output, dimension, options)
+            FormatOptions::Burnpack(options) => BurnpackWriter::new(output, dimension, options)
                 .map(|writer| FloatWriter::Rows(Box::new(writer))),
         };
         writer.map_err(|error| Error::Format(FormatError::WriteRows(error)))
     }
 
-    /// Adds rows, with as many keys if there are any.
-    pub(crate) fn append(&mut self, rows: &Numbers, keys: &[Key]) -> Result<(), Error> {
+    /// Adds rows, with as many ids if there are any.
+    pub(crate) fn append(&mut self, rows: &Numbers, ids: &[Id]) -> Result<(), Error> {
         match self {
             FloatWriter::Rows(writer) => {
                 rows.write(&mut **writer).map_err(|error| Error::Format(FormatError::WriteRows(error)))
             }
             FloatWriter::Index(writer) => {
                 rows.write(&mut **writer).map_err(|error| Error::Format(FormatError::WriteRows(error)))?;
-                keys.iter()
-                    .try_for_each(|key| writer.push_id(&key.view()))
+                ids.iter()
+                    .try_for_each(|id| writer.push_id(&id.view()))
                     .map_err(|error| Error::Format(FormatError::WriteRows(error)))
             }
         }
@@ -95,22 +95,22 @@ impl FloatWriter {
 
 /// Refuses values of options that the format doesn't have, before anything is read or written.
 pub(crate) fn check_options(format: Format, options: &Options) -> Result<(), Error> {
-    Made::of(format, options, Path::new("")).map(drop)
+    FormatOptions::of(format, options, Path::new("")).map(drop)
 }
 
 /// The options of a format, read.
-enum Made {
-    /// But for the dimension, and whether there are keys.
+enum FormatOptions {
+    /// But for the dimension, and whether there are ids.
     Qvec(QvecOptions),
     Ztensor(ZtensorOptions),
     Burnpack(BurnpackOptions),
 }
 
-impl Made {
-    fn of(format: Format, options: &Options, temporary: &Path) -> Result<Made, Error> {
+impl FormatOptions {
+    fn of(format: Format, options: &Options, temporary: &Path) -> Result<FormatOptions, Error> {
         let tensor = options.text("tensor").unwrap_or(TENSOR).to_string();
         match format {
-            Format::Qvec => Ok(Made::Qvec(QvecOptions {
+            Format::Qvec => Ok(FormatOptions::Qvec(QvecOptions {
                 version: match options.text("version") {
                     None | Some("2") => QvecVersion::Two,
                     Some("1") => QvecVersion::One,
@@ -123,7 +123,7 @@ impl Made {
                     .unwrap_or(SEED),
                 ..QvecOptions::new(0)
             })),
-            Format::Ztensor => Ok(Made::Ztensor(ZtensorOptions {
+            Format::Ztensor => Ok(FormatOptions::Ztensor(ZtensorOptions {
                 generation: generation(options)?,
                 tensor,
                 float: float_type(options)?,
@@ -133,32 +133,34 @@ impl Made {
                 temporary: temporary.to_owned(),
                 ..ZtensorOptions::default()
             })),
-            _ => Ok(Made::Burnpack(BurnpackOptions {
+            Format::Burnpack => Ok(FormatOptions::Burnpack(BurnpackOptions {
                 tensor,
                 float: float_type(options)?,
                 metadata: texts(options)?,
             })),
+            // Records aren't floats: who writes a corpus has a codec.
+            Format::Tqcv => Err(bad_option("format", "must be 'qvec', 'ztensor' or 'burnpack'")),
         }
     }
 }
 
-fn bits(options: &Options) -> Result<QvecBits, Error> {
-    let bits = options.number("bits", "2, 3 or 4", |bits: &u32| QvecBits::from_bits(*bits).is_some())?;
-    Ok(bits.and_then(QvecBits::from_bits).unwrap_or(QvecBits::Four))
+fn bits(options: &Options) -> Result<qvec::Bits, Error> {
+    let bits = options.number("bits", "2, 3 or 4", |bits: &u32| qvec::Bits::from_bits(*bits).is_some())?;
+    Ok(bits.and_then(qvec::Bits::from_bits).unwrap_or(qvec::Bits::Four))
 }
 
-fn metric(options: &Options) -> Result<QvecMetric, Error> {
+fn metric(options: &Options) -> Result<qvec::Metric, Error> {
     match options.text("metric") {
-        None => Ok(QvecMetric::Cosine),
-        Some(name) => QvecMetric::from_name(name)
+        None => Ok(qvec::Metric::Cosine),
+        Some(name) => qvec::Metric::from_name(name)
             .ok_or_else(|| bad_option("metric", "must be 'cosine', 'dot' or 'euclidean'")),
     }
 }
 
 fn generation(options: &Options) -> Result<ZtensorGeneration, Error> {
     match options.text("version") {
-        None | Some("2") => Ok(ZtensorGeneration::D),
-        Some("1" | "1.2") => Ok(ZtensorGeneration::C),
+        None | Some("2") => Ok(ZtensorGeneration::V2),
+        Some("1" | "1.2") => Ok(ZtensorGeneration::V1_2),
         Some(_) => Err(bad_option("version", "must be 2, or 1 for readers before zTensor 2")),
     }
 }
@@ -176,7 +178,10 @@ fn float_type(options: &Options) -> Result<FloatType, Error> {
 
 /// Whether a file of that format, written with these options, keeps double precision.
 pub(crate) fn keeps_doubles(format: Format, options: &Options) -> bool {
-    matches!(format, Format::Ztensor | Format::Burnpack) && options.text("dtype") == Some("f64")
+    match format {
+        Format::Ztensor | Format::Burnpack => options.text("dtype") == Some("f64"),
+        Format::Tqcv | Format::Qvec => false,
+    }
 }
 
 fn compress(options: &Options) -> Result<bool, Error> {

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use pgrx::prelude::*;
-use tq_corpus::{
-    BurnpackFile, Corpus, FileFormat, MergeError, MergeIds, Merged, ZtensorFile, merge_burnpacks,
-    merge_corpora, merge_ztensors,
+use tq_files::{
+    BurnpackFile, Corpus, Format, MergeError, MergeIds, Merged, ZtensorFile, merge_burnpacks, merge_corpora,
+    merge_ztensors,
 };
 
 use super::bad_option;
@@ -84,7 +84,7 @@ fn merge(target: PathBuf, sources: &[PathBuf], ids: MergeIds) -> Result<Merged, 
     }
     let output = |target| Ok::<_, Error>(Box::new(file_access::create(target)?));
     let merged = match format {
-        FileFormat::Tqcv => {
+        Format::Tqcv => {
             let corpora: Result<Vec<_>, Error> = sources
                 .iter()
                 .map(|path| {
@@ -93,17 +93,17 @@ fn merge(target: PathBuf, sources: &[PathBuf], ids: MergeIds) -> Result<Merged, 
                 .collect();
             merge_corpora(&corpora?, ids, output(&target)?, &mut poll)
         }
-        FileFormat::Burnpack => {
+        Format::Burnpack => {
             let packs: Result<Vec<_>, Error> =
                 sources.iter().map(|path| opened(path, BurnpackFile::open(path))).collect();
             merge_burnpacks(&packs?, output(&target)?, &mut poll)
         }
-        FileFormat::Ztensor(_) => {
+        Format::Ztensor => {
             let tensors: Result<Vec<_>, Error> =
                 sources.iter().map(|path| opened(path, ZtensorFile::open(path))).collect();
             merge_ztensors(&tensors?, output(&target)?, &mut poll)
         }
-        FileFormat::Qvec => return Err(Error::Format(FormatError::MergeQvec)),
+        Format::Qvec => return Err(Error::Format(FormatError::MergeQvec)),
     };
     merged.map_err(|error| Error::Format(FormatError::Merge(error)))
 }

@@ -4,17 +4,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tq_codec::{CodecConfig, Workers};
-use tq_corpus::{
-    BurnpackFile, Container, FileFormat, OpenError, QvecFile, QvecFileError, QvecRows, RowReader, RowsError,
-    Tensor, ZtensorFile, detect,
+use tq_codec::{Codec, CodecConfig, Workers};
+use tq_files::{
+    BurnpackFile, Container, Corpus, CorpusRows, Format, Metadata, OpenError, QvecFile, QvecFileError,
+    QvecRows, RowReader, RowsError, Tensor, ZtensorFile, detect,
 };
 use tq_format::CorpusHeader;
 
-use super::keys::IndexKeys;
-use super::{Format, KeySource, Options};
+use super::Options;
+use super::ids::{CorpusIds, IdSource, IndexIds};
 use crate::error::interrupts::poll;
-use crate::error::{Error, FormatError};
+use crate::error::{Error, FormatError, RegistryError};
+use crate::registry;
 use crate::server::settings;
 
 /// Names listed in a hint.
@@ -26,14 +27,19 @@ pub(crate) struct Matrix {
     /// Bytes of the file.
     pub(crate) bytes: u64,
     /// Where the ids of the rows come from, if the file has any.
-    pub(crate) keys: Option<Box<dyn KeySource>>,
+    pub(crate) ids: Option<Box<dyn IdSource>>,
+    /// Of a corpus: what decodes its records.
+    pub(super) codec: Option<Arc<Codec>>,
+    /// Of a corpus: the user's own metadata.
+    pub(super) user: Option<String>,
 }
 
 /// Opens the matrix that a file of that format, or one of its tensors, is. `path` is what messages call the file, `place`
 /// where it is, `option` how hints write the option that names a tensor.
 ///
 /// # Errors
-/// The file is malformed, there is no such tensor, it isn't a matrix, or its checksum doesn't match.
+/// The file is malformed, there is no such tensor, it isn't a matrix, or its checksum doesn't match; of a corpus, its codec
+/// isn't known.
 pub(crate) fn open_matrix(
     format: Format,
     options: &Options,
@@ -41,20 +47,49 @@ pub(crate) fn open_matrix(
     place: &Path,
     option: &str,
 ) -> Result<Matrix, Error> {
-    if format == Format::Qvec {
-        return index_matrix(path, place);
-    }
-    let container = container(format.name(), path, place)?;
+    let container = match format {
+        Format::Tqcv => return corpus_matrix(path, place),
+        Format::Qvec => return index_matrix(path, place),
+        Format::Ztensor => ztensor(path, place)?,
+        Format::Burnpack => burnpack(path, place)?,
+    };
     let bytes = container.file().len();
     let index = choose(path, container.tensors(), options.text("tensor"), option)?;
     let reader = container.rows(index, &mut poll).map_err(|source| rows_error(path, source))?;
-    Ok(Matrix { reader, bytes, keys: None })
+    Ok(Matrix { reader, bytes, ids: None, codec: None, user: None })
+}
+
+/// Opens a corpus for the vectors that its records stand for, and their ids.
+fn corpus_matrix(path: &Path, place: &Path) -> Result<Matrix, Error> {
+    let failed = |source| Error::CorpusFile { path: path.into(), source };
+    let corpus = Corpus::open(place).map_err(failed)?;
+    let header = corpus.header().try_clone().map_err(|error| failed(error.into()))?;
+    let metadata = Metadata::parse(&header.metadata, header.vector_count)
+        .map_err(|source| Error::Format(FormatError::CorpusMetadata { path: path.into(), source }))?
+        .unwrap_or_default();
+    let codec = codec_of(path, &header, &metadata)?;
+    let bytes = corpus.file().len();
+    let workers = Arc::new(Workers::new(settings::threads())?);
+    let reader = Box::new(CorpusRows::new(corpus, Arc::clone(&codec), workers)?);
+    let ids = metadata.ids.map(|ids| Box::new(CorpusIds::new(ids)) as Box<dyn IdSource>);
+    Ok(Matrix { reader, bytes, ids, codec: Some(codec), user: metadata.user })
+}
+
+/// The codec of a corpus: the one that is known here, or else the one that the file describes.
+fn codec_of(path: &Path, header: &CorpusHeader, metadata: &Metadata) -> Result<Arc<Codec>, Error> {
+    match (registry::of_corpus(header), &metadata.codec) {
+        (Err(Error::Registry(RegistryError::UnknownCodec(_))), Some((config, codebook))) => {
+            check_described(path, header, config)?;
+            registry::of_description(config, codebook)
+        }
+        (codec, _) => codec,
+    }
 }
 
 /// Refuses a file whose first bytes are those of another of our formats. What can't even be opened is left to its reader.
 pub(crate) fn check_content(format: Format, path: &Path, place: &Path) -> Result<(), Error> {
     match detect(place) {
-        Ok(Some(got)) if got.name() != format.name() => Err(Error::Format(FormatError::OtherFormat {
+        Ok(Some(got)) if got != format => Err(Error::Format(FormatError::OtherFormat {
             path: path.into(),
             got: got.name(),
             wanted: format.name(),
@@ -68,10 +103,10 @@ fn index_matrix(path: &Path, place: &Path) -> Result<Matrix, Error> {
     let index = Arc::new(open_index(path, place)?);
     let bytes = index.file().len();
     let keyed = index.header().keyed;
-    let keys = keyed.then(|| Box::new(IndexKeys::new(path, Arc::clone(&index))) as Box<dyn KeySource>);
+    let ids = keyed.then(|| Box::new(IndexIds::new(path, Arc::clone(&index))) as Box<dyn IdSource>);
     let workers = Arc::new(Workers::new(settings::threads())?);
     let reader = QvecRows::new(index, workers, &mut poll).map_err(|error| index_error(path, error))?;
-    Ok(Matrix { reader: Box::new(reader), bytes, keys })
+    Ok(Matrix { reader: Box::new(reader), bytes, ids, codec: None, user: None })
 }
 
 /// Opens an index, all of which is checked.
@@ -91,14 +126,14 @@ pub(super) fn index_error(path: &Path, error: QvecFileError) -> Error {
     }
 }
 
-/// Opens a file of tensors.
-pub(super) fn container(format: &str, path: &Path, place: &Path) -> Result<Box<dyn Container>, Error> {
-    match format {
-        "burnpack" => {
-            opened(path, BurnpackFile::open(place)).map(|file| Box::new(file) as Box<dyn Container>)
-        }
-        _ => opened(path, ZtensorFile::open(place)).map(|file| Box::new(file) as Box<dyn Container>),
-    }
+/// Opens a Burnpack file.
+pub(super) fn burnpack(path: &Path, place: &Path) -> Result<Box<dyn Container>, Error> {
+    Ok(Box::new(opened(path, BurnpackFile::open(place))?))
+}
+
+/// Opens a zTensor file.
+pub(super) fn ztensor(path: &Path, place: &Path) -> Result<Box<dyn Container>, Error> {
+    Ok(Box::new(opened(path, ZtensorFile::open(place))?))
 }
 
 /// An opened file, or the error with its name.
@@ -115,7 +150,7 @@ pub(super) fn opened<T>(path: &Path, result: Result<T, OpenError>) -> Result<T, 
 ///
 /// # Errors
 /// It is none of our formats.
-pub(super) fn detected(path: &Path) -> Result<FileFormat, Error> {
+pub(super) fn detected(path: &Path) -> Result<Format, Error> {
     detect(path)?.ok_or_else(|| Error::Format(FormatError::UnknownFormat(path.into())))
 }
 

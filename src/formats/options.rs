@@ -1,12 +1,153 @@
-//! Options: of a COPY, and of the functions that take them as JSON.
+//! The options of COPY, and of the functions that take them as JSON: one table of all of them.
 
+use serde_json::Value;
 use serde_json::value::RawValue;
-use tq_corpus::check_json;
+use tq_files::{Format, check_json};
 
 use crate::datum::arguments::json_value;
 use crate::error::{CopyError, Error};
 
-use super::{Direction, Format};
+/// What the value of an option is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// True or false.
+    Boolean,
+    /// A number, which JSON may have as a string, too.
+    Number,
+    /// A name, or one of some words.
+    Text,
+    /// JSON.
+    Json,
+}
+
+/// An option: its name, what its value is, and the formats of the COPYs that have it, by their direction.
+struct CopyOption {
+    name: &'static str,
+    kind: Kind,
+    from: &'static [Format],
+    to: &'static [Format],
+}
+
+const fn option(
+    name: &'static str,
+    kind: Kind,
+    from: &'static [Format],
+    to: &'static [Format],
+) -> CopyOption {
+    CopyOption { name, kind, from, to }
+}
+
+const NONE: &[Format] = &[];
+const ALL: &[Format] = &Format::ALL;
+const TENSORS: &[Format] = &[Format::Ztensor, Format::Burnpack];
+
+/// All options of COPY but FORMAT, in the order in which hints list them. docs/files.md says what they mean.
+const COPY_OPTIONS: &[CopyOption] = &[
+    option("tensor", Kind::Text, TENSORS, TENSORS),
+    option("freeze", Kind::Boolean, ALL, NONE),
+    option("ids", Kind::Text, ALL, NONE),
+    option("dtype", Kind::Text, NONE, TENSORS),
+    option("sparse", Kind::Boolean, NONE, &[Format::Ztensor]),
+    option("compression", Kind::Text, NONE, &[Format::Ztensor]),
+    option("version", Kind::Number, NONE, &[Format::Qvec, Format::Ztensor]),
+    option("bits", Kind::Number, NONE, &[Format::Qvec]),
+    option("metric", Kind::Text, NONE, &[Format::Qvec]),
+    option("seed", Kind::Number, NONE, &[Format::Qvec]),
+    option("metadata", Kind::Json, NONE, &[Format::Tqcv, Format::Ztensor, Format::Burnpack]),
+    option("codec", Kind::Text, ALL, &[Format::Tqcv]),
+    option("recompress", Kind::Boolean, &[Format::Tqcv], NONE),
+];
+
+/// Options that a conversion has beside those of COPY TO.
+const CONVERT_OPTIONS: &[CopyOption] = &[
+    option("format", Kind::Text, NONE, ALL),
+    option("source_tensor", Kind::Text, NONE, ALL),
+    option("bit_width", Kind::Number, NONE, &[Format::Tqcv]),
+    option("residual", Kind::Boolean, NONE, &[Format::Tqcv]),
+    option("rotation", Kind::Text, NONE, &[Format::Tqcv]),
+];
+
+/// Which way a COPY goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Direction {
+    From,
+    To,
+}
+
+impl Direction {
+    /// As messages say it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Direction::From => "COPY FROM",
+            Direction::To => "COPY TO",
+        }
+    }
+
+    pub(crate) const fn other(self) -> Direction {
+        match self {
+            Direction::From => Direction::To,
+            Direction::To => Direction::From,
+        }
+    }
+}
+
+impl CopyOption {
+    fn is_of(&self, format: Format, direction: Direction) -> bool {
+        let formats = match direction {
+            Direction::From => self.from,
+            Direction::To => self.to,
+        };
+        formats.contains(&format)
+    }
+}
+
+fn names(
+    table: &'static [CopyOption],
+    format: Format,
+    direction: Direction,
+) -> impl Iterator<Item = &'static str> {
+    table.iter().filter(move |option| option.is_of(format, direction)).map(|option| option.name)
+}
+
+/// Whether a COPY of that format and direction has an option of that name, FORMAT aside.
+pub(crate) fn has_option(format: Format, direction: Direction, name: &str) -> bool {
+    names(COPY_OPTIONS, format, direction).any(|known| known == name)
+}
+
+/// What the value of that option is.
+pub(crate) fn kind_of(name: &str) -> Kind {
+    let mut all = COPY_OPTIONS.iter().chain(CONVERT_OPTIONS);
+    all.find(|option| option.name == name).map_or(Kind::Text, |option| option.kind)
+}
+
+/// The options of a format for both directions, for hints.
+pub(crate) fn all_options(format: Format) -> String {
+    let list = |direction| join(names(COPY_OPTIONS, format, direction));
+    format!(
+        "Options of FORMAT {} are {} for COPY FROM, {} for COPY TO.",
+        format.name(),
+        list(Direction::From),
+        list(Direction::To)
+    )
+}
+
+/// Option names as hints write them: "A, B and C".
+fn join(names: impl Iterator<Item = &'static str>) -> String {
+    let upper: Vec<String> = names.map(str::to_uppercase).collect();
+    match upper.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        Some((last, _)) => last.clone(),
+        None => "none".into(),
+    }
+}
+
+/// The options that describe a built-in codec.
+pub(super) const CORPUS_OPTIONS: [&str; 3] = ["bit_width", "residual", "rotation"];
+
+/// The options of `tq_convert` into that format that COPY doesn't have.
+pub(super) fn convert_options(format: Format) -> Vec<&'static str> {
+    names(CONVERT_OPTIONS, format, Direction::To).collect()
+}
 
 /// Options that were given, but FORMAT, as text.
 #[derive(Clone, Debug, Default)]
@@ -62,19 +203,17 @@ pub(crate) fn format_of(name: &str) -> Result<Format, Error> {
 
 /// A JSON value as an option of COPY: a string, a number or a Boolean as it is, metadata as JSON.
 pub(crate) fn option_value(name: &str, json: &RawValue) -> Result<String, Error> {
-    use serde_json::Value;
-    if name == "metadata" {
+    let kind = kind_of(name);
+    if kind == Kind::Json {
         return match json.get().starts_with('{') {
             true => Ok(json.get().to_string()),
             false => Err(bad_option(name, "must be an object")),
         };
     }
-    match (name, json_value(name, json)?) {
-        ("freeze" | "recompress" | "sparse" | "residual", Value::Bool(flag)) => Ok(flag.to_string()),
-        ("freeze" | "recompress" | "sparse" | "residual", _) => {
-            Err(bad_option(name, "must be true or false"))
-        }
-        ("version" | "bits" | "seed" | "bit_width", Value::Number(number)) => Ok(number.to_string()),
+    match (kind, json_value(name, json)?) {
+        (Kind::Boolean, Value::Bool(flag)) => Ok(flag.to_string()),
+        (Kind::Boolean, _) => Err(bad_option(name, "must be true or false")),
+        (Kind::Number, Value::Number(number)) => Ok(number.to_string()),
         (_, Value::String(text)) => Ok(text),
         _ => Err(bad_option(name, "must be a string")),
     }
@@ -83,16 +222,16 @@ pub(crate) fn option_value(name: &str, json: &RawValue) -> Result<String, Error>
 /// Refuses an option that a COPY of the format doesn't have; `own` are the function's.
 pub(crate) fn check_option(
     function: &str,
-    own: &[&str],
+    own: &[&'static str],
     format: Format,
     direction: Direction,
     name: &str,
 ) -> Result<(), Error> {
-    let known = format.options(direction);
-    if known.contains(&name) {
+    if has_option(format, direction, name) {
         return Ok(());
     }
-    let names: Vec<String> = own.iter().chain(known).map(|name| format!("\"{name}\"")).collect();
+    let known = names(COPY_OPTIONS, format, direction);
+    let names: Vec<String> = own.iter().copied().chain(known).map(|name| format!("\"{name}\"")).collect();
     let (last, rest) = names.split_last().map_or(("", &[][..]), |(last, rest)| (last.as_str(), rest));
     let hint =
         format!("Options of {function} for format {} are {} and {last}.", format.name(), rest.join(", "));

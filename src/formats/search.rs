@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use tq_codec::{Metric, Workers};
-use tq_corpus::Neighbour;
-use tq_format::QvecMetric;
+use tq_files::Neighbour;
+use tq_format::qvec;
 
 use super::open::{index_error, open_index};
 use crate::error::interrupts::poll;
@@ -25,9 +25,9 @@ pub(crate) fn search_index(
     threads: impl FnOnce(u64) -> usize,
 ) -> Result<Vec<Neighbour>, Error> {
     let (wanted, distance): (_, fn(f64) -> f64) = match metric {
-        Metric::InnerProduct => (QvecMetric::Dot, |score| -score),
-        Metric::Cosine => (QvecMetric::Cosine, |score| 1.0 - score),
-        Metric::L2 => (QvecMetric::Euclidean, |score| score.max(0.0).sqrt()),
+        Metric::InnerProduct => (qvec::Metric::Dot, |score| -score),
+        Metric::Cosine => (qvec::Metric::Cosine, |score| 1.0 - score),
+        Metric::L2 => (qvec::Metric::Euclidean, |score| score.max(0.0).sqrt()),
         Metric::L1 => return Err(Error::Format(FormatError::IndexMetric(path.into()))),
     };
     let index = open_index(path, path)?;

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use tq_codec::{Codec, Rotation, RotationKind};
-use tq_corpus::MatrixFile;
+use tq_files::MatrixFile;
 use tq_memory::OutOfMemory;
 
 use super::generation::generation;

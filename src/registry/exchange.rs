@@ -7,7 +7,7 @@ use std::path::Path;
 
 use pgrx::prelude::*;
 use tq_codec::{Codebook, CodecConfig, RotationKind, builtin, sidecar};
-use tq_corpus::{AtomicFile, FileError, read_small};
+use tq_files::{AtomicFile, FileError, read_small};
 use tq_format::{BitWidth, tqcb};
 
 use super::functions::register;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use pgrx::pg_sys;
 use tq_codec::{Rotation, RotationKind, build_rotation_polling};
-use tq_corpus::{MatrixFile, MatrixFolder, MatrixKey};
+use tq_files::{MatrixFile, MatrixFolder, MatrixKey};
 
 use crate::error;
 use crate::error::interrupts::poll;

@@ -10,7 +10,7 @@ use std::ffi::c_int;
 use std::path::{Path, PathBuf};
 
 use pgrx::pg_sys;
-use tq_corpus::{AtomicFile, FileError};
+use tq_files::{AtomicFile, FileError};
 
 pgrx::extension_sql_file!("file_access.sql", name = "files", requires = ["registry", "corpus", "formats"]);
 
@@ -82,5 +82,5 @@ pub(crate) fn create(target: &Path) -> Result<AtomicFile, FileError> {
 
 /// Runs at the end of the process.
 unsafe extern "C-unwind" fn remove_unfinished(_: c_int, _: pg_sys::Datum) {
-    tq_corpus::remove_unfinished();
+    tq_files::remove_unfinished();
 }

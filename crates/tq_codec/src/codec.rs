@@ -3,7 +3,7 @@
 use crate::encode::{FOREIGN_TOLERANCE, norm_tolerance};
 use crate::{BUILTIN_SEED, Codebook, CodecConfig, CodecError, ConfigHash, Rotation, kernel_width};
 use std::sync::Arc;
-use tq_format::{BitWidth, RecordBuilder, RecordView};
+use tq_format::{BitWidth, RecordBuilder, RecordShape, RecordView, ShapeDifference};
 use tq_simd::Level;
 
 /// Refuses what `f32` can't hold.
@@ -214,26 +214,40 @@ impl Codec {
         if self.matches(record) {
             return Ok(());
         }
+        self.check_shape(&record.shape())
+    }
+
+    /// Checks that records of that shape are this codec's.
+    ///
+    /// # Errors
+    /// [`CodecError::ConfigMismatch`] if they bear another hash; [`CodecError::DimensionMismatch`],
+    /// [`CodecError::BitWidthMismatch`] or [`CodecError::ResidualMismatch`] if they bear the codec's and contradict it.
+    pub fn check_shape(&self, shape: &RecordShape) -> Result<(), CodecError> {
+        let expected = self.record_shape();
+        if shape.hash_field != expected.hash_field {
+            let got = String::from_utf8_lossy(&shape.hash_field).trim_end_matches('\0').to_owned();
+            return Err(CodecError::ConfigMismatch { expected: self.hash.to_string(), got });
+        }
+        match expected.difference(shape) {
+            None | Some(ShapeDifference::Hash) => Ok(()),
+            Some(ShapeDifference::Dimension { expected, got }) => {
+                Err(CodecError::DimensionMismatch { expected: expected as usize, got: got as usize })
+            }
+            Some(ShapeDifference::BitWidth { expected, got }) => {
+                Err(CodecError::BitWidthMismatch { expected, got })
+            }
+            Some(ShapeDifference::Residual { expected }) => Err(CodecError::ResidualMismatch { expected }),
+        }
+    }
+
+    /// What all records of this codec have in common.
+    pub fn record_shape(&self) -> RecordShape {
         let config = &self.config;
-        if record.hash_field() != self.hash.as_bytes() {
-            let field = String::from_utf8_lossy(record.hash_field());
-            return Err(CodecError::ConfigMismatch {
-                expected: self.hash.to_string(),
-                got: field.trim_end_matches('\0').to_owned(),
-            });
+        RecordShape {
+            hash_field: *self.hash.as_bytes(),
+            dimension: config.dimension(),
+            bit_width: config.bit_width(),
+            residual: config.residual(),
         }
-        if record.dimension() != config.dimension() {
-            return Err(CodecError::DimensionMismatch {
-                expected: self.dimension(),
-                got: record.dimension() as usize,
-            });
-        }
-        if record.bit_width() != config.bit_width() {
-            return Err(CodecError::BitWidthMismatch {
-                expected: config.bit_width(),
-                got: record.bit_width(),
-            });
-        }
-        Err(CodecError::ResidualMismatch { expected: config.residual() })
     }
 }

@@ -177,7 +177,7 @@ pub enum CodecError {
         got: usize,
     },
     /// quantvec's codec has no such dimension.
-    #[error("dimension {dimension} is not a multiple of 8 from 8 to {}", tq_format::QVEC_MAX_DIMENSION)]
+    #[error("dimension {dimension} is not a multiple of 8 from 8 to {}", tq_format::qvec::MAX_DIMENSION)]
     QuantvecDimension {
         /// The dimension asked for.
         dimension: u64,

@@ -13,8 +13,7 @@ use tq_codec::{
     RotationKind, VectorSample, Workers, build_rotation, normalize, sidecar, train,
 };
 use tq_format::{
-    BitWidth, CorpusBuilder, CorpusHeader, CorpusView, QvecBits, QvecMetric, QvecRow, RecordView, VectorText,
-    record_text,
+    BitWidth, CorpusBuilder, CorpusHeader, CorpusView, RecordView, VectorText, qvec, record_text,
 };
 
 /// Enough for products of matrices, for several panels of the decomposition, and for rows on several threads.
@@ -210,17 +209,17 @@ fn evaluation(counts: &mut Counts) {
 fn indexes(counts: &mut Counts) {
     for dimension in [256usize, 264] {
         counts.check("quantvec's codec", is_memory, || {
-            Quantvec::new(dimension as u32, QvecBits::Four, 42.0, &mut || ())
+            Quantvec::new(dimension as u32, qvec::Bits::Four, 42.0, &mut || ())
         });
-        let codec = Quantvec::new(dimension as u32, QvecBits::Four, 42.0, &mut || ()).unwrap();
+        let codec = Quantvec::new(dimension as u32, qvec::Bits::Four, 42.0, &mut || ()).unwrap();
         let rows = unit_rows(300, dimension);
         let mut encoded = QuantvecRows::default();
         codec.encode_batch(&rows, &mut encoded).unwrap();
-        let views: Vec<QvecRow<'_>> = encoded
+        let views: Vec<qvec::Row<'_>> = encoded
             .codes
             .chunks_exact(codec.row_len())
             .zip(encoded.scales.iter().zip(&encoded.norms))
-            .map(|(codes, (&scale, &norm))| QvecRow { codes, scale, norm })
+            .map(|(codes, (&scale, &norm))| qvec::Row { codes, scale, norm })
             .collect();
         for threads in [1, 2] {
             counts.check("index encoded", is_memory, || {
@@ -236,7 +235,7 @@ fn indexes(counts: &mut Counts) {
             });
         }
         counts.check("index queried", is_memory, || {
-            codec.prepare(&rows[..dimension]).map(|query| query.score(QvecMetric::Dot, &views[0]))
+            codec.prepare(&rows[..dimension]).map(|query| query.score(qvec::Metric::Dot, &views[0]))
         });
     }
 }

@@ -7,9 +7,9 @@ use common::{Random, read_f32s, relative_squared_error, shared};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tq_codec::{CodecError, Quantvec, QuantvecDecoding, QuantvecRows, Workers};
-use tq_format::{QvecBits, QvecMetric, QvecRow, QvecView};
+use tq_format::qvec;
 
-const METRICS: [QvecMetric; 3] = [QvecMetric::Dot, QvecMetric::Cosine, QvecMetric::Euclidean];
+const METRICS: [qvec::Metric; 3] = [qvec::Metric::Dot, qvec::Metric::Cosine, qvec::Metric::Euclidean];
 
 fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
@@ -24,7 +24,7 @@ fn ulps(a: f32, b: f32) -> i64 {
     i64::from((a.to_bits() as i32).wrapping_sub(b.to_bits() as i32)).abs()
 }
 
-fn codec(view: &QvecView<'_>) -> Quantvec {
+fn codec(view: &qvec::View<'_>) -> Quantvec {
     let header = view.header();
     let codec = Quantvec::new(header.dimension, header.bits, header.seed, &mut || {}).unwrap();
     match view.calibration() {
@@ -33,7 +33,7 @@ fn codec(view: &QvecView<'_>) -> Quantvec {
     }
 }
 
-fn rows_of<'a>(view: &QvecView<'a>) -> Vec<QvecRow<'a>> {
+fn rows_of<'a>(view: &qvec::View<'a>) -> Vec<qvec::Row<'a>> {
     view.rows(0..view.header().count).collect()
 }
 
@@ -71,7 +71,7 @@ fn golden_rotations() {
     for (dimension, seed) in [(24, 7.0), (40, -3.0), (384, 42.0)] {
         let expected = read_f32s(&folder.join(format!("rot_d{dimension}_s{seed}.f32.bin")));
         let mut polls = 0;
-        let codec = Quantvec::new(dimension, QvecBits::Two, seed, &mut || polls += 1).unwrap();
+        let codec = Quantvec::new(dimension, qvec::Bits::Two, seed, &mut || polls += 1).unwrap();
         assert!(polls > 1);
         let d = dimension as usize;
         let mut different = 0;
@@ -93,7 +93,7 @@ fn golden_rotations() {
         }
         let d = entry["dim"].as_u64().unwrap() as usize;
         let signs = |round: usize| entry["signs"][round].as_array().unwrap().iter().map(number);
-        let codec = Quantvec::new(d as u32, QvecBits::Two, number(&entry["seed"]), &mut || {}).unwrap();
+        let codec = Quantvec::new(d as u32, qvec::Bits::Two, number(&entry["seed"]), &mut || {}).unwrap();
         // The definition: signs, then the matrix of parities, three times.
         let x: Vec<f64> = (0..d).map(|i| f64::from((i as f32).sin())).collect();
         let mut b = x.clone();
@@ -118,7 +118,7 @@ fn golden_codebooks() {
     for entry in json(&folder.join("codebooks.json")).as_array().unwrap() {
         let (dimension, bits) = (number(&entry["dim"]) as u32, number(&entry["bits"]) as u32);
         // The rotation doesn't matter, so take the one that costs least.
-        let codec = Quantvec::new(dimension, QvecBits::from_bits(bits).unwrap(), 1.0, &mut || {}).unwrap();
+        let codec = Quantvec::new(dimension, qvec::Bits::from_bits(bits).unwrap(), 1.0, &mut || {}).unwrap();
         let expected = entry["centroids"].as_array().unwrap();
         assert_eq!(codec.centroids().len(), expected.len());
         for (centroid, expected) in codec.centroids().iter().zip(expected) {
@@ -134,7 +134,7 @@ fn golden_codebooks() {
 #[test]
 fn golden_indexes_encode_alike() {
     for sample in samples() {
-        let view = QvecView::parse(&sample.bytes).unwrap();
+        let view = qvec::View::parse(&sample.bytes).unwrap();
         let mut encoded = QuantvecRows::default();
         codec(&view).encode_batch(&sample.floats("in"), &mut encoded).unwrap();
         let rows = rows_of(&view);
@@ -150,7 +150,7 @@ fn golden_indexes_encode_alike() {
 #[test]
 fn golden_indexes_decode_alike() {
     for sample in samples() {
-        let view = QvecView::parse(&sample.bytes).unwrap();
+        let view = qvec::View::parse(&sample.bytes).unwrap();
         let (codec, rows) = (codec(&view), rows_of(&view));
         let decode = |decoding| {
             let mut vectors = Vec::new();
@@ -191,7 +191,7 @@ fn golden_indexes_decode_alike() {
 fn golden_scores() {
     let mut scores = 0;
     for sample in samples() {
-        let view = QvecView::parse(&sample.bytes).unwrap();
+        let view = qvec::View::parse(&sample.bytes).unwrap();
         let (codec, rows) = (codec(&view), rows_of(&view));
         let expected = json(&sample.folder.join(format!("{}.scores.json", sample.name)));
         for (number_of, query) in sample.floats("queries").chunks_exact(codec.dimension()).enumerate() {
@@ -217,7 +217,7 @@ fn batches_are_single_vectors() {
     let mut random = Random(3);
     let workers = Workers::new(2).unwrap();
     for (dimension, bits) in [(8, 2), (40, 3), (64, 4), (200, 4), (384, 2), (1000, 3)] {
-        let codec = Quantvec::new(dimension, QvecBits::from_bits(bits).unwrap(), -8.5, &mut || {}).unwrap();
+        let codec = Quantvec::new(dimension, qvec::Bits::from_bits(bits).unwrap(), -8.5, &mut || {}).unwrap();
         let d = dimension as usize;
         let rows: Vec<f32> = (0..600 * d).map(|_| 100.0 * random.normal()).collect();
         let (mut single, mut batch, mut threads) =
@@ -242,7 +242,7 @@ fn batches_are_single_vectors() {
                 .zip(&codes)
                 .map(|(&y, &k)| f64::from(y) * f64::from(centroids[usize::from(k)]))
                 .sum();
-            tq_format::pack_qvec_codes(codec.bits(), &codes, &mut single.codes);
+            tq_format::qvec::pack_codes(codec.bits(), &codes, &mut single.codes);
             single.scales.push((norm / inner) as f32);
             single.norms.push(norm as f32);
         }
@@ -252,12 +252,12 @@ fn batches_are_single_vectors() {
         }
         assert!(batch.norms.starts_with(&single.norms));
 
-        let row = |i: usize| QvecRow {
+        let row = |i: usize| qvec::Row {
             codes: &batch.codes[i * codec.row_len()..][..codec.row_len()],
             scale: batch.scales[i],
             norm: batch.norms[i],
         };
-        let rows: Vec<QvecRow<'_>> = (0..600).map(row).collect();
+        let rows: Vec<qvec::Row<'_>> = (0..600).map(row).collect();
         let (mut decoded, mut on_threads) = (Vec::new(), Vec::new());
         codec.decode_batch(&rows, QuantvecDecoding::Scale, &mut decoded).unwrap();
         let decoding = QuantvecDecoding::Scale;
@@ -268,7 +268,7 @@ fn batches_are_single_vectors() {
         let prepared = codec.prepare(&query).unwrap();
         for (row, vector) in rows.iter().zip(decoded.chunks_exact(d)) {
             let product: f64 = query.iter().zip(vector).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
-            let score = prepared.score(QvecMetric::Dot, row);
+            let score = prepared.score(qvec::Metric::Dot, row);
             let reach =
                 1e-6 * tq_codec::check_vector(&query).unwrap() * tq_codec::check_vector(vector).unwrap();
             assert!((product - score).abs() <= reach, "{dimension}: {product} {score}");
@@ -278,7 +278,7 @@ fn batches_are_single_vectors() {
 
 #[test]
 fn what_cannot_be_encoded() {
-    let codec = Quantvec::new(24, QvecBits::Four, 42.0, &mut || {}).unwrap();
+    let codec = Quantvec::new(24, qvec::Bits::Four, 42.0, &mut || {}).unwrap();
     let mut rows: Vec<f32> = (0..300 * 24).map(|i| (i as f32).cos()).collect();
     let mut out = QuantvecRows::default();
     codec.encode_batch(&rows[..24], &mut out).unwrap();
@@ -300,13 +300,13 @@ fn what_cannot_be_encoded() {
     assert!(matches!(refused(&rows), (170, CodecError::NotFinite { index: 3, .. })));
 
     for dimension in [0, 4, 12, 16_008] {
-        let error = Quantvec::new(dimension, QvecBits::Two, 1.0, &mut || {}).unwrap_err();
+        let error = Quantvec::new(dimension, qvec::Bits::Two, 1.0, &mut || {}).unwrap_err();
         assert_eq!(error, CodecError::QuantvecDimension { dimension: dimension.into() });
     }
     assert_eq!(codec.prepare(&[0.0; 24]).err(), Some(CodecError::ZeroVector));
     assert!(matches!(codec.prepare(&[f32::INFINITY; 24]).err(), Some(CodecError::NotFinite { .. })));
     assert!(matches!(codec.prepare(&[1.0; 8]).err(), Some(CodecError::DimensionMismatch { .. })));
-    let row = QvecRow { codes: &[0; 8], scale: 1.0, norm: 1.0 };
+    let row = qvec::Row { codes: &[0; 8], scale: 1.0, norm: 1.0 };
     let error = codec.decode_batch(&[row], QuantvecDecoding::Unit, &mut Vec::new()).unwrap_err();
     assert_eq!(error.source, CodecError::DimensionMismatch { expected: 24, got: 16 });
 }
@@ -314,13 +314,13 @@ fn what_cannot_be_encoded() {
 /// The least and the greatest vectors that a file can hold come back finite.
 #[test]
 fn extreme_norms() {
-    let codec = Quantvec::new(24, QvecBits::Four, 42.0, &mut || {}).unwrap();
+    let codec = Quantvec::new(24, qvec::Bits::Four, 42.0, &mut || {}).unwrap();
     for length in [f32::from_bits(1), f32::MIN_POSITIVE, 3e37] {
         let mut vector = vec![0.0; 24];
         vector[5] = length;
         let mut out = QuantvecRows::default();
         codec.encode_batch(&vector, &mut out).unwrap();
-        let row = QvecRow { codes: &out.codes, scale: out.scales[0], norm: out.norms[0] };
+        let row = qvec::Row { codes: &out.codes, scale: out.scales[0], norm: out.norms[0] };
         let mut back = Vec::new();
         codec.decode_batch(&[row], QuantvecDecoding::Unit, &mut back).unwrap();
         assert!(back.iter().all(|x| x.is_finite()));

@@ -11,8 +11,9 @@ mod builder;
 mod corpus;
 mod error;
 mod pack;
-mod qvec;
+pub mod qvec;
 mod record;
+mod shape;
 mod text;
 pub mod tqcb;
 mod width;
@@ -24,12 +25,8 @@ pub use corpus::{
 };
 pub use error::RecordError;
 pub use pack::{pack_indices, unpack_indices};
-pub use qvec::{
-    QVEC_COUNT_OFFSET, QVEC_HEADER_LEN, QVEC_MAX_CODE_BYTES, QVEC_MAX_DIMENSION, QvecBits, QvecCalibration,
-    QvecError, QvecGeometry, QvecHeader, QvecId, QvecIdKinds, QvecIds, QvecInvertedFile, QvecLayout,
-    QvecMetric, QvecRow, QvecView, is_canonical_integer, pack_qvec_codes, unpack_qvec_codes,
-};
 pub use record::{RecordHeader, RecordView};
+pub use shape::{RecordShape, ShapeDifference};
 pub use text::{TextError, VectorText, record_text};
 pub use width::{BitWidth, record_len};
 

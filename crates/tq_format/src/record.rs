@@ -11,7 +11,7 @@
 //! All little-endian, nothing aligned. [`RecordView::parse`] is for the places where bytes enter and looks at every
 //! byte; [`RecordView::parse_stored`] is for bytes that have been through it and takes constant time.
 
-use crate::{BitWidth, HASH_LEN, MAX_DIMENSION, RECORD_HEADER_LEN, RECORD_VERSION, RecordError};
+use crate::{BitWidth, HASH_LEN, MAX_DIMENSION, RECORD_HEADER_LEN, RECORD_VERSION, RecordError, RecordShape};
 
 /// The fixed first 70 bytes of a record: what accessors need without the whole of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -170,6 +170,16 @@ impl<'a> RecordView<'a> {
     #[inline]
     pub fn has_residual(&self) -> bool {
         self.residual
+    }
+
+    /// What the record shares with all of its configuration.
+    pub fn shape(&self) -> RecordShape {
+        RecordShape {
+            hash_field: *self.hash_field(),
+            dimension: self.dimension,
+            bit_width: self.bit_width,
+            residual: self.residual,
+        }
     }
 
     /// The codes one by one, `dimension()` of them, each below `bit_width().levels()`.

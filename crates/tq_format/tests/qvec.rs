@@ -9,7 +9,7 @@ use common::{files, golden};
 use proptest::prelude::*;
 use qvec_common::{Id, Parts, Random, owned};
 use serde_json::Value;
-use tq_format::{QvecError, QvecId, QvecLayout, QvecView};
+use tq_format::qvec;
 
 fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
@@ -34,7 +34,7 @@ fn golden_files_say_what_their_descriptions_say() {
     for (name, bytes) in files(&folder, "qvec") {
         let (name, variant) = name.split_once('.').unwrap();
         let facts = json(&folder.join(format!("{name}.json")));
-        let view = QvecView::parse(&bytes).unwrap_or_else(|error| panic!("{name}.{variant}: {error}"));
+        let view = qvec::View::parse(&bytes).unwrap_or_else(|error| panic!("{name}.{variant}: {error}"));
         let header = view.header();
         assert_eq!(header.layout.name(), variant, "{name}");
         assert_eq!(header.keyed, facts["kind"] == "id-keyed");
@@ -79,10 +79,10 @@ fn damaged_files_have_the_codes_of_quantvec() {
         let expected = index[&name]["expected"].as_str().unwrap();
         // Without its last byte, the calibration's, a positional file of version 1 is one of the first description.
         if name == "v1_trunc1" {
-            assert_eq!(QvecView::parse(&bytes).unwrap().header().layout, QvecLayout::Doc1);
+            assert_eq!(qvec::View::parse(&bytes).unwrap().header().layout, qvec::Layout::Doc1);
             continue;
         }
-        let error = QvecView::parse(&bytes).err().unwrap_or_else(|| panic!("{name} is accepted"));
+        let error = qvec::View::parse(&bytes).err().unwrap_or_else(|| panic!("{name} is accepted"));
         let gap = ["BAD_DIM", "BAD_SCALE", "BAD_NORM", "BAD_ID"].contains(&error.code());
         let right = error.code() == expected || (expected.starts_with("reference: ACCEPTED") && gap);
         assert!(right, "{name}: {} instead of {expected}: {error}", error.code());
@@ -93,37 +93,38 @@ fn damaged_files_have_the_codes_of_quantvec() {
 fn committed_files() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/pg_regress/data");
     for (name, bytes) in files(&folder, "qvec") {
-        let view = QvecView::parse(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let view = qvec::View::parse(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(Parts::of(&view).bytes(), bytes, "{name}");
     }
     let mixed = std::fs::read(folder.join("id_mixed.v2.qvec")).unwrap();
-    let view = QvecView::parse(&mixed).unwrap();
+    let view = qvec::View::parse(&mixed).unwrap();
     let expected = [
-        QvecId::Number(1.0),
-        QvecId::Text("1"),
-        QvecId::Integer("1"),
-        QvecId::Number(-0.5),
-        QvecId::Text("\0"),
+        qvec::Id::Number(1.0),
+        qvec::Id::Text("1"),
+        qvec::Id::Integer("1"),
+        qvec::Id::Number(-0.5),
+        qvec::Id::Text("\0"),
     ];
     for (slot, id) in (0..).zip(expected) {
         assert_eq!(view.id(slot), Ok(Some(id)));
     }
-    assert_eq!(view.id(5), Err(QvecError::NoSuchSlot { slot: 5, count: 5 }));
+    assert_eq!(view.id(5), Err(qvec::Error::NoSuchSlot { slot: 5, count: 5 }));
 }
 
 #[test]
 fn empty_indexes_are_told_apart_by_their_length() {
     let mut random = Random(1);
     for keyed in [false, true] {
-        for layout in [QvecLayout::Doc1, QvecLayout::V1, QvecLayout::V2] {
+        for layout in [qvec::Layout::Doc1, qvec::Layout::V1, qvec::Layout::V2] {
             let mut parts = random.parts(layout, keyed);
             parts.header.count = 0;
             (parts.codes, parts.scales, parts.norms, parts.ids) = Default::default();
             (parts.calibration, parts.ivf) = Default::default();
             let bytes = parts.bytes();
-            let end = [QvecLayout::Doc1, QvecLayout::V1, QvecLayout::V2].iter().position(|l| *l == layout);
+            let end =
+                [qvec::Layout::Doc1, qvec::Layout::V1, qvec::Layout::V2].iter().position(|l| *l == layout);
             assert_eq!(bytes.len(), 24 + end.unwrap());
-            assert_eq!(QvecView::parse(&bytes).unwrap().header().layout, layout);
+            assert_eq!(qvec::View::parse(&bytes).unwrap().header().layout, layout);
         }
     }
 }
@@ -132,9 +133,9 @@ fn empty_indexes_are_told_apart_by_their_length() {
 #[test]
 fn byte_order_marks_are_dropped() {
     let mut random = Random(7);
-    let mut parts = random.parts(QvecLayout::V2, true);
+    let mut parts = random.parts(qvec::Layout::V2, true);
     while parts.header.count < 2 {
-        parts = random.parts(QvecLayout::V2, true);
+        parts = random.parts(qvec::Layout::V2, true);
     }
     parts.ids.fill(Id::Text(String::new()));
     for (slot, id) in parts.ids.iter_mut().enumerate() {
@@ -144,35 +145,35 @@ fn byte_order_marks_are_dropped() {
     let at = bytes.windows(4).rposition(|four| four == b"id 0").unwrap();
     bytes.splice(at..at, "\u{FEFF}".bytes());
     bytes[at - 4] += 3;
-    assert_eq!(QvecView::parse(&bytes).unwrap().id(0), Ok(Some(QvecId::Text("id 0"))));
+    assert_eq!(qvec::View::parse(&bytes).unwrap().id(0), Ok(Some(qvec::Id::Text("id 0"))));
     bytes[at + 6] = b'1';
-    let error = QvecView::parse(&bytes).unwrap_err();
-    assert!(matches!(error, QvecError::IdDuplicate { slot: 1, first: 0, .. }), "{error}");
+    let error = qvec::View::parse(&bytes).unwrap_err();
+    assert!(matches!(error, qvec::Error::IdDuplicate { slot: 1, first: 0, .. }), "{error}");
 }
 
 #[test]
 fn errors_name_their_places() {
     let mut random = Random(3);
-    let mut parts = random.parts(QvecLayout::V1, true);
+    let mut parts = random.parts(qvec::Layout::V1, true);
     while parts.header.count < 100 {
-        parts = random.parts(QvecLayout::V1, true);
+        parts = random.parts(qvec::Layout::V1, true);
     }
     let sound = parts.clone();
     let scales = 24 + parts.header.bits.row_len(parts.header.dimension) * parts.header.count as usize;
     parts.scales[7] = -1.0;
-    let error = QvecView::parse(&parts.bytes()).unwrap_err();
-    assert_eq!(error, QvecError::BadScale { slot: 7, offset: scales as u64 + 28, got: -1.0 });
+    let error = qvec::View::parse(&parts.bytes()).unwrap_err();
+    assert_eq!(error, qvec::Error::BadScale { slot: 7, offset: scales as u64 + 28, got: -1.0 });
     parts = sound.clone();
     parts.norms[99] = f32::INFINITY;
-    assert!(matches!(QvecView::parse(&parts.bytes()), Err(QvecError::BadNorm { slot: 99, .. })));
+    assert!(matches!(qvec::View::parse(&parts.bytes()), Err(qvec::Error::BadNorm { slot: 99, .. })));
     parts = sound.clone();
     parts.ids[80] = parts.ids[3].clone();
     assert!(matches!(
-        QvecView::parse(&parts.bytes()),
-        Err(QvecError::IdDuplicate { slot: 80, first: 3, .. })
+        qvec::View::parse(&parts.bytes()),
+        Err(qvec::Error::IdDuplicate { slot: 80, first: 3, .. })
     ));
     let view_bytes = sound.bytes();
-    let view = QvecView::parse(&view_bytes).unwrap();
+    let view = qvec::View::parse(&view_bytes).unwrap();
     for slot in 0..sound.header.count {
         assert_eq!(view.id(slot).unwrap().map(owned), Some(sound.ids[slot as usize].clone()));
         assert_eq!(view.ids_from(slot).count(), (sound.header.count - slot) as usize);
@@ -182,7 +183,7 @@ fn errors_name_their_places() {
 /// A file of ids alone, so to speak: all are different, and looking for duplicates is not quadratic.
 #[test]
 fn many_ids() {
-    let mut parts = Random(5).parts(QvecLayout::V2, true);
+    let mut parts = Random(5).parts(qvec::Layout::V2, true);
     let n = 300_000;
     parts.header.count = n;
     parts.codes = vec![1; n as usize * parts.header.dimension as usize];
@@ -192,15 +193,15 @@ fn many_ids() {
     parts.ids = (0..n).map(|slot| Id::Number(slot.into())).collect();
     let bytes = parts.bytes();
     let mut polls = 0;
-    let view = QvecView::parse_polling(&bytes, &mut || polls += 1).unwrap();
+    let view = qvec::View::parse_polling(&bytes, &mut || polls += 1).unwrap();
     assert!(polls > 8);
-    assert_eq!(view.id(n - 1), Ok(Some(QvecId::Number(f64::from(n) - 1.0))));
+    assert_eq!(view.id(n - 1), Ok(Some(qvec::Id::Number(f64::from(n) - 1.0))));
     parts.ids[n as usize - 1] = Id::Number(-0.0);
-    assert!(matches!(QvecView::parse(&parts.bytes()), Err(QvecError::IdDuplicate { first: 0, .. })));
+    assert!(matches!(qvec::View::parse(&parts.bytes()), Err(qvec::Error::IdDuplicate { first: 0, .. })));
 }
 
-fn layout() -> impl Strategy<Value = QvecLayout> {
-    prop_oneof![Just(QvecLayout::Doc1), Just(QvecLayout::V1), Just(QvecLayout::V2)]
+fn layout() -> impl Strategy<Value = qvec::Layout> {
+    prop_oneof![Just(qvec::Layout::Doc1), Just(qvec::Layout::V1), Just(qvec::Layout::V2)]
 }
 
 proptest! {
@@ -210,22 +211,22 @@ proptest! {
     fn every_layout_there_and_back(seed: u64, layout in layout(), keyed: bool) {
         let parts = Random(seed).parts(layout, keyed);
         let bytes = parts.bytes();
-        let view = QvecView::parse(&bytes).unwrap();
+        let view = qvec::View::parse(&bytes).unwrap();
         prop_assert_eq!(&Parts::of(&view), &parts);
         // One byte fewer or more is an error, or the other layout of version 1.
         let longer = [&bytes[..], &[0]].concat();
         for other in [&bytes[..bytes.len() - 1], &longer] {
-            if let Ok(view) = QvecView::parse(other) {
-                prop_assert!(view.header().layout != layout && layout != QvecLayout::V2);
+            if let Ok(view) = qvec::View::parse(other) {
+                prop_assert!(view.header().layout != layout && layout != qvec::Layout::V2);
             }
         }
     }
 
     #[test]
     fn any_bytes_behind_a_header(mut bytes in proptest::collection::vec(any::<u8>(), 0..400), seed: u64) {
-        let header = Random(seed).parts(QvecLayout::V2, seed % 2 == 0).header.to_bytes();
+        let header = Random(seed).parts(qvec::Layout::V2, seed % 2 == 0).header.to_bytes();
         bytes.splice(0..0, header);
-        if let Ok(view) = QvecView::parse(&bytes) {
+        if let Ok(view) = qvec::View::parse(&bytes) {
             prop_assert_eq!(Parts::of(&view).bytes(), bytes.clone());
         }
     }

@@ -6,13 +6,13 @@ mod qvec_common;
 use std::collections::BTreeMap;
 
 use qvec_common::{Parts, Random};
-use tq_format::{QvecLayout, QvecView};
+use tq_format::qvec;
 
 const CASES: usize = 100_000;
 
 fn samples(random: &mut Random) -> Vec<Vec<u8>> {
     let mut samples = Vec::new();
-    for layout in [QvecLayout::Doc1, QvecLayout::V1, QvecLayout::V2] {
+    for layout in [qvec::Layout::Doc1, qvec::Layout::V1, qvec::Layout::V2] {
         for keyed in [false, true, true] {
             for _ in 0..6 {
                 samples.push(random.parts(layout, keyed).bytes());
@@ -57,7 +57,7 @@ fn damaged_indexes() {
     let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
     for _ in 0..CASES {
         let bytes = damaged(&samples[random.below(samples.len())], &mut random);
-        let outcome = match QvecView::parse(&bytes) {
+        let outcome = match qvec::View::parse(&bytes) {
             Err(error) => error.code(),
             Ok(view) => {
                 assert_eq!(Parts::of(&view).bytes(), bytes);
@@ -78,7 +78,7 @@ fn bytes_that_change_under_a_view() {
     let mut random = Random(11);
     let (mut same, mut others) = (0, 0);
     for sound in samples(&mut random) {
-        let geometry = QvecView::parse(&sound).unwrap().geometry().clone();
+        let geometry = qvec::View::parse(&sound).unwrap().geometry().clone();
         assert!(geometry.view(&sound[1..]).is_none());
         for round in 0..200 {
             let mut bytes = sound.clone();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tq_codec::{BatchError, Codec, Workers};
-use tq_corpus::{Corpus, CorpusFileError};
+use tq_files::{Corpus, CorpusFileError};
 use tq_format::{CorpusError, RecordView, Records};
 use tq_memory::Grow;
 
@@ -78,26 +78,26 @@ fn write_record(id: &mut Option<IdColumn>, row: u64, record: &[u8], out: &mut Pe
 }
 
 /// What remains to be given out of a corpus.
-pub(crate) struct CorpusRows {
+pub(crate) struct CorpusSource {
     path: PathBuf,
     corpus: Corpus,
     plan: RowPlan,
     next: u64,
 }
 
-impl CorpusRows {
-    pub(crate) fn new(path: PathBuf, corpus: Corpus, plan: RowPlan) -> CorpusRows {
-        CorpusRows { path, corpus, plan, next: 0 }
+impl CorpusSource {
+    pub(crate) fn new(path: PathBuf, corpus: Corpus, plan: RowPlan) -> CorpusSource {
+        CorpusSource { path, corpus, plan, next: 0 }
     }
 }
 
-impl RowSource for CorpusRows {
+impl RowSource for CorpusSource {
     fn bytes(&self) -> u64 {
         self.corpus.file().len()
     }
 
     fn more(&mut self, pending: &mut Pending) -> Result<bool, Stop> {
-        let CorpusRows { path, corpus, plan, next } = self;
+        let CorpusSource { path, corpus, plan, next } = self;
         let header = corpus.header();
         let record_len = tq_format::record_len(header.bit_width, header.dimension, header.residual);
         let count = (BATCH_BYTES / record_len).max(1) as u64;
@@ -114,18 +114,18 @@ impl RowSource for CorpusRows {
             Error::Format(FormatError::CorpusRow { path: path.clone(), source: source.into() })
         };
         match made {
-            Written::All => {
+            BatchOutcome::All => {
                 *next = end;
                 Ok(end < header.vector_count)
             }
-            Written::UpTo(source) => Err(Stop::at_row(of_file(source))),
-            Written::Nothing(source) => Err(Stop::elsewhere(of_file(source))),
+            BatchOutcome::UpTo(source) => Err(Stop::at_row(of_file(source))),
+            BatchOutcome::Nothing(source) => Err(Stop::elsewhere(of_file(source))),
         }
     }
 }
 
 /// What became of a batch.
-enum Written {
+enum BatchOutcome {
     All,
     /// The rows before the one that has this error.
     UpTo(Error),
@@ -134,22 +134,27 @@ enum Written {
 
 impl RowPlan {
     /// Appends the rows of records, the first of which has that number, from 0.
-    fn write(&mut self, records: Records<'_>, first: u64, out: &mut Pending) -> Result<Written, CorpusError> {
+    fn write(
+        &mut self,
+        records: Records<'_>,
+        first: u64,
+        out: &mut Pending,
+    ) -> Result<BatchOutcome, CorpusError> {
         let RowPlan { id, recompression } = self;
         let Some(recompression) = recompression else {
             for (number, record) in (first..).zip(records) {
                 if let Err(error) = write_record(id, number, record?.as_bytes(), out) {
-                    return Ok(Written::UpTo(error));
+                    return Ok(BatchOutcome::UpTo(error));
                 }
             }
-            return Ok(Written::All);
+            return Ok(BatchOutcome::All);
         };
         let (mut views, mut malformed) = (Vec::new(), None);
         for record in records {
             match record {
                 Ok(view) => match views.try_push(view) {
                     Ok(()) => {}
-                    Err(error) => return Ok(Written::Nothing(error.into())),
+                    Err(error) => return Ok(BatchOutcome::Nothing(error.into())),
                 },
                 Err(error) => {
                     malformed = Some(error);
@@ -159,18 +164,18 @@ impl RowPlan {
         }
         let (made, failure) = match recompression.apply(&views, first) {
             Ok(made) => made,
-            Err(error) => return Ok(Written::Nothing(error)),
+            Err(error) => return Ok(BatchOutcome::Nothing(error)),
         };
         let length = registry::record_len(&recompression.to);
         for (number, record) in (first..).zip(made.chunks_exact(length)) {
             if let Err(error) = write_record(id, number, record, out) {
-                return Ok(Written::UpTo(error));
+                return Ok(BatchOutcome::UpTo(error));
             }
         }
         match (failure, malformed) {
-            (Some(error), _) => Ok(Written::UpTo(error)),
+            (Some(error), _) => Ok(BatchOutcome::UpTo(error)),
             (None, Some(error)) => Err(error),
-            (None, None) => Ok(Written::All),
+            (None, None) => Ok(BatchOutcome::All),
         }
     }
 }

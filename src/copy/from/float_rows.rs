@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tq_codec::{Codec, Workers};
-use tq_corpus::{Numbers, Real, RowReader};
+use tq_files::{Numbers, Real, RowReader};
 
 use super::plan::RecordColumn;
 use super::source::{Pending, RowSource, Stop, write_field, write_row};
@@ -32,7 +32,7 @@ enum Fill {
 }
 
 /// What remains to be given out of a matrix.
-pub(crate) struct FloatRows {
+pub(crate) struct FloatSource {
     path: PathBuf,
     reader: Box<dyn RowReader>,
     id: Option<IdColumn>,
@@ -43,7 +43,7 @@ pub(crate) struct FloatRows {
     records: Vec<u8>,
 }
 
-impl FloatRows {
+impl FloatSource {
     /// Rows of `reader`, a file of so many bytes, for that column.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl FloatRows {
         bytes: u64,
         column: &VectorColumn,
         id: Option<IdColumn>,
-    ) -> Result<FloatRows, Error> {
+    ) -> Result<FloatSource, Error> {
         let dimension = reader.dimension();
         let misfit = |source| {
             Error::Copy(CopyError::Rows {
@@ -91,7 +91,7 @@ impl FloatRows {
             }
             kind => Fill::Floats { kind, numbers: Numbers::new(kind.is_double()) },
         };
-        Ok(FloatRows { path: path.into(), reader, id, fill, bytes, next: 0, records: Vec::new() })
+        Ok(FloatSource { path: path.into(), reader, id, fill, bytes, next: 0, records: Vec::new() })
     }
 
     /// Reads a block: how many rows it has, and what is wrong with the row behind them.
@@ -122,7 +122,7 @@ impl FloatRows {
 
     /// Appends the first rows of the block, so many.
     fn write(&mut self, count: usize, pending: &mut Pending) -> Result<(), Stop> {
-        let FloatRows { path, id, fill, next, records, reader, .. } = self;
+        let FloatSource { path, id, fill, next, records, reader, .. } = self;
         let (first, dimension) = (*next, reader.dimension() as usize);
         let numbered = |row: u64, source: Error| {
             Error::Format(FormatError::CorpusRow {
@@ -183,7 +183,7 @@ fn encode(
     }
 }
 
-impl RowSource for FloatRows {
+impl RowSource for FloatSource {
     fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -6,12 +6,13 @@ use pgrx::PgRelation;
 use pgrx::prelude::*;
 use pgrx::spi::{quote_identifier, quote_literal};
 use serde_json::value::RawValue;
+use tq_files::Format;
 
 use crate::copy::columns::{vector_columns, wanted_types};
 
 use crate::datum::arguments::{Json, Text};
 use crate::error::{ColumnError, CopyError, Error, FormatError, SqlResult};
-use crate::formats::{Direction, Format, check_option, format_of, option_value};
+use crate::formats::{Direction, check_option, format_of, option_value};
 use crate::server::encoding;
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
@@ -95,8 +96,5 @@ fn tq_import(relation: pg_sys::Oid, path: Text<'_>, options: Json) -> SqlResult<
 /// What the file is, by its content.
 fn detect(path: &str) -> Result<Format, Error> {
     let path = file_access::absolute(path, "tq_import")?;
-    let found = tq_corpus::detect(&path)?;
-    found
-        .and_then(|found| Format::by_name(found.name()))
-        .ok_or(Error::Format(FormatError::UnknownFormat(path)))
+    tq_files::detect(&path)?.ok_or(Error::Format(FormatError::UnknownFormat(path)))
 }

@@ -18,20 +18,20 @@ use std::path::Path;
 use std::ptr;
 
 use pgrx::{PgList, PgRelation, pg_sys};
-use tq_corpus::Corpus;
+use tq_files::{Corpus, Format};
 use tq_format::CorpusHeader;
 
-use self::corpus_rows::CorpusRows;
-use self::float_rows::FloatRows;
+use self::corpus_rows::CorpusSource;
+use self::float_rows::FloatSource;
 use self::plan::{Plan, RecordColumn, id_column};
 use self::receive::receive;
 use self::source::{RowSource, SourceGuard, read_callback};
-use super::columns::Columns;
+use super::columns::TargetColumns;
 use super::ids::Origin;
 use super::statement::{Endpoint, Statement};
 use super::vector_type::VectorType;
 use crate::error::{CopyError, Error, notice};
-use crate::formats::{Format, Matrix, check_content, open_matrix};
+use crate::formats::{Matrix, check_content, open_matrix};
 use crate::server::encoding;
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
@@ -108,7 +108,7 @@ pub(crate) unsafe fn run(
             pg_sys::PreventCommandIfReadOnly(c"COPY FROM".as_ptr());
         }
 
-        let columns = Columns::find(format, relation, &numbers)?;
+        let columns = TargetColumns::find(format, relation, &numbers)?;
         let rows = load(&statement, parse, relation, condition, (*copy).attlist, columns)?;
         pg_sys::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
         pg_sys::free_parsestate(parse);
@@ -127,7 +127,7 @@ unsafe fn load(
     relation: pg_sys::Relation,
     condition: *mut pg_sys::Node,
     attlist: *mut pg_sys::List,
-    columns: Columns,
+    columns: TargetColumns,
 ) -> Result<u64, Error> {
     let received = match statement.endpoint {
         Endpoint::File(_) => None,
@@ -144,7 +144,7 @@ unsafe fn load(
         Some(_) => columns.list()?,
         None => attlist,
     };
-    let Opened { rows, unknown_codec } = open(statement, path, place, columns)?;
+    let FileRows { rows, unknown_codec } = open(statement, path, place, columns)?;
 
     let bytes = rows.bytes();
     let guard = SourceGuard::push(rows)?;
@@ -176,15 +176,15 @@ unsafe fn load(
 }
 
 /// A file that is ready to be read.
-struct Opened {
+struct FileRows {
     rows: Box<dyn RowSource>,
     /// The header of a corpus whose codec is not known here, and whether it describes it.
     unknown_codec: Option<(CorpusHeader, bool)>,
 }
 
-fn open(statement: &Statement, path: &Path, place: &Path, columns: Columns) -> Result<Opened, Error> {
+fn open(statement: &Statement, path: &Path, place: &Path, columns: TargetColumns) -> Result<FileRows, Error> {
     check_content(statement.format, path, place)?;
-    let Columns { vector, id } = columns;
+    let TargetColumns { vector, id } = columns;
     if let (Format::Tqcv, VectorType::Tqvec(typmod)) = (statement.format, vector.kind) {
         let corpus = Corpus::open(place).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
         let cloned = corpus.header().try_clone();
@@ -192,17 +192,17 @@ fn open(statement: &Statement, path: &Path, place: &Path, columns: Columns) -> R
             cloned.map_err(|source| Error::CorpusFile { path: path.into(), source: source.into() })?;
         let column = RecordColumn { name: &vector.name, typmod };
         let plan = Plan::make(statement, path, &header, &column, id)?;
-        return Ok(Opened {
-            rows: Box::new(CorpusRows::new(path.into(), corpus, plan.rows)),
+        return Ok(FileRows {
+            rows: Box::new(CorpusSource::new(path.into(), corpus, plan.rows)),
             unknown_codec: plan.unknown_codec.then_some((header, plan.described)),
         });
     }
-    let Matrix { reader, bytes, keys } =
+    let Matrix { reader, bytes, ids, .. } =
         open_matrix(statement.format, &statement.options, path, place, "TENSOR")?;
-    let ids = keys.map(Origin::Keys);
+    let ids = ids.map(Origin::Index);
     let id = id_column(statement, path, ids, id)?;
-    let rows = FloatRows::new(statement, path, reader, bytes, &vector, id)?;
-    Ok(Opened { rows: Box::new(rows), unknown_codec: None })
+    let rows = FloatSource::new(statement, path, reader, bytes, &vector, id)?;
+    Ok(FileRows { rows: Box::new(rows), unknown_codec: None })
 }
 
 /// The options that core's COPY gets: binary, and what the user said that concerns core.

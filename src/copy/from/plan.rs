@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tq_codec::{Codec, Workers};
-use tq_corpus::Metadata;
+use tq_files::Metadata;
 use tq_format::CorpusHeader;
 
 use super::corpus_rows::{Recompression, RowPlan};

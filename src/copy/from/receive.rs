@@ -80,7 +80,7 @@ pub(crate) fn receive(format: &'static str, columns: usize) -> Result<Received, 
 }
 
 fn write_error(path: &std::path::Path, source: std::io::Error) -> Error {
-    Error::File(tq_corpus::FileError::Io { path: path.to_owned(), op: "write", source })
+    Error::File(tq_files::FileError::Io { path: path.to_owned(), op: "write", source })
 }
 
 /// Tells the client to send, as core's `ReceiveCopyBegin`.

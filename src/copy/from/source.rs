@@ -24,10 +24,8 @@ use pgrx::prelude::*;
 use super::own_encoding::OwnEncoding;
 use crate::copy::ids::IdColumn;
 use crate::error::{Error, raise};
+use tq_files::pgcopy::{SIGNATURE, TRAILER};
 use tq_memory::{Grow, OutOfMemory};
-
-const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-const TRAILER: [u8; 2] = (-1i16).to_be_bytes();
 
 /// Makes rows of a file, batch by batch.
 pub(crate) trait RowSource {

@@ -5,7 +5,7 @@
 use std::ffi::{CStr, c_char, c_int};
 
 use pgrx::{FromDatum, pg_sys};
-use tq_corpus::Ids;
+use tq_files::Ids;
 use tq_format::MAX_METADATA_LEN;
 use tq_memory::Grow;
 

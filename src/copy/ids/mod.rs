@@ -3,17 +3,17 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod builder;
-pub(crate) mod numeric;
 use std::ffi::{CStr, c_int};
 
 use pgrx::{FromDatum, pg_sys};
-use tq_corpus::Ids;
+use tq_files::pgcopy::{self, field};
+use tq_files::{Format, Id, Ids};
 
 use self::builder::to_utf8;
 
 use crate::datum::record::Varlena;
 use crate::error::{Error, FormatError};
-use crate::formats::{Format, Key, KeySource};
+use crate::formats::IdSource;
 
 /// The column that takes the ids.
 pub(crate) struct IdTarget {
@@ -39,8 +39,8 @@ pub(crate) enum Origin {
     Ordinal,
     /// The metadata of a corpus, with one for each record.
     Metadata(Ids),
-    /// The keys of an index, in the order of its slots.
-    Keys(Box<dyn KeySource>),
+    /// The ids of an index, in the order of its slots.
+    Index(Box<dyn IdSource>),
 }
 
 /// `numeric_out`, whose OID never changes.
@@ -86,7 +86,7 @@ impl IdColumn {
         let written = match &mut self.origin {
             Origin::Ordinal => id_type.write_whole(row as i64 + 1, out),
             Origin::Metadata(ids) => id_type.write_metadata(ids, index, out),
-            Origin::Keys(keys) => id_type.write_key(&keys.next()?, out),
+            Origin::Index(ids) => id_type.write_id(&ids.next()?, out),
         };
         written.map_err(|Misfit { id }| {
             Error::Format(FormatError::CorpusId { record: row + 1, id, column: self.name.clone() })
@@ -112,35 +112,42 @@ impl IdType {
 
     /// [`of`](Self::of), for ids that a file of the format can hold.
     pub(crate) fn exported(format: Format, type_oid: pg_sys::Oid) -> Option<IdType> {
-        IdType::of(type_oid)
-            .filter(|id_type| format == Format::Qvec || !matches!(id_type, IdType::Numeric | IdType::Double))
+        let any = match format {
+            Format::Qvec => true,
+            Format::Tqcv | Format::Ztensor | Format::Burnpack => false,
+        };
+        IdType::of(type_oid).filter(|id_type| any || !matches!(id_type, IdType::Numeric | IdType::Double))
     }
 
-    /// The key of an index that an id becomes: a number where a number holds it exactly, else a whole number or a text.
+    /// The id in a file that a datum becomes: a number where a number holds it exactly, else a whole number or a text.
     ///
     /// # Errors
     /// A number with a fraction that no double has, or a text that UTF-8 doesn't.
     ///
     /// # Safety
     /// `datum` must be a non-null datum of this type.
-    pub(crate) unsafe fn key(self, datum: pg_sys::Datum) -> Result<Key, Error> {
+    pub(crate) unsafe fn id(self, datum: pg_sys::Datum) -> Result<Id, Error> {
         // SAFETY: the datum is of this type, by the contract; output functions give a NUL-terminated copy.
         unsafe {
             Ok(match self {
-                IdType::Smallint => Key::of_whole(i16::from_datum(datum, false).unwrap_or_default().into()),
-                IdType::Integer => Key::of_whole(i32::from_datum(datum, false).unwrap_or_default().into()),
-                IdType::Bigint => Key::of_whole(i64::from_datum(datum, false).unwrap_or_default()),
-                IdType::Double => Key::Number(f64::from_datum(datum, false).unwrap_or_default()),
+                IdType::Smallint => Id::of_whole(i16::from_datum(datum, false).unwrap_or_default().into()),
+                IdType::Integer => Id::of_whole(i32::from_datum(datum, false).unwrap_or_default().into()),
+                IdType::Bigint => Id::of_whole(i64::from_datum(datum, false).unwrap_or_default()),
+                IdType::Double => Id::Number(f64::from_datum(datum, false).unwrap_or_default()),
                 IdType::Numeric => {
                     let text = pg_sys::OidOutputFunctionCall(pg_sys::Oid::from(F_NUMERIC_OUT), datum);
-                    Key::of_decimal(&CStr::from_ptr(text).to_string_lossy())?
+                    {
+                        let text = CStr::from_ptr(text).to_string_lossy();
+                        Id::of_decimal(&text)
+                            .ok_or_else(|| Error::Format(FormatError::KeyNumber(text.into())))?
+                    }
                 }
-                IdType::Uuid => Key::Text(tq_corpus::uuid_text(&datum.cast_mut_ptr::<[u8; 16]>().read())),
+                IdType::Uuid => Id::Text(tq_files::uuid_text(&datum.cast_mut_ptr::<[u8; 16]>().read())),
                 IdType::Text => {
                     let text = Varlena::packed(datum);
-                    let key = Key::Text(to_utf8(text.bytes())?);
+                    let id = Id::Text(to_utf8(text.bytes())?);
                     text.release();
-                    key
+                    id
                 }
             })
         }
@@ -154,8 +161,8 @@ impl IdType {
                 let id = ids.get(index).ok_or_else(missing)?;
                 match self {
                     IdType::Uuid => field(id, out),
-                    IdType::Text => text_field(&tq_corpus::uuid_text(id), out),
-                    _ => return Err(Misfit { id: tq_corpus::uuid_text(id) }),
+                    IdType::Text => text_field(&tq_files::uuid_text(id), out),
+                    _ => return Err(Misfit { id: tq_files::uuid_text(id) }),
                 }
                 Ok(())
             }
@@ -163,12 +170,12 @@ impl IdType {
         }
     }
 
-    fn write_key(self, key: &Key, out: &mut Vec<u8>) -> Result<(), Misfit> {
-        match key {
-            Key::Number(number) if self == IdType::Double => field(&number.to_be_bytes(), out),
+    fn write_id(self, id: &Id, out: &mut Vec<u8>) -> Result<(), Misfit> {
+        match id {
+            Id::Number(number) if self == IdType::Double => field(&number.to_be_bytes(), out),
             // The shortest digits that give the same number again.
-            Key::Number(number) => return self.write_text(&number.to_string(), out),
-            Key::Whole(digits) | Key::Text(digits) => return self.write_text(digits, out),
+            Id::Number(number) => return self.write_text(&number.to_string(), out),
+            Id::Integer(digits) | Id::Text(digits) => return self.write_text(digits, out),
         }
         Ok(())
     }
@@ -180,8 +187,8 @@ impl IdType {
             // PostgreSQL's text has no NUL.
             IdType::Text if id.contains('\0') => return Err(misfit()),
             IdType::Text => text_field(id, out),
-            IdType::Uuid => field(&tq_corpus::parse_uuid(id).ok_or_else(misfit)?, out),
-            IdType::Numeric => numeric::write(id, out).ok_or_else(misfit)?,
+            IdType::Uuid => field(&tq_files::parse_uuid(id).ok_or_else(misfit)?, out),
+            IdType::Numeric => pgcopy::numeric(id, out).ok_or_else(misfit)?,
             IdType::Double => {
                 let number = id.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(misfit)?;
                 field(&number.to_be_bytes(), out);
@@ -206,11 +213,6 @@ impl IdType {
         }
         Ok(())
     }
-}
-
-fn field(bytes: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(&(bytes.len() as i32).to_be_bytes());
-    out.extend_from_slice(bytes);
 }
 
 /// Text in the database's encoding, as which the receive function of text is made to take it (see `own_encoding`).

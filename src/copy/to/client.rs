@@ -4,8 +4,10 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{c_char, c_int};
+use std::io;
 
 use pgrx::pg_sys;
+use tq_files::{FileError, Output};
 
 use crate::error::interrupts::poll;
 use crate::error::{CopyError, Error};
@@ -61,6 +63,60 @@ impl CopyOut {
     pub(crate) fn finish(&self) {
         // SAFETY: the protocol is in COPY OUT mode since `begin`.
         unsafe { pg_sys::pq_putemptymessage(COPY_DONE as c_char) };
+    }
+}
+
+/// The client as where a file's bytes go, front to back. Begins with the first of them.
+pub(crate) struct ClientOutput {
+    client: CopyOut,
+    /// Bytes that wait for more, so that messages are of a size.
+    waiting: Vec<u8>,
+    sent: u64,
+}
+
+impl ClientOutput {
+    /// Announces the data.
+    ///
+    /// # Errors
+    /// [`Error::Memory`].
+    pub(crate) fn new(client: CopyOut) -> Result<ClientOutput, Error> {
+        let waiting = tq_memory::with_capacity(CHUNK)?;
+        client.begin();
+        Ok(ClientOutput { client, waiting, sent: 0 })
+    }
+
+    fn flush(&mut self) {
+        self.client.send(&self.waiting);
+        self.sent += self.waiting.len() as u64;
+        self.waiting.clear();
+    }
+}
+
+impl Output for ClientOutput {
+    fn append(&mut self, mut bytes: &[u8]) -> Result<(), FileError> {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(CHUNK - self.waiting.len()));
+            self.waiting.extend_from_slice(now);
+            bytes = later;
+            if self.waiting.len() == CHUNK {
+                self.flush();
+            }
+        }
+        Ok(())
+    }
+
+    fn write_at(&mut self, _offset: u64, _bytes: &[u8]) -> Result<(), FileError> {
+        Err(FileError::Io { path: "STDOUT".into(), op: "write", source: io::ErrorKind::Unsupported.into() })
+    }
+
+    fn position(&self) -> u64 {
+        self.sent + self.waiting.len() as u64
+    }
+
+    fn complete(mut self: Box<Self>) -> Result<(), FileError> {
+        self.flush();
+        self.client.finish();
+        Ok(())
     }
 }
 

@@ -6,17 +6,16 @@
 
 #![allow(unsafe_code)]
 
-use std::path::Path;
-
 use pgrx::pg_sys;
 use tq_codec::{Codebook, CodecConfig};
-use tq_corpus::{AtomicFile, Metadata, MetadataError};
-use tq_format::{COUNT_OFFSET, CorpusHeader, HASH_LEN, MAGIC_OFFSET, Magic, RECORD_HEADER_LEN, RecordView};
+use tq_files::{CorpusFileError, CorpusWriter, Metadata, MetadataError, Output};
+use tq_format::{CorpusHeader, RECORD_HEADER_LEN, RecordShape, RecordView, ShapeDifference};
 
-use super::client::CopyOut;
+use super::client::{ClientOutput, CopyOut};
 use super::receiver::{Refusal, RowSink};
-use super::spool::Spool;
+use super::spool::RecordSpool;
 use crate::copy::ids::builder::IdsBuilder;
+use crate::copy::statement::{Endpoint, Statement};
 use crate::datum::record::Varlena;
 use crate::error::{CopyError, Error, VectorError};
 use crate::registry;
@@ -25,16 +24,9 @@ use crate::server::file_access;
 /// Bytes of the length in front of each record.
 const LENGTH_PREFIX: usize = 4;
 
-/// Where the corpus goes.
-#[derive(Debug)]
-pub(crate) enum Target {
-    File(Box<AtomicFile>),
-    Client(CopyOut),
-}
-
 /// What the statement says of the corpus, whatever its records are.
 #[derive(Debug, Default)]
-pub(crate) struct Wanted {
+pub(crate) struct ExportSpec {
     /// The codec that the records must have.
     pub(crate) codec: Option<(CodecConfig, Codebook)>,
     /// The codec of an empty corpus, where `codec` names none.
@@ -43,59 +35,69 @@ pub(crate) struct Wanted {
     pub(crate) user: Option<String>,
 }
 
+/// Where the corpus goes.
+enum Target {
+    /// The file, which waits for its header; taken while that is written.
+    File(Option<Box<dyn Output>>),
+    /// The file, whose header is written.
+    Begun(CorpusWriter),
+    Client(CopyOut),
+}
+
 /// Writes one corpus.
-#[derive(Debug)]
-pub(crate) struct CorpusWriter {
+pub(crate) struct CorpusSink {
     target: Target,
-    spool: Option<Spool>,
-    wanted: Wanted,
+    /// Records that wait for what stands before them.
+    spool: Option<RecordSpool>,
+    spec: ExportSpec,
     ids: Option<IdsBuilder>,
+    /// What all records have in common, from the first on.
     like: Option<Likeness>,
     count: u64,
     bytes: u64,
 }
 
 /// What all records have in common.
-#[derive(Debug)]
 struct Likeness {
-    start: [u8; RECORD_HEADER_LEN],
-    prefix: [u8; LENGTH_PREFIX],
-    residual: bool,
+    shape: RecordShape,
+    /// What each begins with.
+    head: [u8; RECORD_HEADER_LEN],
+    /// The header of the corpus, its count and its metadata aside.
     header: CorpusHeader,
 }
 
-impl CorpusWriter {
-    /// Begins a corpus; with `ids`, each record comes with one.
+impl CorpusSink {
+    /// Begins a corpus for a file or the client; with `ids`, each record comes with one.
     pub(crate) fn new(
-        target: Target,
-        wanted: Wanted,
+        statement: &Statement,
+        spec: ExportSpec,
         ids: Option<IdsBuilder>,
-    ) -> Result<CorpusWriter, Error> {
-        let spool = (ids.is_some() || matches!(target, Target::Client(_))).then(Spool::create).transpose()?;
-        Ok(CorpusWriter { target, spool, wanted, ids, like: None, count: 0, bytes: 0 })
+        columns: usize,
+    ) -> Result<CorpusSink, Error> {
+        let target = match &statement.endpoint {
+            Endpoint::File(path) => Target::File(Some(Box::new(file_access::create(path)?))),
+            Endpoint::Client => Target::Client(CopyOut::new(statement.format.name(), columns)?),
+        };
+        let waits = ids.is_some() || matches!(target, Target::Client(_));
+        let spool = waits.then(RecordSpool::create).transpose()?;
+        Ok(CorpusSink { target, spool, spec, ids, like: None, count: 0, bytes: 0 })
     }
 
     /// Appends a record; one that is unlike the first, or unlike the codec that was asked for, is refused.
     fn append_record(&mut self, record: &[u8]) -> Result<(), Error> {
         let view = RecordView::parse_stored(record)?;
-        let prefix = match &self.like {
-            Some(like) => {
-                like.check(&view)?;
-                like.prefix
+        match self.like.take() {
+            Some(like) => self.like.insert(like).check(&view)?,
+            None => {
+                let like = self.begin(&view)?;
+                self.like = Some(like);
             }
-            None => self.begin(&view)?,
-        };
+        }
         match (&mut self.spool, &mut self.target) {
-            (Some(spool), _) => {
-                spool.write(&prefix);
-                spool.write(record);
-            }
-            (None, Target::File(file)) => {
-                file.append(&prefix)?;
-                file.append(record)?;
-            }
-            // A client always has a spool.
-            (None, Target::Client(_)) => {}
+            (Some(spool), _) => spool.write(record),
+            (None, Target::Begun(writer)) => writer.append(record)?,
+            // A client has a spool, and a file without one has begun with its first record.
+            (None, Target::Client(_) | Target::File(_)) => {}
         }
         self.count += 1;
         self.bytes += (LENGTH_PREFIX + record.len()) as u64;
@@ -103,8 +105,11 @@ impl CorpusWriter {
     }
 
     /// Takes the first record for the measure of all; a file without ids gets its header.
-    fn begin(&mut self, first: &RecordView<'_>) -> Result<[u8; LENGTH_PREFIX], Error> {
-        let mut header = CorpusHeader {
+    fn begin(&mut self, first: &RecordView<'_>) -> Result<Likeness, Error> {
+        if let Some((config, _)) = &self.spec.codec {
+            Likeness::of(header_of(config)).check(first)?;
+        }
+        let header = CorpusHeader {
             vector_count: 0,
             dimension: first.dimension(),
             bit_width: first.bit_width(),
@@ -112,22 +117,15 @@ impl CorpusWriter {
             config_hash: first.config_hash().to_string(),
             metadata: Vec::new(),
         };
-        if let Some((config, _)) = &self.wanted.codec {
-            let expected = Likeness::of(&header_of(config))?;
-            expected.check(first)?;
+        if self.spool.is_none() {
+            let metadata = metadata(&self.spec, described(&header)?, None)?;
+            self.target.begin(&CorpusHeader { metadata, ..header.clone() })?;
         }
-        if let (None, Target::File(file)) = (&self.spool, &mut self.target) {
-            header.metadata = metadata(&self.wanted, described(&header)?, None)?;
-            file.append(&encode(&header, Magic::Unfinished)?)?;
-        }
-        let like = Likeness::of(&header)?;
-        let prefix = like.prefix;
-        self.like = Some(like);
-        Ok(prefix)
+        Ok(Likeness::of(header))
     }
 }
 
-impl RowSink for CorpusWriter {
+impl RowSink for CorpusSink {
     unsafe fn append(&mut self, vector: pg_sys::Datum, id: Option<pg_sys::Datum>) -> Result<(), Refusal> {
         // SAFETY: a tqvec's datum is a varlena, and the id of the type that the ids were made for, by the contract.
         unsafe {
@@ -155,8 +153,11 @@ impl RowSink for CorpusWriter {
     }
 
     fn finish(self: Box<Self>) -> Result<u64, Error> {
-        let CorpusWriter { target, spool, mut wanted, ids, like, count, .. } = *self;
-        let begun = like.is_some();
+        let CorpusSink { target, spool, mut spec, ids, like, count, .. } = *self;
+        if let Target::Begun(writer) = target {
+            writer.finish()?;
+            return Ok(count);
+        }
         let (mut header, codec) = match like {
             Some(like) => {
                 let codec = described(&like.header)?;
@@ -164,103 +165,82 @@ impl RowSink for CorpusWriter {
             }
             None => {
                 let codec =
-                    wanted.codec.take().or(wanted.empty.take()).ok_or(Error::Copy(CopyError::ExportEmpty))?;
+                    spec.codec.take().or(spec.empty.take()).ok_or(Error::Copy(CopyError::ExportEmpty))?;
                 (header_of(&codec.0), Some(codec))
             }
         };
         header.vector_count = count;
-        let head = |header: &mut CorpusHeader, magic| {
-            header.metadata = metadata(&wanted, codec, ids)?;
-            encode(header, magic)
-        };
-        match (target, spool) {
-            (Target::File(mut file), None) => {
-                if !begun {
-                    file.append(&head(&mut header, Magic::Unfinished)?)?;
-                }
-                complete(*file, count)?;
-            }
-            (Target::File(mut file), Some(mut spool)) => {
-                file.append(&head(&mut header, Magic::Unfinished)?)?;
-                spool.drain(|chunk| Ok(file.append(chunk)?))?;
-                complete(*file, count)?;
-            }
-            (Target::Client(client), spool) => {
-                let head = head(&mut header, Magic::Final)?;
-                client.begin();
-                client.send(&head);
-                if let Some(mut spool) = spool {
-                    spool.drain(|chunk| {
-                        client.send(chunk);
-                        Ok(())
-                    })?;
-                }
-                client.finish();
-            }
+        header.metadata = metadata(&spec, codec, ids)?;
+        let mut writer = target.writer(&header)?;
+        if let Some(mut spool) = spool {
+            spool.drain(header.record_len(), |records| Ok(writer.append(records)?))?;
         }
+        writer.finish()?;
         Ok(count)
     }
 }
 
+impl Target {
+    /// Writes the header of a file whose number of records isn't known yet.
+    fn begin(&mut self, header: &CorpusHeader) -> Result<(), Error> {
+        if let Target::File(output) = self
+            && let Some(output) = output.take()
+        {
+            *self = Target::Begun(CorpusWriter::new(output, header).map_err(refused)?);
+        }
+        Ok(())
+    }
+
+    /// What writes a corpus whose records are counted.
+    fn writer(self, header: &CorpusHeader) -> Result<CorpusWriter, Error> {
+        let output: Box<dyn Output> = match self {
+            Target::Begun(writer) => return Ok(writer),
+            Target::File(Some(output)) => output,
+            // After an error of its header, which ends the COPY.
+            Target::File(None) => return Err(Error::Copy(CopyError::ExportEmpty)),
+            // Told only when nothing is left that could be refused.
+            Target::Client(client) => Box::new(ClientOutput::new(client)?),
+        };
+        CorpusWriter::counted(output, header).map_err(refused)
+    }
+}
+
 impl Likeness {
-    fn of(header: &CorpusHeader) -> Result<Likeness, Error> {
-        let length = header.record_len() as u32;
-        let mut start = [0; RECORD_HEADER_LEN];
-        start[0] = 1;
-        start[1..=HASH_LEN].copy_from_slice(&header.record_hash_field());
-        start[HASH_LEN + 1..HASH_LEN + 5].copy_from_slice(&header.dimension.to_le_bytes());
-        start[HASH_LEN + 5] = header.bit_width.bits();
-        Ok(Likeness {
-            start,
-            prefix: length.to_le_bytes(),
-            residual: header.residual,
-            header: header.try_clone().map_err(|error| Error::Copy(CopyError::ExportHeader(error)))?,
-        })
+    fn of(header: CorpusHeader) -> Likeness {
+        let shape = header.shape();
+        Likeness { shape, head: shape.head(), header }
     }
 
     /// Refuses a record that is unlike.
     fn check(&self, record: &RecordView<'_>) -> Result<(), Error> {
-        if record.as_bytes().starts_with(&self.start) && record.has_residual() == self.residual {
+        if record.as_bytes().starts_with(&self.head) && record.has_residual() == self.shape.residual {
             return Ok(());
         }
-        let header = &self.header;
-        Err(if record.dimension() != header.dimension {
-            Error::Vector(VectorError::TypmodDimension {
-                expected: header.dimension,
-                got: record.dimension(),
-            })
-        } else if record.bit_width() != header.bit_width {
-            Error::Vector(VectorError::TypmodBitWidth {
-                expected: header.bit_width.bits(),
-                got: record.bit_width().bits(),
-            })
-        } else if record.has_residual() != header.residual {
-            Error::Vector(VectorError::TypmodResidual { expected: header.residual })
-        } else {
-            Error::Copy(CopyError::ExportCodec {
-                expected: header.config_hash.escape_debug().to_string(),
+        Err(match self.shape.difference(&record.shape()) {
+            None => return Ok(()),
+            Some(ShapeDifference::Dimension { expected, got }) => {
+                Error::Vector(VectorError::TypmodDimension { expected, got })
+            }
+            Some(ShapeDifference::BitWidth { expected, got }) => {
+                Error::Vector(VectorError::TypmodBitWidth { expected: expected.bits(), got: got.bits() })
+            }
+            Some(ShapeDifference::Residual { expected }) => {
+                Error::Vector(VectorError::TypmodResidual { expected })
+            }
+            Some(ShapeDifference::Hash) => Error::Copy(CopyError::ExportCodec {
+                expected: self.header.config_hash.escape_debug().to_string(),
                 got: record.config_hash().escape_debug().to_string(),
-            })
+            }),
         })
     }
 }
 
-/// Opens the file that the corpus is to become.
-pub(crate) fn create(path: &Path) -> Result<Target, Error> {
-    Ok(Target::File(Box::new(file_access::create(path)?)))
-}
-
-/// The client that the corpus is for.
-pub(crate) fn to_client(client: CopyOut) -> Target {
-    Target::Client(client)
-}
-
-/// Puts the count in and turns an unfinished file into a finished one, when all before is on disk.
-fn complete(mut file: AtomicFile, count: u64) -> Result<(), Error> {
-    file.sync()?;
-    file.write_at(COUNT_OFFSET, &count.to_le_bytes())?;
-    file.write_at(MAGIC_OFFSET, &Magic::Final.bytes())?;
-    Ok(file.finish()?)
+/// What refuses a corpus that can't be begun.
+fn refused(error: CorpusFileError) -> Error {
+    match error {
+        CorpusFileError::File(error) => Error::File(error),
+        CorpusFileError::Format(error) => Error::Copy(CopyError::ExportHeader(error)),
+    }
 }
 
 fn header_of(config: &CodecConfig) -> CorpusHeader {
@@ -280,21 +260,17 @@ fn described(header: &CorpusHeader) -> Result<Option<(CodecConfig, Codebook)>, E
 }
 
 fn metadata(
-    wanted: &Wanted,
+    spec: &ExportSpec,
     codec: Option<(CodecConfig, Codebook)>,
     ids: Option<IdsBuilder>,
 ) -> Result<Vec<u8>, Error> {
     let ids = ids.map(IdsBuilder::finish);
     let rows = ids.as_ref().map_or(0, |ids| ids.len() as u64);
-    let metadata = Metadata { codec, user: wanted.user.clone(), ids };
+    let metadata = Metadata { codec, user: spec.user.clone(), ids };
     metadata.encode().map_err(|error| match error {
         MetadataError::TooLong { bytes, ids } if ids > bytes / 2 => {
             Error::Copy(CopyError::ExportIds { rows })
         }
         error => Error::Copy(CopyError::ExportMetadata(error)),
     })
-}
-
-fn encode(header: &CorpusHeader, magic: Magic) -> Result<Vec<u8>, Error> {
-    header.encode(magic).map_err(|error| Error::Copy(CopyError::ExportHeader(error)))
 }

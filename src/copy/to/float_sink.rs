@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use pgrx::pg_sys;
 use tq_codec::{Codec, CodecError, Workers};
-use tq_corpus::{Numbers, Output, Real};
+use tq_files::{Id, Numbers, Output, Real};
 use tq_format::RecordView;
 use tq_memory::Grow;
 
@@ -23,7 +23,7 @@ use crate::datum::float_array::Elements;
 use crate::datum::record::Varlena;
 use crate::error::interrupts::poll;
 use crate::error::{CopyError, Error, VectorError};
-use crate::formats::{FloatWriter, Key, check_options, folder_of};
+use crate::formats::{FloatWriter, check_options, folder_of};
 use crate::registry;
 use crate::server::file_access;
 use crate::server::settings;
@@ -46,14 +46,14 @@ pub(crate) struct FloatSink {
     /// Floats that are not written yet.
     floats: Numbers,
     /// Ids of the rows that are not written yet.
-    keys: Vec<Key>,
-    gathered: Gathered,
+    ids: Vec<Id>,
+    batch: RecordBatch,
     workers: Workers,
 }
 
 /// Records of one codec that are not decoded yet, one behind the other.
 #[derive(Default)]
-struct Gathered {
+struct RecordBatch {
     codec: Option<Arc<Codec>>,
     records: Vec<u8>,
     count: usize,
@@ -85,8 +85,8 @@ impl FloatSink {
             dimension: kind.dimension(),
             rows: 0,
             floats: Numbers::new(kind.is_double()),
-            keys: Vec::new(),
-            gathered: Gathered::default(),
+            ids: Vec::new(),
+            batch: RecordBatch::default(),
             workers: Workers::new(settings::threads())?,
         })
     }
@@ -103,12 +103,12 @@ impl FloatSink {
                 let view = RecordView::parse_stored(record.bytes()).map_err(|error| row(error.into()))?;
                 self.check_dimension(view.dimension()).map_err(row)?;
                 let codec = registry::for_record(&view).map_err(row)?;
-                if self.gathered.codec.as_ref().is_some_and(|last| !Arc::ptr_eq(last, &codec)) {
+                if self.batch.codec.as_ref().is_some_and(|last| !Arc::ptr_eq(last, &codec)) {
                     self.decode().map_err(Refusal::File)?;
                 }
-                self.gathered.codec = Some(codec);
-                self.gathered.records.try_extend(record.bytes()).map_err(|error| row(error.into()))?;
-                self.gathered.count += 1;
+                self.batch.codec = Some(codec);
+                self.batch.records.try_extend(record.bytes()).map_err(|error| row(error.into()))?;
+                self.batch.count += 1;
                 record.release();
             } else {
                 let kind = self.kind;
@@ -140,7 +140,7 @@ impl FloatSink {
 
     /// Decodes what was gathered.
     fn decode(&mut self) -> Result<(), Error> {
-        let Gathered { codec, records, count } = std::mem::take(&mut self.gathered);
+        let RecordBatch { codec, records, count } = std::mem::take(&mut self.batch);
         let Some(codec) = codec else { return Ok(()) };
         let mut views = tq_memory::with_capacity(count)?;
         for record in records.chunks_exact(records.len() / count.max(1)) {
@@ -182,16 +182,16 @@ impl FloatSink {
     /// Decodes and writes what waits, when it is enough or `all` is to be.
     fn flush(&mut self, all: bool) -> Result<(), Error> {
         let dimension = self.dimension.unwrap_or_default() as usize;
-        let waiting = self.floats.len() + self.gathered.count * dimension;
+        let waiting = self.floats.len() + self.batch.count * dimension;
         if !all && waiting * self.floats.width() < BLOCK_BYTES {
             return Ok(());
         }
         poll();
         self.decode()?;
         let empty = Numbers::new(self.kind.is_double());
-        let (floats, keys) = (std::mem::replace(&mut self.floats, empty), std::mem::take(&mut self.keys));
+        let (floats, ids) = (std::mem::replace(&mut self.floats, empty), std::mem::take(&mut self.ids));
         let written = match self.writer()? {
-            Some(writer) => writer.append(&floats, &keys),
+            Some(writer) => writer.append(&floats, &ids),
             None => Ok(()),
         };
         self.allowed(written)?;
@@ -208,8 +208,8 @@ impl RowSink for FloatSink {
         unsafe {
             self.take(vector)?;
             if let (Some(id_type), Some(id)) = (self.id_type, id) {
-                let key = id_type.key(id).map_err(row)?;
-                self.keys.try_push(key).map_err(|error| row(error.into()))?;
+                let id = id_type.id(id).map_err(row)?;
+                self.ids.try_push(id).map_err(|error| row(error.into()))?;
             }
         }
         self.rows += 1;

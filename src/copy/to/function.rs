@@ -6,10 +6,11 @@ use std::ffi::{CString, c_long};
 
 use pgrx::prelude::*;
 use pgrx::spi::quote_literal;
+use tq_files::Format;
 
 use crate::datum::arguments::{Json, Text};
 use crate::error::{Error, SampleError, SqlResult};
-use crate::formats::{Direction, Format, check_option, format_of, option_value};
+use crate::formats::{Direction, check_option, format_of, option_value};
 use crate::query::one_select;
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;

@@ -17,9 +17,9 @@ use std::ffi::{c_char, c_int};
 use std::ptr;
 
 use pgrx::{PgBox, PgList, PgRelation, PgTupleDesc, pg_sys};
+use tq_files::Format;
 
-use self::client::CopyOut;
-use self::corpus_sink::{CorpusWriter, Wanted};
+use self::corpus_sink::{CorpusSink, ExportSpec};
 use self::float_sink::FloatSink;
 use self::receiver::{Receiver, RowSink};
 use super::columns::{holds, type_name, wanted_types};
@@ -28,7 +28,7 @@ use super::ids::builder::IdsBuilder;
 use super::statement::{Endpoint, Statement};
 use super::vector_type::VectorType;
 use crate::error::{CopyError, Error};
-use crate::formats::{Format, checked_metadata};
+use crate::formats::checked_metadata;
 use crate::registry;
 use crate::server::encoding;
 use crate::server::file_access;
@@ -87,7 +87,7 @@ pub(crate) unsafe fn run(
         let relation_oid = if relation.is_null() { pg_sys::InvalidOid } else { (*relation).rd_id };
         let description = start(format, raw, query, relation_oid)?;
 
-        let columns = Columns::find(format, (*description).tupDesc)?;
+        let columns = ResultColumns::find(format, (*description).tupDesc)?;
         let kind = match &statement.endpoint {
             Endpoint::File(_) => pg_sys::PROGRESS_COPY_TYPE_FILE,
             Endpoint::Client => pg_sys::PROGRESS_COPY_TYPE_PIPE,
@@ -221,40 +221,35 @@ fn start_progress(relation: pg_sys::Oid, kind: u32) {
 }
 
 /// What writes the rows, by the statement's format.
-fn sink(statement: &Statement, columns: Columns) -> Result<Box<dyn RowSink>, Error> {
+fn sink(statement: &Statement, columns: ResultColumns) -> Result<Box<dyn RowSink>, Error> {
     let ids = columns.id.map(|(_, ids)| ids);
     match (statement.format, columns.kind) {
         (Format::Tqcv, VectorType::Tqvec(typmod)) => {
-            let wanted = Wanted {
+            let spec = ExportSpec {
                 codec: statement.options.text("codec").map(registry::definition).transpose()?,
                 empty: typmod.builtin_codec()?,
                 user: statement.options.text("metadata").map(checked_metadata).transpose()?,
             };
-            let target = match &statement.endpoint {
-                Endpoint::File(path) => corpus_sink::create(path)?,
-                Endpoint::Client => corpus_sink::to_client(CopyOut::new(
-                    statement.format.name(),
-                    1 + usize::from(ids.is_some()),
-                )?),
-            };
-            let ids = ids.and_then(IdsBuilder::new);
-            Ok(Box::new(CorpusWriter::new(target, wanted, ids)?))
+            let columns = 1 + usize::from(ids.is_some());
+            Ok(Box::new(CorpusSink::new(statement, spec, ids.and_then(IdsBuilder::new), columns)?))
         }
-        (_, kind) => Ok(Box::new(FloatSink::new(statement, kind, ids)?)),
+        (Format::Tqcv | Format::Qvec | Format::Ztensor | Format::Burnpack, kind) => {
+            Ok(Box::new(FloatSink::new(statement, kind, ids)?))
+        }
     }
 }
 
 /// The columns of the query's result.
-struct Columns {
+struct ResultColumns {
     vector: usize,
     kind: VectorType,
     id: Option<(usize, IdType)>,
 }
 
-impl Columns {
+impl ResultColumns {
     /// # Safety
     /// `descriptor` must be the result's.
-    unsafe fn find(format: Format, descriptor: pg_sys::TupleDesc) -> Result<Columns, Error> {
+    unsafe fn find(format: Format, descriptor: pg_sys::TupleDesc) -> Result<ResultColumns, Error> {
         // SAFETY: the descriptor lives as long as the executor's state, which this borrows it from.
         let descriptor = unsafe { PgTupleDesc::from_pg_unchecked(descriptor) };
         let mut vectors = Vec::new();
@@ -277,10 +272,12 @@ impl Columns {
             })),
             ([], []) => wrong("there are none".into()),
             ([], _) => wrong(format!("none of the {} columns is of that type", others.len())),
-            ([(vector, kind)], []) => Ok(Columns { vector: *vector, kind: *kind, id: None }),
+            ([(vector, kind)], []) => Ok(ResultColumns { vector: *vector, kind: *kind, id: None }),
             ([(vector, kind)], [(id, attribute)]) if ids => {
                 match IdType::exported(format, attribute.atttypid) {
-                    Some(id_type) => Ok(Columns { vector: *vector, kind: *kind, id: Some((*id, id_type)) }),
+                    Some(id_type) => {
+                        Ok(ResultColumns { vector: *vector, kind: *kind, id: Some((*id, id_type)) })
+                    }
                     None => Err(Error::Copy(CopyError::ExportIdType {
                         column: encoding::name_of(&attribute.attname)?,
                         got: type_name(attribute.atttypid),

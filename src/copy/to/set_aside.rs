@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use pgrx::pg_sys;
-use tq_corpus::{FileError, Output};
+use tq_files::{FileError, Output};
 
 use super::client::CopyOut;
 use crate::error::{Error, FormatError};
@@ -48,7 +48,7 @@ pub(crate) struct SetAside {
 }
 
 /// The end that a writer gets.
-struct Written {
+struct AsideOutput {
     path: PathBuf,
     file: Rc<File>,
     length: Rc<Cell<u64>>,
@@ -63,7 +63,7 @@ impl SetAside {
         let opened = OpenOptions::new().read(true).write(true).open(&path);
         let file = Rc::new(opened.map_err(|source| failed(&path, "open", source))?);
         let (length, over) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
-        let written = Written {
+        let written = AsideOutput {
             path: path.clone(),
             file: Rc::clone(&file),
             length: Rc::clone(&length),
@@ -110,7 +110,7 @@ fn failed(path: &Path, op: &'static str, source: std::io::Error) -> FileError {
     FileError::Io { path: path.to_owned(), op, source }
 }
 
-impl Output for Written {
+impl Output for AsideOutput {
     fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         let end = self.length.get() + bytes.len() as u64;
         if end > self.limit {

@@ -17,22 +17,22 @@ const CHUNK: usize = 64 * 1024;
 
 /// Bytes written once and read once.
 #[derive(Debug)]
-pub(crate) struct Spool {
+pub(crate) struct RecordSpool {
     file: *mut pg_sys::BufFile,
     pending: Vec<u8>,
     written: u64,
 }
 
-impl Spool {
+impl RecordSpool {
     /// An empty one, which belongs to the current memory context and resource owner.
-    pub(crate) fn create() -> Result<Spool, Error> {
+    pub(crate) fn create() -> Result<RecordSpool, Error> {
         let pending = tq_memory::with_capacity(2 * CHUNK)?;
         // SAFETY: runs in a transaction. Without tablespaces set, the database's own takes the file.
         let file = unsafe {
             pg_sys::PrepareTempTablespaces();
             pg_sys::BufFileCreateTemp(false)
         };
-        Ok(Spool { file, pending, written: 0 })
+        Ok(RecordSpool { file, pending, written: 0 })
     }
 
     /// Appends bytes; PostgreSQL's own error if that fails.
@@ -50,17 +50,23 @@ impl Spool {
         self.pending.clear();
     }
 
-    /// Gives out all bytes in their order, and closes the file. Answers interrupts.
-    pub(crate) fn drain(&mut self, mut take: impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+    /// Gives out all bytes in their order, some whole `pieces` of that length at a time, and closes the file. Answers
+    /// interrupts.
+    pub(crate) fn drain(
+        &mut self,
+        piece: usize,
+        mut take: impl FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let chunk = piece.max(CHUNK / piece.max(1) * piece);
         self.flush();
         // SAFETY: the file is open; its beginning is there to go to.
         if unsafe { pg_sys::BufFileSeek(self.file, 0, 0, libc_seek_set()) } != 0 {
             return Err(Error::Format(FormatError::SpoolDamaged));
         }
-        let mut buffer = tq_memory::filled(CHUNK, 0u8)?;
+        let mut buffer = tq_memory::filled(chunk, 0u8)?;
         while self.written > 0 {
             poll();
-            let wanted = CHUNK.min(usize::try_from(self.written).unwrap_or(CHUNK));
+            let wanted = chunk.min(usize::try_from(self.written).unwrap_or(chunk));
             // SAFETY: the buffer is at least as long as what is asked for.
             let got = unsafe { pg_sys::BufFileRead(self.file, buffer.as_mut_ptr().cast(), wanted) };
             if got != wanted {

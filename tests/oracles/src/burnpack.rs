@@ -6,7 +6,7 @@ use std::path::Path;
 
 use burn_pack::{Bytes, DType};
 use tempfile::TempDir;
-use tq_corpus::{
+use tq_files::{
     AtomicFile, BurnpackFile, BurnpackOptions, BurnpackWriter, Container, FloatType, RowWriter, Tensor,
     merge_burnpacks,
 };

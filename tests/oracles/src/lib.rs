@@ -1,4 +1,4 @@
-//! The formats' own libraries against the readers and writers of `tq_corpus`, both ways.
+//! The formats' own libraries against the readers and writers of `tq_files`, both ways.
 //!
 //! `cargo test` in this folder, or the suite `crates` of `scripts/test`.
 #![cfg(test)]
@@ -10,7 +10,7 @@ mod ztensor_2;
 use std::path::Path;
 
 use half::{bf16, f16};
-use tq_corpus::{Container, FloatType, ZtensorGeneration, ZtensorOptions, ZtensorWriter};
+use tq_files::{Container, FloatType, ZtensorGeneration, ZtensorOptions, ZtensorWriter};
 
 /// Rows in the bytes of a type, little-endian.
 fn encoded(float: FloatType, rows: &[f32]) -> Vec<u8> {
@@ -65,7 +65,7 @@ fn kinds(generation: ZtensorGeneration) -> impl Iterator<Item = ZtensorOptions> 
 
 /// Writes a file with one tensor.
 fn write(path: &Path, dimension: usize, options: ZtensorOptions, rows: &[f32]) {
-    use tq_corpus::{AtomicFile, RowWriter};
+    use tq_files::{AtomicFile, RowWriter};
     let output = Box::new(AtomicFile::create(path).unwrap());
     let mut writer = Box::new(ZtensorWriter::new(output, dimension as u32, options).unwrap());
     writer.append(rows).unwrap();

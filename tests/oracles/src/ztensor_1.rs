@@ -4,7 +4,7 @@ use std::fs;
 
 use half::{bf16, f16};
 use tempfile::TempDir;
-use tq_corpus::{
+use tq_files::{
     AtomicFile, Container, FloatType, ZtensorFile, ZtensorGeneration, ZtensorOptions, merge_ztensors,
 };
 use ztensor_1::{Checksum, Compression, DType, Format, Reader, Writer};
@@ -65,7 +65,7 @@ fn what_we_write_it_reads() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("file.zt");
     let (mut files, mut same) = (0, 0);
-    for options in kinds(ZtensorGeneration::C) {
+    for options in kinds(ZtensorGeneration::V1_2) {
         for (count, dimension) in SHAPES {
             let rows = noise(count, dimension);
             write(&path, dimension, options.clone(), &rows);
@@ -162,7 +162,7 @@ fn merged_files_are_read_by_it() {
     let folder = TempDir::new().unwrap();
     let mut sources = Vec::new();
     let mut expected = Vec::new();
-    for (i, options) in kinds(ZtensorGeneration::C).enumerate() {
+    for (i, options) in kinds(ZtensorGeneration::V1_2).enumerate() {
         let path = folder.path().join(format!("{i}.zt"));
         let (count, dimension) = SHAPES[i % 5];
         let rows = noise(count, dimension);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use half::{bf16, f16};
 use tempfile::TempDir;
-use tq_corpus::{
+use tq_files::{
     AtomicFile, Container, FloatType, ZtensorFile, ZtensorGeneration, ZtensorOptions, merge_ztensors,
 };
 use ztensor::format::cbor::Value;
@@ -46,7 +46,7 @@ fn what_we_write_it_reads() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("file.zt");
     let (mut files, mut same, mut canonical) = (0, 0, 0);
-    for options in kinds(ZtensorGeneration::D) {
+    for options in kinds(ZtensorGeneration::V2) {
         for (count, dimension) in SHAPES {
             let rows = noise(count, dimension);
             write(&path, dimension, options.clone(), &rows);
@@ -220,7 +220,7 @@ fn merged_files_are_read_by_it() {
     let folder = TempDir::new().unwrap();
     let mut sources = Vec::new();
     let mut expected = Vec::new();
-    let all = kinds(ZtensorGeneration::C).chain(kinds(ZtensorGeneration::D));
+    let all = kinds(ZtensorGeneration::V1_2).chain(kinds(ZtensorGeneration::V2));
     for (i, options) in all.enumerate().filter(|(i, _)| i % 3 != 0) {
         let path = folder.path().join(format!("{i}.zt"));
         let (count, dimension) = SHAPES[i % 5];
@@ -238,7 +238,7 @@ fn merged_files_are_read_by_it() {
     for (options, rows, dimension) in expected {
         let tensor = source.tensor(&options.tensor).unwrap();
         // What came from generation 1.2 has got them.
-        let checked = options.checksum || options.generation == ZtensorGeneration::C;
+        let checked = options.checksum || options.generation == ZtensorGeneration::V1_2;
         assert_eq!(tensor.verify().unwrap().is_checked(), checked);
         for (name, _, bytes) in self::expected(&options, &rows, dimension) {
             let part = tensor.part(name).unwrap();

@@ -10,7 +10,7 @@
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
-use tq_format::QvecBits;
+use tq_format::qvec;
 
 /// Points of the rule. Also the outermost cell, eight standard deviations of which count, is integrated to 1e-15.
 const POINTS: usize = 64;
@@ -29,7 +29,7 @@ pub(super) struct Codebook {
 }
 
 impl Codebook {
-    pub(super) fn new(dimension: u32, bits: QvecBits) -> Self {
+    pub(super) fn new(dimension: u32, bits: qvec::Bits) -> Self {
         let half = solve(f64::from(dimension), bits.levels() / 2);
         let all: Vec<f64> = half.iter().rev().map(|c| -c).chain(half.iter().copied()).collect();
         let mut centroids = [0.0; 16];
@@ -170,8 +170,8 @@ mod tests {
     #[test]
     fn known_codebooks() {
         for (dimension, bits, expected) in [
-            (8, QvecBits::Two, &[0.157_922_1, 0.504_824_65][..]),
-            (64, QvecBits::Three, &[0.030_469_18, 0.093_832_26, 0.166_167_86, 0.263_913_93]),
+            (8, qvec::Bits::Two, &[0.157_922_1, 0.504_824_65][..]),
+            (64, qvec::Bits::Three, &[0.030_469_18, 0.093_832_26, 0.166_167_86, 0.263_913_93]),
         ] {
             let codebook = Codebook::new(dimension, bits);
             let (low, high) = codebook.centroids().split_at(expected.len());
@@ -185,7 +185,7 @@ mod tests {
     /// In many dimensions the density is the normal one, whose quantiser is known to many digits.
     #[test]
     fn many_dimensions_are_normal() {
-        let codebook = Codebook::new(16_000, QvecBits::Four);
+        let codebook = Codebook::new(16_000, qvec::Bits::Four);
         let normal = crate::lloyd_max::positive_half(tq_format::BitWidth::Four);
         for (got, normal) in codebook.centroids()[8..].iter().zip(normal) {
             let expected = normal / 16_000f64.sqrt();
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn codes_count_boundaries() {
-        let codebook = Codebook::new(24, QvecBits::Three);
+        let codebook = Codebook::new(24, qvec::Bits::Three);
         for (code, boundary) in (0..).zip(codebook.boundaries()) {
             assert_eq!(codebook.quantize((*boundary).into()), code + 1);
             assert_eq!(codebook.quantize(boundary.next_down().into()), code);

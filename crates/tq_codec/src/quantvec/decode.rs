@@ -3,7 +3,7 @@
 use super::rotation::Scratch;
 use super::{Quantvec, ROWS};
 use crate::{BatchError, CodecError, Workers};
-use tq_format::{QvecRow, unpack_qvec_codes};
+use tq_format::qvec;
 use tq_memory::Grow;
 
 /// How long a decoded vector is to be. Its direction is that of the centroids, rotated back.
@@ -27,7 +27,7 @@ impl Quantvec {
     /// [`CodecError::DimensionMismatch`] for the first row whose codes are of another length than the codec's.
     pub fn decode_batch(
         &self,
-        rows: &[QvecRow<'_>],
+        rows: &[qvec::Row<'_>],
         decoding: QuantvecDecoding,
         out: &mut Vec<f32>,
     ) -> Result<(), BatchError> {
@@ -47,7 +47,7 @@ impl Quantvec {
             let directions = &mut directions[..rows.len() * d];
             lengths.clear();
             for (row, direction) in rows.iter().zip(directions.chunks_exact_mut(d)) {
-                unpack_qvec_codes(self.bits, row.codes, &mut codes);
+                qvec::unpack_codes(self.bits, row.codes, &mut codes);
                 let length = self.direction(&codes, direction);
                 lengths.push(match decoding {
                     QuantvecDecoding::Unit => f64::from(row.norm),
@@ -74,7 +74,7 @@ impl Quantvec {
     pub fn decode_batch_on(
         &self,
         workers: &Workers,
-        rows: &[QvecRow<'_>],
+        rows: &[qvec::Row<'_>],
         decoding: QuantvecDecoding,
         out: &mut Vec<f32>,
         poll: &mut dyn FnMut(),
@@ -85,7 +85,7 @@ impl Quantvec {
         out.try_room(rows.len() * self.dimension)?;
         for (number, rows) in rows.chunks(round).enumerate() {
             poll();
-            let decode = |rows: &[QvecRow<'_>]| {
+            let decode = |rows: &[qvec::Row<'_>]| {
                 let mut vectors = Vec::new();
                 self.decode_batch(rows, decoding, &mut vectors).map(|()| vectors)
             };

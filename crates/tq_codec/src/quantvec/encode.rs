@@ -8,7 +8,7 @@ use super::rotation::Rotation;
 use super::{Quantvec, ROWS};
 use crate::product::Single;
 use crate::{BatchError, CodecError, Workers, check_vector};
-use tq_format::pack_qvec_codes;
+use tq_format::qvec;
 use tq_memory::{Grow, OutOfMemory};
 
 /// The least dimension of a product of matrices. Below, too few errors would cancel in the scale, and the matrix is in the cache anyway.
@@ -178,7 +178,7 @@ impl<'a> Encoder<'a> {
                 None => self.quantize_exactly(row)?,
             }
             let scale = self.scale(row, norm).map_err(|source| BatchError { row, source })?;
-            pack_qvec_codes(self.codec.bits, &self.codes, &mut out.codes);
+            qvec::pack_codes(self.codec.bits, &self.codes, &mut out.codes);
             out.scales.push(scale);
             out.norms.push(norm as f32);
         }

@@ -26,7 +26,7 @@ pub use query::QuantvecQuery;
 use crate::{CodecError, Workers};
 use codebook::Codebook;
 use rotation::Rotation;
-use tq_format::{QVEC_MAX_DIMENSION, QvecBits};
+use tq_format::qvec;
 use tq_simd::Level;
 
 /// Vectors of a block: enough for a product of matrices at full speed, few enough to stay in the cache.
@@ -34,7 +34,7 @@ const ROWS: usize = 128;
 
 /// A codec of a dimension, a width and a seed, ready to encode, decode and measure.
 pub struct Quantvec {
-    bits: QvecBits,
+    bits: qvec::Bits,
     dimension: usize,
     rotation: Rotation,
     codebook: Codebook,
@@ -59,11 +59,11 @@ impl Quantvec {
     /// [`CodecError::QuantvecDimension`], [`CodecError::OutOfMemory`].
     pub fn new(
         dimension: u32,
-        bits: QvecBits,
+        bits: qvec::Bits,
         seed: f64,
         poll: &mut dyn FnMut(),
     ) -> Result<Self, CodecError> {
-        if dimension == 0 || !dimension.is_multiple_of(8) || dimension > QVEC_MAX_DIMENSION {
+        if dimension == 0 || !dimension.is_multiple_of(8) || dimension > qvec::MAX_DIMENSION {
             return Err(CodecError::QuantvecDimension { dimension: dimension.into() });
         }
         let rotation = Rotation::new(dimension as usize, seed, poll)?;
@@ -93,7 +93,7 @@ impl Quantvec {
     }
 
     /// Bits of a code.
-    pub fn bits(&self) -> QvecBits {
+    pub fn bits(&self) -> qvec::Bits {
         self.bits
     }
 

@@ -3,11 +3,11 @@
 use super::Quantvec;
 use crate::vector::divided;
 use crate::{CodecError, check_vector, scale_for_norm};
-use tq_format::{QvecBits, QvecMetric, QvecRow};
+use tq_format::qvec;
 
 /// A query, rotated once, with the product of each coordinate and each centroid.
 pub struct QuantvecQuery {
-    bits: QvecBits,
+    bits: qvec::Bits,
     /// For each coordinate as many products as there are codes.
     table: Vec<f32>,
     /// What a calibration's shifts add to every vector's product.
@@ -52,18 +52,18 @@ impl QuantvecQuery {
     /// for what that can't hold.
     ///
     /// Codes of another length than the query's are taken as far as both go.
-    pub fn score(&self, metric: QvecMetric, row: &QvecRow<'_>) -> f64 {
+    pub fn score(&self, metric: qvec::Metric, row: &qvec::Row<'_>) -> f64 {
         let sum = match self.bits {
-            QvecBits::Two => sum::<2, 4>(&self.table, row.codes),
-            QvecBits::Three => sum::<3, 8>(&self.table, row.codes),
-            QvecBits::Four => sum::<4, 16>(&self.table, row.codes),
+            qvec::Bits::Two => sum::<2, 4>(&self.table, row.codes),
+            qvec::Bits::Three => sum::<3, 8>(&self.table, row.codes),
+            qvec::Bits::Four => sum::<4, 16>(&self.table, row.codes),
         };
         let norm = f64::from(row.norm);
         let estimate = f64::from(row.scale) * (sum - self.bias) * self.scale;
         let score = match metric {
-            QvecMetric::Dot => estimate,
-            QvecMetric::Cosine => estimate / (self.norm * norm),
-            QvecMetric::Euclidean => self.norm * self.norm + norm * norm - 2.0 * estimate,
+            qvec::Metric::Dot => estimate,
+            qvec::Metric::Cosine => estimate / (self.norm * norm),
+            qvec::Metric::Euclidean => self.norm * self.norm + norm * norm - 2.0 * estimate,
         };
         let single = score as f32;
         if single.is_normal() { f64::from(single) } else { score }

@@ -1,7 +1,14 @@
 //! What can be wrong with a corpus file, one variant a cause. Faults of a record say which one and where.
 
 use super::{MAX_CONFIG_HASH_LEN, MAX_METADATA_LEN};
-use crate::{MAX_DIMENSION, RecordError};
+use crate::{MAX_DIMENSION, RecordError, ShapeDifference};
+
+/// Where a record is, for messages.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) number: u64,
+    pub(super) offset: u64,
+}
 
 /// Why bytes are not a TQCV corpus, or why one could not be written.
 ///
@@ -103,6 +110,23 @@ pub enum CorpusError {
 }
 
 impl CorpusError {
+    /// A record that is unlike the corpus.
+    pub(super) fn unlike(difference: ShapeDifference, Place { number, offset }: Place) -> Self {
+        match difference {
+            ShapeDifference::Dimension { expected, got } => {
+                CorpusError::RecordDimension { number, offset, expected, got }
+            }
+            ShapeDifference::BitWidth { expected, got } => {
+                let (expected, got) = (expected.bits(), got.bits());
+                CorpusError::RecordBitWidth { number, offset, expected, got }
+            }
+            ShapeDifference::Residual { expected } => {
+                CorpusError::RecordResidual { number, offset, expected }
+            }
+            ShapeDifference::Hash => CorpusError::RecordHash { number, offset },
+        }
+    }
+
     /// The record at fault, counted from 1.
     pub fn record_number(&self) -> Option<u64> {
         match *self {

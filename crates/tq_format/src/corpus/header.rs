@@ -1,12 +1,14 @@
 //! The corpus header in its owned form, for those who write one, and the test of a record against it.
 
+use super::error::Place;
 use super::{
     BODY_ALIGN, CorpusError, HEADER_FIXED_LEN, LENGTH_PREFIX, MAX_CONFIG_HASH_LEN, MAX_METADATA_LEN,
 };
-use crate::builder::{clipped_hash_field, header_bytes};
+use crate::builder::clipped_hash_field;
 use crate::record::check_hash;
 use crate::{
-    BitWidth, HASH_LEN, MAX_DIMENSION, RECORD_HEADER_LEN, RecordError, RecordHeader, RecordView, record_len,
+    BitWidth, HASH_LEN, MAX_DIMENSION, RECORD_HEADER_LEN, RecordError, RecordHeader, RecordShape, RecordView,
+    ShapeDifference, record_len,
 };
 
 pub(super) const VERSION: u8 = 1;
@@ -94,6 +96,16 @@ impl CorpusHeader {
         clipped_hash_field(&self.config_hash)
     }
 
+    /// What each record of this corpus has to be like.
+    pub fn shape(&self) -> RecordShape {
+        RecordShape {
+            hash_field: self.record_hash_field(),
+            dimension: self.dimension,
+            bit_width: self.bit_width,
+            residual: self.residual,
+        }
+    }
+
     /// Bytes of each record, without its length prefix.
     pub fn record_len(&self) -> usize {
         record_len(self.bit_width, self.dimension, self.residual)
@@ -106,23 +118,14 @@ impl CorpusHeader {
     /// [`CorpusError::RecordDimension`], [`RecordBitWidth`](CorpusError::RecordBitWidth),
     /// [`RecordResidual`](CorpusError::RecordResidual) or [`RecordHash`](CorpusError::RecordHash).
     pub fn check_record(&self, record: RecordView<'_>, number: u64, offset: u64) -> Result<(), CorpusError> {
-        Template::of(self).check_fields(record, Place { number, offset })
+        Template::new(self.shape()).check_fields(record, Place { number, offset })
     }
-}
-
-/// Where a record is, for messages.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    pub(super) number: u64,
-    pub(super) offset: u64,
 }
 
 /// What every record of a corpus has in common, in a form that takes one comparison.
 #[derive(Clone, Debug)]
 pub(super) struct Template {
-    pub(super) dimension: u32,
-    pub(super) bit_width: BitWidth,
-    pub(super) residual: bool,
+    pub(super) shape: RecordShape,
     pub(super) record_len: u32,
     /// Length prefix and record header.
     start: [u8; LENGTH_PREFIX + RECORD_HEADER_LEN],
@@ -131,19 +134,14 @@ pub(super) struct Template {
 }
 
 impl Template {
-    pub(super) fn of(header: &CorpusHeader) -> Self {
-        Self::new(header.dimension, header.bit_width, header.residual, &header.config_hash)
-    }
-
-    pub(super) fn new(dimension: u32, bit_width: BitWidth, residual: bool, config_hash: &str) -> Self {
-        let field = clipped_hash_field(config_hash);
+    pub(super) fn new(shape: RecordShape) -> Self {
         // At most 49 227 for a dimension within bounds.
-        let record_len = record_len(bit_width, dimension, residual) as u32;
+        let record_len = shape.record_len() as u32;
         let mut start = [0; LENGTH_PREFIX + RECORD_HEADER_LEN];
         start[..LENGTH_PREFIX].copy_from_slice(&record_len.to_le_bytes());
-        start[LENGTH_PREFIX..].copy_from_slice(&header_bytes(&field, dimension, bit_width));
-        let hash = check_hash(&field);
-        Template { dimension, bit_width, residual, record_len, start, hash }
+        start[LENGTH_PREFIX..].copy_from_slice(&shape.head());
+        let hash = check_hash(&shape.hash_field);
+        Template { shape, record_len, start, hash }
     }
 
     /// Bytes from one record's length prefix to the next one's.
@@ -190,7 +188,9 @@ impl Template {
             Ok(header) => self
                 .header_mismatch(&header, place)
                 .or_else(|| self.residual_mismatch(record, place))
-                .or_else(|| (length == self.record_len).then(|| self.hash_mismatch(place)))
+                .or_else(|| {
+                    (length == self.record_len).then(|| CorpusError::unlike(ShapeDifference::Hash, place))
+                })
                 .unwrap_or(wrong_length),
             Err(source) if length == self.record_len => CorpusError::Record { number, offset, source },
             Err(_) => wrong_length,
@@ -198,50 +198,25 @@ impl Template {
     }
 
     fn header_mismatch(&self, header: &RecordHeader, place: Place) -> Option<CorpusError> {
-        let Place { number, offset } = place;
-        if header.dimension != self.dimension {
-            let (expected, got) = (self.dimension, header.dimension);
-            return Some(CorpusError::RecordDimension { number, offset, expected, got });
-        }
-        if header.bit_width != self.bit_width {
-            let (expected, got) = (self.bit_width.bits(), header.bit_width.bits());
-            return Some(CorpusError::RecordBitWidth { number, offset, expected, got });
-        }
-        None
+        // Whether there is a residual, and whose the record is, is asked for later.
+        let shape = RecordShape { dimension: header.dimension, bit_width: header.bit_width, ..self.shape };
+        self.shape.difference(&shape).map(|difference| CorpusError::unlike(difference, place))
     }
 
     /// The error of a record whose header is right and whose flag, by itself valid, isn't the corpus's.
     fn residual_mismatch(&self, record: &[u8], place: Place) -> Option<CorpusError> {
-        let flag_at = RECORD_HEADER_LEN + self.bit_width.packed_len(self.dimension);
-        let other = u8::from(!self.residual);
-        (record.get(flag_at) == Some(&other)).then(|| self.residual_error(place))
-    }
-
-    fn residual_error(&self, place: Place) -> CorpusError {
-        CorpusError::RecordResidual { number: place.number, offset: place.offset, expected: self.residual }
-    }
-
-    fn hash_mismatch(&self, place: Place) -> CorpusError {
-        CorpusError::RecordHash { number: place.number, offset: place.offset }
+        let flag_at = RECORD_HEADER_LEN + self.shape.bit_width.packed_len(self.shape.dimension);
+        let other = u8::from(!self.shape.residual);
+        let difference = ShapeDifference::Residual { expected: self.shape.residual };
+        (record.get(flag_at) == Some(&other)).then(|| CorpusError::unlike(difference, place))
     }
 
     /// Compares a record that is valid by itself.
     fn check_fields(&self, record: RecordView<'_>, place: Place) -> Result<(), CorpusError> {
-        let header = RecordHeader {
-            config_hash: *record.hash_field(),
-            dimension: record.dimension(),
-            bit_width: record.bit_width(),
-        };
-        if let Some(error) = self.header_mismatch(&header, place) {
-            return Err(error);
+        match self.shape.difference(&record.shape()) {
+            None => Ok(()),
+            Some(difference) => Err(CorpusError::unlike(difference, place)),
         }
-        if record.has_residual() != self.residual {
-            return Err(self.residual_error(place));
-        }
-        if self.start[LENGTH_PREFIX + 1..][..HASH_LEN] != header.config_hash {
-            return Err(self.hash_mismatch(place));
-        }
-        Ok(())
     }
 }
 

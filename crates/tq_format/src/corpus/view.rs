@@ -6,12 +6,14 @@
 
 use std::ops::Range;
 
-use super::header::{Place, Template, VERSION, body_offset, check_dimension};
+use super::error::Place;
+use super::header::{Template, VERSION, body_offset, check_dimension};
 use super::{
     CorpusError, CorpusHeader, HEADER_FIXED_LEN, LENGTH_PREFIX, MAX_CONFIG_HASH_LEN, MAX_METADATA_LEN, Magic,
 };
+use crate::builder::clipped_hash_field;
 use crate::record::has_capitals;
-use crate::{BitWidth, RecordView};
+use crate::{BitWidth, RecordShape, RecordView};
 
 /// A corpus, borrowed from the bytes of its file. Its header and its size are right; its records are checked as they
 /// are read.
@@ -64,7 +66,12 @@ impl<'a> CorpusView<'a> {
             metadata,
             vector_count: u64::from_le_bytes(count),
             body_offset: body_offset as u64,
-            template: Template::new(dimension, bit_width, flag == 1, config_hash),
+            template: Template::new(RecordShape {
+                hash_field: clipped_hash_field(config_hash),
+                dimension,
+                bit_width,
+                residual: flag == 1,
+            }),
         };
         let size = view.vector_count.checked_mul(view.template.stride() as u64);
         if size == Some(view.body.len() as u64) { Ok(view) } else { Err(view.explain_size()) }
@@ -77,17 +84,17 @@ impl<'a> CorpusView<'a> {
 
     /// Dimensions of each vector.
     pub fn dimension(&self) -> u32 {
-        self.template.dimension
+        self.template.shape.dimension
     }
 
     /// Bits of a code.
     pub fn bit_width(&self) -> BitWidth {
-        self.template.bit_width
+        self.template.shape.bit_width
     }
 
     /// Whether every record has a residual; otherwise none has.
     pub fn has_residual(&self) -> bool {
-        self.template.residual
+        self.template.shape.residual
     }
 
     /// Hash of the configuration that made the records, as the header holds it.

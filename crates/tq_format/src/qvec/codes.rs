@@ -3,24 +3,24 @@
 //! Dimensions are multiples of 8, so a row is a whole number of groups of eight codes, and a group as many bytes as a code
 //! has bits, whatever the width.
 
-use super::QvecBits;
+use super::Bits;
 
 /// Unpacks a row: eight codes from each group of bytes, as far as both slices go.
-pub fn unpack_qvec_codes(bits: QvecBits, packed: &[u8], codes: &mut [u8]) {
+pub fn unpack_codes(bits: Bits, packed: &[u8], codes: &mut [u8]) {
     match bits {
-        QvecBits::Two => unpack::<2>(packed, codes),
-        QvecBits::Three => unpack::<3>(packed, codes),
-        QvecBits::Four => unpack::<4>(packed, codes),
+        Bits::Two => unpack::<2>(packed, codes),
+        Bits::Three => unpack::<3>(packed, codes),
+        Bits::Four => unpack::<4>(packed, codes),
     }
 }
 
 /// Packs a row, and appends its bytes to `out`. Of each code only the lowest bits count; of a last group of fewer than
 /// eight nothing is written.
-pub fn pack_qvec_codes(bits: QvecBits, codes: &[u8], out: &mut Vec<u8>) {
+pub fn pack_codes(bits: Bits, codes: &[u8], out: &mut Vec<u8>) {
     match bits {
-        QvecBits::Two => pack::<2>(codes, out),
-        QvecBits::Three => pack::<3>(codes, out),
-        QvecBits::Four => pack::<4>(codes, out),
+        Bits::Two => pack::<2>(codes, out),
+        Bits::Three => pack::<3>(codes, out),
+        Bits::Four => pack::<4>(codes, out),
     }
 }
 
@@ -52,19 +52,19 @@ mod tests {
         // 0b011_010_001, then one bit of 0b100: LSB first.
         let codes = [1, 2, 3, 4, 5, 6, 7, 0];
         let mut packed = Vec::new();
-        pack_qvec_codes(QvecBits::Three, &codes, &mut packed);
+        pack_codes(Bits::Three, &codes, &mut packed);
         assert_eq!(packed, [0b1101_0001, 0b0101_1000, 0b0001_1111]);
         let mut back = [9; 8];
-        unpack_qvec_codes(QvecBits::Three, &packed, &mut back);
+        unpack_codes(Bits::Three, &packed, &mut back);
         assert_eq!(back, codes);
     }
 
     #[test]
     fn every_width_bit_by_bit() {
-        for bits in [QvecBits::Two, QvecBits::Three, QvecBits::Four] {
+        for bits in [Bits::Two, Bits::Three, Bits::Four] {
             let codes: Vec<u8> = (0..40).map(|i| (i * 7 % bits.levels()) as u8).collect();
             let mut packed = Vec::new();
-            pack_qvec_codes(bits, &codes, &mut packed);
+            pack_codes(bits, &codes, &mut packed);
             assert_eq!(packed.len(), bits.row_len(40));
             let bit = |i: usize| packed[i / 8] >> (i % 8) & 1;
             for (i, code) in codes.iter().enumerate() {
@@ -73,7 +73,7 @@ mod tests {
                 assert_eq!(value, *code);
             }
             let mut back = vec![0; 40];
-            unpack_qvec_codes(bits, &packed, &mut back);
+            unpack_codes(bits, &packed, &mut back);
             assert_eq!(back, codes);
         }
     }

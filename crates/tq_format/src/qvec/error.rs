@@ -1,6 +1,6 @@
 //! What can be wrong with a QVEC file, one variant a cause, each with quantvec's code for it.
 
-use super::{QVEC_HEADER_LEN, QVEC_MAX_DIMENSION};
+use super::{HEADER_LEN, MAX_DIMENSION};
 
 /// Why bytes are not a QVEC index.
 ///
@@ -8,9 +8,9 @@ use super::{QVEC_HEADER_LEN, QVEC_MAX_DIMENSION};
 #[derive(thiserror::Error, Debug, Clone, PartialEq)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the fields are the numbers of the message above each")]
-pub enum QvecError {
+pub enum Error {
     /// The file ends inside its header.
-    #[error("qvec header is truncated: {QVEC_HEADER_LEN} bytes needed, {got} present")]
+    #[error("qvec header is truncated: {HEADER_LEN} bytes needed, {got} present")]
     TooShort { got: u64 },
     /// The file doesn't start with `QVEC`.
     #[error("not a qvec file: it starts with \"{}\"", got.escape_ascii())]
@@ -30,8 +30,8 @@ pub enum QvecError {
     /// The dimension is zero or not a multiple of 8.
     #[error("qvec header has dimension {got}: must be a positive multiple of 8")]
     BadDimension { got: u32 },
-    /// The dimension is above [`QVEC_MAX_DIMENSION`].
-    #[error("qvec header has dimension {got}: at most {QVEC_MAX_DIMENSION} is allowed")]
+    /// The dimension is above [`MAX_DIMENSION`].
+    #[error("qvec header has dimension {got}: at most {MAX_DIMENSION} is allowed")]
     DimensionTooLarge { got: u32 },
     /// The seed is NaN or an infinity.
     #[error("qvec header has seed {got}: must be finite")]
@@ -102,11 +102,11 @@ pub enum QvecError {
     NoSuchSlot { slot: u32, count: u32 },
 }
 
-impl QvecError {
+impl Error {
     /// quantvec's code for the error. `BAD_SCALE` and `BAD_NORM` are ours, as it doesn't check these, and so are
     /// `OUT_OF_MEMORY` and `NO_SUCH_SLOT`, which no file is to blame for.
     pub fn code(&self) -> &'static str {
-        use QvecError as E;
+        use Error as E;
         match self {
             E::TooShort { .. } => "TOO_SHORT",
             E::BadMagic { .. } => "BAD_MAGIC",

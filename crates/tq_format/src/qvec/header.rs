@@ -1,10 +1,10 @@
 //! The 24 bytes at the start of a QVEC file.
 
-use super::{QVEC_HEADER_LEN, QvecError};
+use super::{Error, HEADER_LEN};
 
 /// Bits of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum QvecBits {
+pub enum Bits {
     /// 2 bits: 4 levels.
     Two,
     /// 3 bits: 8 levels.
@@ -13,7 +13,7 @@ pub enum QvecBits {
     Four,
 }
 
-impl QvecBits {
+impl Bits {
     /// The width of so many bits, if there is one.
     pub fn from_bits(bits: u32) -> Option<Self> {
         match bits {
@@ -46,7 +46,7 @@ impl QvecBits {
 
 /// Which of the three layouts a file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum QvecLayout {
+pub enum Layout {
     /// Version 1 as quantvec's first description has it: without the calibration byte. No release of it reads this.
     Doc1,
     /// Version 1 as quantvec's first releases write it.
@@ -55,7 +55,7 @@ pub enum QvecLayout {
     V2,
 }
 
-impl QvecLayout {
+impl Layout {
     /// The version byte.
     pub fn version(self) -> u8 {
         match self {
@@ -76,7 +76,7 @@ impl QvecLayout {
 
 /// The ranking that an index was made for. It changes neither codes nor scales nor norms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum QvecMetric {
+pub enum Metric {
     /// Inner product.
     Dot,
     /// Cosine similarity.
@@ -85,7 +85,7 @@ pub enum QvecMetric {
     Euclidean,
 }
 
-impl QvecMetric {
+impl Metric {
     /// The metric of that name, as quantvec spells it.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Dot, Self::Cosine, Self::Euclidean].into_iter().find(|metric| metric.name() == name)
@@ -120,15 +120,15 @@ impl QvecMetric {
 
 /// What a header says.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct QvecHeader {
+pub struct Header {
     /// The layout of what follows.
-    pub layout: QvecLayout,
+    pub layout: Layout,
     /// Whether every vector has an id.
     pub keyed: bool,
     /// The default ranking.
-    pub metric: QvecMetric,
+    pub metric: Metric,
     /// Bits of a code.
-    pub bits: QvecBits,
+    pub bits: Bits,
     /// Dimensions of a vector, a multiple of 8.
     pub dimension: u32,
     /// The number of vectors.
@@ -137,41 +137,41 @@ pub struct QvecHeader {
     pub seed: f64,
 }
 
-impl QvecHeader {
-    /// Reads a header, with the checks that need no more than it. Version 1 is [`QvecLayout::V1`] for the time being.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, QvecError> {
-        let head = bytes.first_chunk::<QVEC_HEADER_LEN>();
-        let head = head.ok_or(QvecError::TooShort { got: bytes.len() as u64 })?;
+impl Header {
+    /// Reads a header, with the checks that need no more than it. Version 1 is [`Layout::V1`] for the time being.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let head = bytes.first_chunk::<HEADER_LEN>();
+        let head = head.ok_or(Error::TooShort { got: bytes.len() as u64 })?;
         let [m0, m1, m2, m3, version, kind, metric, bits, d0, d1, d2, d3, n0, n1, n2, n3, seed @ ..] = *head;
         let magic = [m0, m1, m2, m3];
         if magic != *b"QVEC" {
-            return Err(QvecError::BadMagic { got: magic });
+            return Err(Error::BadMagic { got: magic });
         }
         let layout = match version {
-            1 => QvecLayout::V1,
-            2 => QvecLayout::V2,
-            got => return Err(QvecError::BadVersion { got }),
+            1 => Layout::V1,
+            2 => Layout::V2,
+            got => return Err(Error::BadVersion { got }),
         };
         if kind > 1 {
-            return Err(QvecError::BadKind { got: kind });
+            return Err(Error::BadKind { got: kind });
         }
-        let metric = QvecMetric::from_byte(metric).ok_or(QvecError::BadMetric { got: metric })?;
-        let bits = QvecBits::from_bits(bits.into()).ok_or(QvecError::BadBits { got: bits })?;
+        let metric = Metric::from_byte(metric).ok_or(Error::BadMetric { got: metric })?;
+        let bits = Bits::from_bits(bits.into()).ok_or(Error::BadBits { got: bits })?;
         let dimension = u32::from_le_bytes([d0, d1, d2, d3]);
         if dimension == 0 || !dimension.is_multiple_of(8) {
-            return Err(QvecError::BadDimension { got: dimension });
+            return Err(Error::BadDimension { got: dimension });
         }
         let seed = f64::from_le_bytes(seed);
         if !seed.is_finite() {
-            return Err(QvecError::BadSeed { got: seed });
+            return Err(Error::BadSeed { got: seed });
         }
         let count = u32::from_le_bytes([n0, n1, n2, n3]);
         Ok(Self { layout, keyed: kind == 1, metric, bits, dimension, count, seed })
     }
 
     /// The header's bytes.
-    pub fn to_bytes(&self) -> [u8; QVEC_HEADER_LEN] {
-        let mut bytes = [0; QVEC_HEADER_LEN];
+    pub fn to_bytes(&self) -> [u8; HEADER_LEN] {
+        let mut bytes = [0; HEADER_LEN];
         bytes[..4].copy_from_slice(b"QVEC");
         bytes[4] = self.layout.version();
         bytes[5] = self.keyed.into();

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
-use super::QvecError;
+use super::Error;
 
 const NUMBER: u8 = 0;
 const TEXT: u8 = 1;
@@ -13,7 +13,7 @@ const BYTE_ORDER_MARK: char = '\u{FEFF}';
 
 /// The id of a vector. The number 1, the text "1" and the integer 1 are three ids; 0 and -0 are one.
 #[derive(Clone, Copy, Debug)]
-pub enum QvecId<'a> {
+pub enum Id<'a> {
     /// A JavaScript number, fractions and all.
     Number(f64),
     /// A string. A byte order mark at its start is not part of it, since quantvec's decoder drops that.
@@ -22,7 +22,7 @@ pub enum QvecId<'a> {
     Integer(&'a str),
 }
 
-impl PartialEq for QvecId<'_> {
+impl PartialEq for Id<'_> {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             // A NaN is itself, as in a JavaScript Set.
@@ -33,9 +33,9 @@ impl PartialEq for QvecId<'_> {
     }
 }
 
-impl Eq for QvecId<'_> {}
+impl Eq for Id<'_> {}
 
-impl Hash for QvecId<'_> {
+impl Hash for Id<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self {
             Self::Number(number) if number.is_nan() => (NUMBER, f64::NAN.to_bits()).hash(state),
@@ -47,7 +47,7 @@ impl Hash for QvecId<'_> {
     }
 }
 
-impl QvecId<'_> {
+impl Id<'_> {
     /// Bytes of the id in a file.
     pub fn written_len(&self) -> usize {
         match self {
@@ -83,21 +83,21 @@ impl QvecId<'_> {
 
 /// Which kinds of ids an index has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct QvecIdKinds {
-    /// [`QvecId::Number`].
+pub struct IdKinds {
+    /// [`Id::Number`].
     pub numbers: bool,
-    /// [`QvecId::Text`].
+    /// [`Id::Text`].
     pub texts: bool,
-    /// [`QvecId::Integer`].
+    /// [`Id::Integer`].
     pub integers: bool,
 }
 
-impl QvecIdKinds {
-    pub(super) fn add(&mut self, id: &QvecId<'_>) {
+impl IdKinds {
+    pub(super) fn add(&mut self, id: &Id<'_>) {
         match id {
-            QvecId::Number(_) => self.numbers = true,
-            QvecId::Text(_) => self.texts = true,
-            QvecId::Integer(_) => self.integers = true,
+            Id::Number(_) => self.numbers = true,
+            Id::Text(_) => self.texts = true,
+            Id::Integer(_) => self.integers = true,
         }
     }
 }
@@ -111,35 +111,35 @@ pub fn is_canonical_integer(text: &str) -> bool {
 }
 
 /// Reads the id of `slot` at `offset`; returns it and where the next one starts. A number need not be finite.
-pub(super) fn read_id(bytes: &[u8], offset: usize, slot: u32) -> Result<(QvecId<'_>, usize), QvecError> {
+pub(super) fn read_id(bytes: &[u8], offset: usize, slot: u32) -> Result<(Id<'_>, usize), Error> {
     let tag = *field::<1>(bytes, offset, slot, "tag")?.first().unwrap_or(&NUMBER);
     let at = offset + 1;
     if tag == NUMBER {
         let number = f64::from_le_bytes(*field(bytes, at, slot, "number")?);
-        return Ok((QvecId::Number(number), at + 8));
+        return Ok((Id::Number(number), at + 8));
     }
     let start = offset as u64;
     if tag != TEXT && tag != INTEGER {
-        return Err(QvecError::IdTag { slot, offset: start, got: tag });
+        return Err(Error::IdTag { slot, offset: start, got: tag });
     }
     let length = u32::from_le_bytes(*field(bytes, at, slot, "length")?) as usize;
-    let text = bytes[at + 4..].get(..length).ok_or_else(|| QvecError::IdTruncated {
+    let text = bytes[at + 4..].get(..length).ok_or_else(|| Error::IdTruncated {
         slot,
         field: "text",
         offset: at as u64 + 4,
         needed: length as u64,
         got: (bytes.len() - at - 4) as u64,
     })?;
-    let text = std::str::from_utf8(text).map_err(|_| QvecError::IdUtf8 { slot, offset: start })?;
+    let text = std::str::from_utf8(text).map_err(|_| Error::IdUtf8 { slot, offset: start })?;
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let next = at + 4 + length;
     if tag == TEXT {
-        return Ok((QvecId::Text(text), next));
+        return Ok((Id::Text(text), next));
     }
     if !is_canonical_integer(text) {
-        return Err(QvecError::IdInteger { slot, offset: start });
+        return Err(Error::IdInteger { slot, offset: start });
     }
-    Ok((QvecId::Integer(text), next))
+    Ok((Id::Integer(text), next))
 }
 
 /// Where the id after the one at `offset` starts, if tag and lengths are those of an id.
@@ -159,9 +159,9 @@ fn field<'a, const N: usize>(
     offset: usize,
     slot: u32,
     field: &'static str,
-) -> Result<&'a [u8; N], QvecError> {
+) -> Result<&'a [u8; N], Error> {
     let rest = bytes.get(offset..).unwrap_or_default();
-    rest.first_chunk().ok_or(QvecError::IdTruncated {
+    rest.first_chunk().ok_or(Error::IdTruncated {
         slot,
         field,
         offset: offset as u64,
@@ -182,18 +182,18 @@ pub(super) struct IdHashes {
 
 impl IdHashes {
     /// A set for `count` ids.
-    pub(super) fn new(count: usize) -> Result<Self, QvecError> {
+    pub(super) fn new(count: usize) -> Result<Self, Error> {
         let places = count + count / 3 + 1;
         let mut table = Vec::new();
         table
             .try_reserve_exact(places)
-            .map_err(|_| QvecError::OutOfMemory { bytes: places as u64 * size_of::<u64>() as u64 })?;
+            .map_err(|_| Error::OutOfMemory { bytes: places as u64 * size_of::<u64>() as u64 })?;
         table.resize(places, 0);
         Ok(Self { state: RandomState::new(), table })
     }
 
     /// Adds an id, of which there may be no more than the set is for; `false` if one with its hash is there.
-    pub(super) fn insert(&mut self, id: &QvecId<'_>) -> bool {
+    pub(super) fn insert(&mut self, id: &Id<'_>) -> bool {
         let hash = self.state.hash_one(id).max(1);
         // The upper half of a product of 128 bits: a place in the table without a division.
         let mut place = ((u128::from(hash) * self.table.len() as u128) >> 64) as usize;
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn sameness_is_that_of_a_javascript_set() {
-        use QvecId::{Integer, Number, Text};
+        use Id::{Integer, Number, Text};
         let state = RandomState::new();
         let same = |a, b| {
             assert!(a != b || state.hash_one(a) == state.hash_one(b));
@@ -242,12 +242,8 @@ mod tests {
     #[test]
     fn unreadable_ids_are_not_written() {
         let mut out = Vec::new();
-        for id in [
-            QvecId::Number(f64::NAN),
-            QvecId::Number(f64::INFINITY),
-            QvecId::Integer("01"),
-            QvecId::Text("\u{FEFF}a"),
-        ] {
+        for id in [Id::Number(f64::NAN), Id::Number(f64::INFINITY), Id::Integer("01"), Id::Text("\u{FEFF}a")]
+        {
             assert_eq!(id.write(&mut out), None);
         }
         assert!(out.is_empty());

@@ -14,7 +14,7 @@
 //! ```
 //! All numbers are little-endian, and the file ends with its last field. Version 2 is what quantvec writes today, version 1 what
 //! its first releases wrote; its first description of the format forgot the calibration byte, and files made after it
-//! ([`QvecLayout::Doc1`]) say version 1 too. They are told apart by trying: see [`QvecView::parse`].
+//! ([`Layout::Doc1`]) say version 1 too. They are told apart by trying: see [`View::parse`].
 //!
 //! Source: quantvec, `docs/serialization.md` and the serializer of each version. Its reader's checks come first and in its
 //! order; what it lets pass and then fails on (numbers that aren't finite, dimensions without limit) is refused after them.
@@ -26,22 +26,22 @@ mod ids;
 mod structure;
 mod view;
 
-pub use codes::{pack_qvec_codes, unpack_qvec_codes};
-pub use error::QvecError;
-pub use header::{QvecBits, QvecHeader, QvecLayout, QvecMetric};
-pub use ids::{QvecId, QvecIdKinds, is_canonical_integer};
-pub use structure::QvecGeometry;
-pub use view::{QvecCalibration, QvecIds, QvecInvertedFile, QvecRow, QvecView};
+pub use codes::{pack_codes, unpack_codes};
+pub use error::Error;
+pub use header::{Bits, Header, Layout, Metric};
+pub use ids::{Id, IdKinds, is_canonical_integer};
+pub use structure::Geometry;
+pub use view::{Calibration, Ids, InvertedFile, Row, View};
 
 /// Bytes of a header.
-pub const QVEC_HEADER_LEN: usize = 24;
+pub const HEADER_LEN: usize = 24;
 
 /// Where the number of vectors, a little-endian u32, stands in the file.
-pub const QVEC_COUNT_OFFSET: u64 = 12;
+pub const COUNT_OFFSET: u64 = 12;
 
 /// The greatest number of dimensions that is read or written. quantvec has no limit and builds a matrix of the
 /// dimension's square when it opens a file.
-pub const QVEC_MAX_DIMENSION: u32 = 16_000;
+pub const MAX_DIMENSION: u32 = 16_000;
 
 /// Most bytes of codes that quantvec reads: it computes places of bits in 32 bits, and reads the wrong ones beyond.
-pub const QVEC_MAX_CODE_BYTES: u64 = (1 << 28) - 1;
+pub const MAX_CODE_BYTES: u64 = (1 << 28) - 1;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use tq_memory::Grow;
 
-use super::ids::{IdHashes, QvecId, QvecIdKinds, read_id, skip_id};
-use super::view::{QvecView, f32_at, u32_at};
-use super::{QVEC_HEADER_LEN, QVEC_MAX_DIMENSION, QvecError, QvecHeader, QvecLayout};
+use super::ids::{Id, IdHashes, IdKinds, read_id, skip_id};
+use super::view::{View, f32_at, u32_at};
+use super::{Error, HEADER_LEN, Header, Layout, MAX_DIMENSION};
 
 /// The greatest number of lists of an inverted file.
 const MOST_LISTS: u32 = 1 << 22;
@@ -20,8 +20,8 @@ const POLLED: usize = 1 << 16;
 
 /// A header and the places of all fields, with which bytes can be looked at again without checking them anew.
 #[derive(Clone, Debug)]
-pub struct QvecGeometry {
-    pub(super) header: QvecHeader,
+pub struct Geometry {
+    pub(super) header: Header,
     /// Bytes of the file.
     pub(super) len: usize,
     pub(super) scales: usize,
@@ -31,7 +31,7 @@ pub struct QvecGeometry {
     pub(super) ivf: Option<Ivf>,
     /// The place of every [`ID_STRIDE`]th id; none without ids.
     pub(super) ids: Arc<Vec<u64>>,
-    id_kinds: QvecIdKinds,
+    id_kinds: IdKinds,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -42,14 +42,14 @@ pub(super) struct Ivf {
     pub(super) slots: usize,
 }
 
-impl QvecGeometry {
+impl Geometry {
     /// What the header says.
-    pub fn header(&self) -> &QvecHeader {
+    pub fn header(&self) -> &Header {
         &self.header
     }
 
     /// Which kinds of ids there are; none if the vectors have no ids.
-    pub fn id_kinds(&self) -> QvecIdKinds {
+    pub fn id_kinds(&self) -> IdKinds {
         self.id_kinds
     }
 
@@ -70,21 +70,20 @@ impl QvecGeometry {
 
     /// The view of bytes that were parsed into this, or are thought to be still the same; `None` if not even their number
     /// is. Costs nothing: should they have changed, values are whatever the bytes say, or errors, and never panics.
-    pub fn view<'a>(&self, bytes: &'a [u8]) -> Option<QvecView<'a>> {
-        (bytes.len() == self.len).then(|| QvecView::new(self.clone(), bytes))
+    pub fn view<'a>(&self, bytes: &'a [u8]) -> Option<View<'a>> {
+        (bytes.len() == self.len).then(|| View::new(self.clone(), bytes))
     }
 
     /// Checks everything in a file. Of a file of version 1 the layout is found out.
-    pub(super) fn parse(bytes: &[u8], poll: &mut dyn FnMut()) -> Result<Self, QvecError> {
-        let header = QvecHeader::parse(bytes)?;
+    pub(super) fn parse(bytes: &[u8], poll: &mut dyn FnMut()) -> Result<Self, Error> {
+        let header = Header::parse(bytes)?;
         let read = |layout, poll: &mut dyn FnMut()| {
-            Reader { bytes, header: QvecHeader { layout, ..header }, at: QVEC_HEADER_LEN, gap: None }
-                .read(poll)
+            Reader { bytes, header: Header { layout, ..header }, at: HEADER_LEN, gap: None }.read(poll)
         };
         let (geometry, gap) = match header.layout {
-            QvecLayout::V1 if !fills_v1(bytes, &header, poll) => {
+            Layout::V1 if !fills_v1(bytes, &header, poll) => {
                 // If it is neither, it is called what quantvec calls it.
-                read(QvecLayout::Doc1, poll).or_else(|_| read(QvecLayout::V1, poll))?
+                read(Layout::Doc1, poll).or_else(|_| read(Layout::V1, poll))?
             }
             layout => read(layout, poll)?,
         };
@@ -93,8 +92,8 @@ impl QvecGeometry {
 }
 
 /// Whether the lengths and tags of a file are those of version 1 as quantvec writes it, up to the last byte.
-fn fills_v1(bytes: &[u8], header: &QvecHeader, poll: &mut dyn FnMut()) -> bool {
-    let mut reader = Reader { bytes, header: *header, at: QVEC_HEADER_LEN, gap: None };
+fn fills_v1(bytes: &[u8], header: &Header, poll: &mut dyn FnMut()) -> bool {
+    let mut reader = Reader { bytes, header: *header, at: HEADER_LEN, gap: None };
     let Ok(flag) = reader.codes().and_then(|_| reader.field("the calibration flag", 1)) else { return false };
     let numbers = match bytes[flag] {
         0 => 0,
@@ -118,30 +117,30 @@ fn fills_v1(bytes: &[u8], header: &QvecHeader, poll: &mut dyn FnMut()) -> bool {
 
 struct Reader<'a> {
     bytes: &'a [u8],
-    header: QvecHeader,
+    header: Header,
     /// The end of what was read.
     at: usize,
     /// The first thing that is wrong and that quantvec doesn't look at.
-    gap: Option<QvecError>,
+    gap: Option<Error>,
 }
 
 impl Reader<'_> {
-    fn read(mut self, poll: &mut dyn FnMut()) -> Result<(QvecGeometry, Option<QvecError>), QvecError> {
-        let QvecHeader { layout, keyed, dimension, count, .. } = self.header;
+    fn read(mut self, poll: &mut dyn FnMut()) -> Result<(Geometry, Option<Error>), Error> {
+        let Header { layout, keyed, dimension, count, .. } = self.header;
         let scales = self.codes()?;
         let norms = scales + 4 * count as usize;
-        if dimension > QVEC_MAX_DIMENSION {
-            self.gap = Some(QvecError::DimensionTooLarge { got: dimension });
+        if dimension > MAX_DIMENSION {
+            self.gap = Some(Error::DimensionTooLarge { got: dimension });
         }
-        let calibration = if layout == QvecLayout::Doc1 { None } else { self.calibration()? };
-        let ivf = if layout == QvecLayout::V2 { self.ivf(poll)? } else { None };
+        let calibration = if layout == Layout::Doc1 { None } else { self.calibration()? };
+        let ivf = if layout == Layout::V2 { self.ivf(poll)? } else { None };
         let (ids, id_kinds) = if keyed { self.ids(poll)? } else { Default::default() };
         if self.at < self.bytes.len() {
             let surplus = (self.bytes.len() - self.at) as u64;
-            return Err(QvecError::TrailingBytes { offset: self.at as u64, surplus });
+            return Err(Error::TrailingBytes { offset: self.at as u64, surplus });
         }
         self.scales_and_norms(scales, norms, poll);
-        let geometry = QvecGeometry {
+        let geometry = Geometry {
             header: self.header,
             len: self.bytes.len(),
             scales,
@@ -155,8 +154,8 @@ impl Reader<'_> {
     }
 
     /// Reads codes, scales and norms; returns where the scales start.
-    fn codes(&mut self) -> Result<usize, QvecError> {
-        let QvecHeader { bits, dimension, count, .. } = self.header;
+    fn codes(&mut self) -> Result<usize, Error> {
+        let Header { bits, dimension, count, .. } = self.header;
         // At most 2⁶³, so nothing overflows in 64 bits.
         let codes = u64::from(count) * u64::from(dimension / 8) * u64::from(bits.bits());
         let start = self.field("codes, scales and norms", codes + 8 * u64::from(count))?;
@@ -164,32 +163,32 @@ impl Reader<'_> {
     }
 
     /// Where the next `needed` bytes start, if they are there; they count as read.
-    fn field(&mut self, field: &'static str, needed: u64) -> Result<usize, QvecError> {
+    fn field(&mut self, field: &'static str, needed: u64) -> Result<usize, Error> {
         let start = self.at;
         let got = (self.bytes.len() - start) as u64;
         if needed > got {
-            return Err(QvecError::Truncated { field, offset: start as u64, needed, got });
+            return Err(Error::Truncated { field, offset: start as u64, needed, got });
         }
         self.at += needed as usize;
         Ok(start)
     }
 
     /// [`Reader::field`] of an inverted file, which has a code of its own.
-    fn ivf_field(&mut self, field: &'static str, needed: u64) -> Result<usize, QvecError> {
+    fn ivf_field(&mut self, field: &'static str, needed: u64) -> Result<usize, Error> {
         self.field(field, needed).map_err(|error| match error {
-            QvecError::Truncated { field, offset, needed, got } => {
-                QvecError::IvfTruncated { field, offset, needed, got }
+            Error::Truncated { field, offset, needed, got } => {
+                Error::IvfTruncated { field, offset, needed, got }
             }
             other => other,
         })
     }
 
-    fn calibration(&mut self) -> Result<Option<usize>, QvecError> {
+    fn calibration(&mut self) -> Result<Option<usize>, Error> {
         let flag = self.field("the calibration flag", 1)?;
         match self.bytes[flag] {
             0 => return Ok(None),
             1 => {}
-            got => return Err(QvecError::CalibrationFlag { offset: flag as u64, got }),
+            got => return Err(Error::CalibrationFlag { offset: flag as u64, got }),
         }
         let dimension = self.header.dimension;
         let shifts = self.field("the calibration", 8 * u64::from(dimension))?;
@@ -201,27 +200,27 @@ impl Reader<'_> {
                 Some(coordinate) => ("scale", coordinate),
             };
             if !got.is_finite() || (field == "scale" && got == 0.0) {
-                return Err(QvecError::Calibration { field, coordinate, offset: offset as u64, got });
+                return Err(Error::Calibration { field, coordinate, offset: offset as u64, got });
             }
         }
         Ok(Some(shifts))
     }
 
-    fn ivf(&mut self, poll: &mut dyn FnMut()) -> Result<Option<Ivf>, QvecError> {
+    fn ivf(&mut self, poll: &mut dyn FnMut()) -> Result<Option<Ivf>, Error> {
         let flag = self.field("the ivf flag", 1)?;
         match self.bytes[flag] {
             0 => return Ok(None),
             1 => {}
-            got => return Err(QvecError::IvfFlag { offset: flag as u64, got }),
+            got => return Err(Error::IvfFlag { offset: flag as u64, got }),
         }
-        let QvecHeader { dimension, count, .. } = self.header;
+        let Header { dimension, count, .. } = self.header;
         let sizes = self.ivf_field("the sizes of the ivf", 8)?;
         let (lists, probes) = (u32_at(self.bytes, sizes), u32_at(self.bytes, sizes + 4));
         if !(2..=MOST_LISTS).contains(&lists) {
-            return Err(QvecError::IvfLists { offset: sizes as u64, got: lists });
+            return Err(Error::IvfLists { offset: sizes as u64, got: lists });
         }
         if !(1..=lists).contains(&probes) {
-            return Err(QvecError::IvfProbes { offset: sizes as u64 + 4, got: probes, lists });
+            return Err(Error::IvfProbes { offset: sizes as u64 + 4, got: probes, lists });
         }
         let numbers = u64::from(lists) * u64::from(dimension);
         let centroids = self.ivf_field("the ivf", 4 * (numbers + u64::from(count)))?;
@@ -231,7 +230,7 @@ impl Reader<'_> {
             if !got.is_finite() {
                 let (list, coordinate) = (number / dimension as usize, number % dimension as usize);
                 let (list, coordinate) = (list as u32, coordinate as u32);
-                return Err(QvecError::IvfCentroid { list, coordinate, offset: offset as u64, got });
+                return Err(Error::IvfCentroid { list, coordinate, offset: offset as u64, got });
             }
             if number.is_multiple_of(POLLED) {
                 poll();
@@ -242,37 +241,37 @@ impl Reader<'_> {
             let offset = slots + 4 * slot as usize;
             let got = u32_at(self.bytes, offset);
             if got >= lists {
-                return Err(QvecError::IvfSlot { slot, offset: offset as u64, got, lists });
+                return Err(Error::IvfSlot { slot, offset: offset as u64, got, lists });
             }
         }
         Ok(Some(Ivf { lists, probes, centroids, slots }))
     }
 
     /// Checks the ids, and returns the places of some and the kinds of all.
-    fn ids(&mut self, poll: &mut dyn FnMut()) -> Result<(Vec<u64>, QvecIdKinds), QvecError> {
+    fn ids(&mut self, poll: &mut dyn FnMut()) -> Result<(Vec<u64>, IdKinds), Error> {
         let start = self.at;
         let count = self.header.count;
         // An id has at least 5 bytes and its vector 10 elsewhere; so a table for all that can be there is smaller than the file.
         let present = (self.bytes.len() - start) / 5 + 1;
         let mut seen = IdHashes::new(present.min(count as usize))?;
-        let (mut places, mut kinds) = (Vec::new(), QvecIdKinds::default());
+        let (mut places, mut kinds) = (Vec::new(), IdKinds::default());
         for slot in 0..count {
             let offset = self.at as u64;
             let (id, next) = read_id(self.bytes, self.at, slot)?;
             kinds.add(&id);
-            if let QvecId::Number(got) = id
+            if let Id::Number(got) = id
                 && !got.is_finite()
             {
-                self.gap.get_or_insert(QvecError::IdNotFinite { slot, offset, got });
+                self.gap.get_or_insert(Error::IdNotFinite { slot, offset, got });
             }
             if !seen.insert(&id)
                 && let Some(first) = self.slot_of(start, slot, &id)
             {
-                return Err(QvecError::IdDuplicate { slot, offset, first });
+                return Err(Error::IdDuplicate { slot, offset, first });
             }
             if (slot as usize).is_multiple_of(ID_STRIDE) {
                 let bytes = (places.len() as u64 + 1) * size_of::<u64>() as u64;
-                places.try_push(offset).map_err(|_| QvecError::OutOfMemory { bytes })?;
+                places.try_push(offset).map_err(|_| Error::OutOfMemory { bytes })?;
             }
             if (slot as usize).is_multiple_of(POLLED) {
                 poll();
@@ -283,7 +282,7 @@ impl Reader<'_> {
     }
 
     /// The slot below `end` whose id this is.
-    fn slot_of(&self, start: usize, end: u32, id: &QvecId<'_>) -> Option<u32> {
+    fn slot_of(&self, start: usize, end: u32, id: &Id<'_>) -> Option<u32> {
         let mut at = start;
         (0..end).find(|slot| match read_id(self.bytes, at, *slot) {
             Ok((found, next)) => {
@@ -300,11 +299,11 @@ impl Reader<'_> {
             let (scale, norm) = (scales + 4 * slot as usize, norms + 4 * slot as usize);
             let (scale_found, norm_found) = (f32_at(self.bytes, scale), f32_at(self.bytes, norm));
             if !sound(scale_found) {
-                let error = QvecError::BadScale { slot, offset: scale as u64, got: scale_found };
+                let error = Error::BadScale { slot, offset: scale as u64, got: scale_found };
                 self.gap.get_or_insert(error);
             }
             if !sound(norm_found) {
-                self.gap.get_or_insert(QvecError::BadNorm { slot, offset: norm as u64, got: norm_found });
+                self.gap.get_or_insert(Error::BadNorm { slot, offset: norm as u64, got: norm_found });
             }
             if (slot as usize).is_multiple_of(POLLED) {
                 poll();

@@ -5,20 +5,20 @@
 
 use std::ops::Range;
 
-use super::ids::{QvecId, read_id};
+use super::ids::{Id, read_id};
 use super::structure::ID_STRIDE;
-use super::{QVEC_HEADER_LEN, QvecError, QvecGeometry, QvecHeader};
+use super::{Error, Geometry, HEADER_LEN, Header};
 
 /// An index, borrowed from the bytes of its file.
 #[derive(Clone, Debug)]
-pub struct QvecView<'a> {
-    geometry: QvecGeometry,
+pub struct View<'a> {
+    geometry: Geometry,
     bytes: &'a [u8],
 }
 
 /// A vector as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct QvecRow<'a> {
+pub struct Row<'a> {
     /// Its packed codes: `dimension · bits / 8` bytes.
     pub codes: &'a [u8],
     /// What estimates of inner products are multiplied by.
@@ -27,7 +27,7 @@ pub struct QvecRow<'a> {
     pub norm: f32,
 }
 
-impl<'a> QvecView<'a> {
+impl<'a> View<'a> {
     /// Checks a whole file. A file of version 1 is read as quantvec's releases write it if lengths and tags then end where
     /// the file ends, else in the layout of the first description; if it is sound in neither, the error is that of the former.
     ///
@@ -35,71 +35,71 @@ impl<'a> QvecView<'a> {
     ///
     /// # Errors
     /// The first that quantvec's reader finds, else the first of what it doesn't look for: a dimension above
-    /// [`QVEC_MAX_DIMENSION`](super::QVEC_MAX_DIMENSION), a number id that isn't finite, and a scale or norm that isn't
+    /// [`MAX_DIMENSION`](super::MAX_DIMENSION), a number id that isn't finite, and a scale or norm that isn't
     /// finite and positive.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, QvecError> {
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         Self::parse_polling(bytes, &mut || {})
     }
 
-    /// [`QvecView::parse`] of files with many ids: `poll` is called every few milliseconds, and may unwind.
+    /// [`View::parse`] of files with many ids: `poll` is called every few milliseconds, and may unwind.
     ///
     /// # Errors
-    /// As [`QvecView::parse`].
-    pub fn parse_polling(bytes: &'a [u8], poll: &mut dyn FnMut()) -> Result<Self, QvecError> {
-        Ok(Self::new(QvecGeometry::parse(bytes, poll)?, bytes))
+    /// As [`View::parse`].
+    pub fn parse_polling(bytes: &'a [u8], poll: &mut dyn FnMut()) -> Result<Self, Error> {
+        Ok(Self::new(Geometry::parse(bytes, poll)?, bytes))
     }
 
-    pub(super) fn new(geometry: QvecGeometry, bytes: &'a [u8]) -> Self {
-        QvecView { geometry, bytes }
+    pub(super) fn new(geometry: Geometry, bytes: &'a [u8]) -> Self {
+        View { geometry, bytes }
     }
 
     /// What the header says, and the layout.
-    pub fn header(&self) -> &QvecHeader {
+    pub fn header(&self) -> &Header {
         &self.geometry.header
     }
 
     /// The places of the fields.
-    pub fn geometry(&self) -> &QvecGeometry {
+    pub fn geometry(&self) -> &Geometry {
         &self.geometry
     }
 
     /// The vector at `slot`, if there is one.
-    pub fn row(&self, slot: u32) -> Option<QvecRow<'a>> {
-        let QvecHeader { bits, dimension, count, .. } = self.geometry.header;
+    pub fn row(&self, slot: u32) -> Option<Row<'a>> {
+        let Header { bits, dimension, count, .. } = self.geometry.header;
         if slot >= count {
             return None;
         }
         let (slot, len) = (slot as usize, bits.row_len(dimension));
-        Some(QvecRow {
-            codes: self.bytes.get(QVEC_HEADER_LEN + slot * len..)?.get(..len)?,
+        Some(Row {
+            codes: self.bytes.get(HEADER_LEN + slot * len..)?.get(..len)?,
             scale: f32_at(self.bytes, self.geometry.scales + 4 * slot),
             norm: f32_at(self.bytes, self.geometry.norms + 4 * slot),
         })
     }
 
     /// The vectors at these slots, as far as there are any.
-    pub fn rows(&self, slots: Range<u32>) -> impl Iterator<Item = QvecRow<'a>> + use<'_, 'a> {
+    pub fn rows(&self, slots: Range<u32>) -> impl Iterator<Item = Row<'a>> + use<'_, 'a> {
         slots.map_while(|slot| self.row(slot))
     }
 
     /// The calibration, if there is one.
-    pub fn calibration(&self) -> Option<QvecCalibration<'a>> {
+    pub fn calibration(&self) -> Option<Calibration<'a>> {
         let start = self.geometry.calibration?;
         let numbers = self.bytes.get(start..)?.as_chunks().0;
         let dimension = self.geometry.header.dimension as usize;
-        Some(QvecCalibration {
+        Some(Calibration {
             shifts: numbers.get(..dimension)?,
             scales: numbers.get(dimension..2 * dimension)?,
         })
     }
 
     /// The inverted file, if there is one.
-    pub fn inverted_file(&self) -> Option<QvecInvertedFile<'a>> {
+    pub fn inverted_file(&self) -> Option<InvertedFile<'a>> {
         let ivf = self.geometry.ivf?;
-        let QvecHeader { dimension, count, .. } = self.geometry.header;
+        let Header { dimension, count, .. } = self.geometry.header;
         let centroids = self.bytes.get(ivf.centroids..ivf.slots)?.as_chunks().0;
         let slots = self.bytes.get(ivf.slots..)?.as_chunks().0.get(..count as usize)?;
-        Some(QvecInvertedFile {
+        Some(InvertedFile {
             lists: ivf.lists,
             probes: ivf.probes,
             dimension: dimension as usize,
@@ -111,24 +111,24 @@ impl<'a> QvecView<'a> {
     /// The id of the vector at `slot`; `None` if the vectors have none. Reads up to 63 ids before it.
     ///
     /// # Errors
-    /// [`QvecError::NoSuchSlot`]; those of ids only if the bytes have changed.
-    pub fn id(&self, slot: u32) -> Result<Option<QvecId<'a>>, QvecError> {
-        let QvecHeader { keyed, count, .. } = self.geometry.header;
+    /// [`Error::NoSuchSlot`]; those of ids only if the bytes have changed.
+    pub fn id(&self, slot: u32) -> Result<Option<Id<'a>>, Error> {
+        let Header { keyed, count, .. } = self.geometry.header;
         if slot >= count {
-            return Err(QvecError::NoSuchSlot { slot, count });
+            return Err(Error::NoSuchSlot { slot, count });
         }
         if !keyed {
             return Ok(None);
         }
         let first = slot - slot % ID_STRIDE as u32;
-        let mut ids = QvecIds { view: self, next: first, at: self.place(first) };
+        let mut ids = Ids { view: self, next: first, at: self.place(first) };
         ids.nth((slot - first) as usize).transpose()
     }
 
     /// The ids of the vectors from slot `first` on, in order; none if the vectors have none.
-    pub fn ids_from(&self, first: u32) -> QvecIds<'_, 'a> {
+    pub fn ids_from(&self, first: u32) -> Ids<'_, 'a> {
         let noted = first - first % ID_STRIDE as u32;
-        let mut ids = QvecIds { view: self, next: noted, at: self.place(noted) };
+        let mut ids = Ids { view: self, next: noted, at: self.place(noted) };
         for _ in noted..first {
             ids.next();
         }
@@ -142,12 +142,12 @@ impl<'a> QvecView<'a> {
 
 /// Shift and scale of each rotated coordinate *y*, of which `(y + shift) · scale` was quantised.
 #[derive(Clone, Copy, Debug)]
-pub struct QvecCalibration<'a> {
+pub struct Calibration<'a> {
     shifts: &'a [[u8; 4]],
     scales: &'a [[u8; 4]],
 }
 
-impl QvecCalibration<'_> {
+impl Calibration<'_> {
     /// The shifts, one a coordinate.
     pub fn shifts(&self) -> impl ExactSizeIterator<Item = f32> {
         self.shifts.iter().map(|bytes| f32::from_le_bytes(*bytes))
@@ -161,7 +161,7 @@ impl QvecCalibration<'_> {
 
 /// Lists of vectors around centroids, by which quantvec searches a part of the index only.
 #[derive(Clone, Copy, Debug)]
-pub struct QvecInvertedFile<'a> {
+pub struct InvertedFile<'a> {
     lists: u32,
     probes: u32,
     dimension: usize,
@@ -169,7 +169,7 @@ pub struct QvecInvertedFile<'a> {
     slots: &'a [[u8; 4]],
 }
 
-impl QvecInvertedFile<'_> {
+impl InvertedFile<'_> {
     /// The number of lists.
     pub fn lists(&self) -> u32 {
         self.lists
@@ -194,14 +194,14 @@ impl QvecInvertedFile<'_> {
 
 /// The ids of an index in the order of slots; ends after an error, which there is only if the bytes have changed.
 #[derive(Clone, Debug)]
-pub struct QvecIds<'v, 'a> {
-    view: &'v QvecView<'a>,
+pub struct Ids<'v, 'a> {
+    view: &'v View<'a>,
     next: u32,
     at: Option<usize>,
 }
 
-impl<'a> Iterator for QvecIds<'_, 'a> {
-    type Item = Result<QvecId<'a>, QvecError>;
+impl<'a> Iterator for Ids<'_, 'a> {
+    type Item = Result<Id<'a>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let at = self.at.take()?;

@@ -1,9 +1,7 @@
 //! What the tests of QVEC share: indexes put together from parts and taken apart again.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use tq_format::{
-    QvecBits, QvecHeader, QvecId, QvecLayout, QvecMetric, QvecView, pack_qvec_codes, unpack_qvec_codes,
-};
+use tq_format::qvec;
 
 /// An id that owns its text.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,11 +12,11 @@ pub(crate) enum Id {
 }
 
 impl Id {
-    pub(crate) fn view(&self) -> QvecId<'_> {
+    pub(crate) fn view(&self) -> qvec::Id<'_> {
         match self {
-            Id::Number(number) => QvecId::Number(*number),
-            Id::Text(text) => QvecId::Text(text),
-            Id::Integer(text) => QvecId::Integer(text),
+            Id::Number(number) => qvec::Id::Number(*number),
+            Id::Text(text) => qvec::Id::Text(text),
+            Id::Integer(text) => qvec::Id::Integer(text),
         }
     }
 }
@@ -26,7 +24,7 @@ impl Id {
 /// All that a file says.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Parts {
-    pub(crate) header: QvecHeader,
+    pub(crate) header: qvec::Header,
     pub(crate) codes: Vec<u8>,
     pub(crate) scales: Vec<f32>,
     pub(crate) norms: Vec<f32>,
@@ -45,13 +43,13 @@ impl Parts {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let layout = self.header.layout;
         let mut out = self.header.to_bytes().to_vec();
-        pack_qvec_codes(self.header.bits, &self.codes, &mut out);
+        qvec::pack_codes(self.header.bits, &self.codes, &mut out);
         out.extend(floats(&self.scales).chain(floats(&self.norms)));
-        if layout != QvecLayout::Doc1 {
+        if layout != qvec::Layout::Doc1 {
             out.push(self.calibration.is_some().into());
             out.extend(self.calibration.iter().flat_map(|numbers| floats(numbers)));
         }
-        if layout == QvecLayout::V2 {
+        if layout == qvec::Layout::V2 {
             out.push(self.ivf.is_some().into());
             if let Some((probes, centroids, slots)) = &self.ivf {
                 let lists = centroids.len() as u32 / self.header.dimension;
@@ -65,13 +63,13 @@ impl Parts {
         out
     }
 
-    pub(crate) fn of(view: &QvecView<'_>) -> Self {
+    pub(crate) fn of(view: &qvec::View<'_>) -> Self {
         let header = *view.header();
         let dimension = header.dimension as usize;
         let (mut codes, mut scales, mut norms) = (Vec::new(), Vec::new(), Vec::new());
         let mut row_codes = vec![0; dimension];
         for row in view.rows(0..header.count) {
-            unpack_qvec_codes(header.bits, row.codes, &mut row_codes);
+            qvec::unpack_codes(header.bits, row.codes, &mut row_codes);
             codes.extend_from_slice(&row_codes);
             scales.push(row.scale);
             norms.push(row.norm);
@@ -88,11 +86,11 @@ impl Parts {
     }
 }
 
-pub(crate) fn owned(id: QvecId<'_>) -> Id {
+pub(crate) fn owned(id: qvec::Id<'_>) -> Id {
     match id {
-        QvecId::Number(number) => Id::Number(number),
-        QvecId::Text(text) => Id::Text(text.to_owned()),
-        QvecId::Integer(text) => Id::Integer(text.to_owned()),
+        qvec::Id::Number(number) => Id::Number(number),
+        qvec::Id::Text(text) => Id::Text(text.to_owned()),
+        qvec::Id::Integer(text) => Id::Integer(text.to_owned()),
     }
 }
 
@@ -113,16 +111,16 @@ impl Random {
     }
 
     /// An index with whatever its layout can hold.
-    pub(crate) fn parts(&mut self, layout: QvecLayout, keyed: bool) -> Parts {
-        let bits = [QvecBits::Two, QvecBits::Three, QvecBits::Four][self.below(3)];
-        let metric = [QvecMetric::Dot, QvecMetric::Cosine, QvecMetric::Euclidean][self.below(3)];
+    pub(crate) fn parts(&mut self, layout: qvec::Layout, keyed: bool) -> Parts {
+        let bits = [qvec::Bits::Two, qvec::Bits::Three, qvec::Bits::Four][self.below(3)];
+        let metric = [qvec::Metric::Dot, qvec::Metric::Cosine, qvec::Metric::Euclidean][self.below(3)];
         let dimension = 8 * (1 + self.below(4)) as u32;
         let count = self.below(160) as u32;
         let seed = self.below(1000) as f64 / 8.0 - 60.0;
-        let header = QvecHeader { layout, keyed, metric, bits, dimension, count, seed };
+        let header = qvec::Header { layout, keyed, metric, bits, dimension, count, seed };
         let (d, n) = (dimension as usize, count as usize);
-        let calibrated = layout != QvecLayout::Doc1 && self.below(2) == 0;
-        let inverted = layout == QvecLayout::V2 && self.below(2) == 0;
+        let calibrated = layout != qvec::Layout::Doc1 && self.below(2) == 0;
+        let inverted = layout == qvec::Layout::V2 && self.below(2) == 0;
         let lists = 2 + self.below(5);
         Parts {
             header,

@@ -1,0 +1,54 @@
+//! Why a file of tensors can't be opened or read.
+
+use tq_memory::OutOfMemory;
+
+use crate::io::FileError;
+
+/// What is wrong in a file of tensors.
+#[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
+pub enum ContainerError {
+    /// There is no memory for its directory.
+    #[error("{0}")]
+    Memory(#[from] OutOfMemory),
+    /// It breaks the rules of its format.
+    #[error("{0}")]
+    Malformed(String),
+    /// It keeps them, but is of a kind that isn't read here.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The bytes of a tensor are not those that the checksum was made of.
+    #[error("{scheme} checksum of tensor \"{tensor}\" ({part}) doesn't match its bytes")]
+    Checksum {
+        /// The tensor's name.
+        tensor: String,
+        /// Which part of it.
+        part: String,
+        /// The kind of checksum.
+        scheme: &'static str,
+    },
+    /// A tensor that isn't a matrix of numbers.
+    #[error("tensor \"{tensor}\" can't be read as vectors: {obstacle}")]
+    NotRows {
+        /// The tensor's name.
+        tensor: String,
+        /// Why not.
+        obstacle: String,
+    },
+}
+
+/// Why a file of tensors can't be opened.
+#[derive(thiserror::Error, Debug)]
+pub enum OpenError {
+    /// The file itself.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// What stands in it.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+}
+
+impl From<OutOfMemory> for OpenError {
+    fn from(error: OutOfMemory) -> Self {
+        OpenError::Container(error.into())
+    }
+}

@@ -1,0 +1,69 @@
+//! Files of named tensors: what all formats of that kind have in common.
+//!
+//! A [`Container`] lists its tensors, whatever they are; those that are matrices of numbers can be read as rows.
+
+mod error;
+
+use tq_memory::{Hold, OutOfMemory};
+
+use crate::io::MappedFile;
+use crate::rows::{RowReader, RowsError};
+
+pub use self::error::{ContainerError, OpenError};
+
+/// Bytes that are made of a byte of a directory at most, all in all: lists of numbers and of keys, doubled as they grow, take
+/// the most.
+const MADE_OF_A_BYTE: usize = 96;
+
+/// Memory for what is made of a directory of so many bytes, in many small pieces.
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub(crate) fn hold_for_directory(bytes: usize) -> Result<Hold, OutOfMemory> {
+    tq_memory::hold(bytes.saturating_mul(MADE_OF_A_BYTE).saturating_add(64 << 10))
+}
+
+/// What is known of a tensor without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tensor {
+    /// Its name in the file.
+    pub name: String,
+    /// The type of its elements, as the format calls it.
+    pub dtype: String,
+    /// Its shape, outermost dimension first.
+    pub shape: Vec<u64>,
+    /// How it is stored, as the format calls it: layout and compression.
+    pub encoding: String,
+    /// Bytes that it takes in the file.
+    pub bytes: u64,
+    /// The kind of checksum that the file holds of it, if any.
+    pub checksum: Option<&'static str>,
+    /// Why it can't be read as rows of vectors; `None` if it can.
+    pub obstacle: Option<String>,
+}
+
+/// A file of tensors, whose directory was read and found sound.
+pub trait Container: Send {
+    /// The file.
+    fn file(&self) -> &MappedFile;
+
+    /// Its format and generation, as people call it.
+    fn format(&self) -> &str;
+
+    /// Its tensors, in the file's order.
+    fn tensors(&self) -> &[Tensor];
+
+    /// Compares the checksums of a tensor with its bytes, all of them; `true` if there was one to compare.
+    ///
+    /// `poll` is called many times a second, and may unwind.
+    ///
+    /// # Errors
+    /// [`ContainerError::Checksum`]; the file changed; its bytes can't be decompressed.
+    fn verify(&self, tensor: usize, poll: &mut dyn FnMut()) -> Result<bool, RowsError>;
+
+    /// Compares the checksums of a tensor as [`verify`](Self::verify) does, and then reads it as rows.
+    ///
+    /// # Errors
+    /// [`ContainerError::NotRows`], and as for [`verify`](Self::verify).
+    fn rows(self: Box<Self>, tensor: usize, poll: &mut dyn FnMut()) -> Result<Box<dyn RowReader>, RowsError>;
+}

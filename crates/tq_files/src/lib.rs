@@ -1,0 +1,45 @@
+//! Files of vectors: mapping them, surviving what other processes do to them meanwhile, reading and writing them in each of the
+//! formats, searching and merging them, and writing files whole or not at all.
+//!
+//! Bytes mean what `tq_format` says, or what the folder of a format does; this crate gets at them. Everything read from a
+//! file passes through a [`MapGuard`], because a mapping of a file that someone truncates turns reads into SIGBUS, and in a
+//! database server that would take every session down. Here it becomes an ordinary error.
+//!
+//! | folder | holds |
+//! | --- | --- |
+//! | `io/` | what every format stands on: mapping and its guard, output that appears whole, what waits in temporary files |
+//! | `rows/` | vectors as rows of numbers, and the numbers: readers, writers, types |
+//! | `container/` | files of named tensors, whatever their format; `cbor/`, in which their directories are written |
+//! | `tqcv/` `qvec/` `ztensor/` `burnpack/` | the formats |
+//! | `matrix/` | matrices that are dear to make, kept and shared |
+
+mod burnpack;
+mod cbor;
+mod container;
+mod format;
+mod id;
+mod io;
+mod matrix;
+mod merge;
+mod nearest;
+pub mod pgcopy;
+mod qvec;
+mod rows;
+mod tqcv;
+mod ztensor;
+
+pub use burnpack::{BurnpackFile, BurnpackOptions, BurnpackWriter, merge_burnpacks};
+pub use container::{Container, ContainerError, OpenError, Tensor};
+pub use format::{Format, detect};
+pub use id::{Id, Ids, parse_uuid, uuid_text};
+pub use io::{AtomicFile, FileError, MapGuard, MappedFile, Output, read_small, remove_unfinished};
+pub use matrix::{MatrixEntry, MatrixError, MatrixFile, MatrixFolder, MatrixKey};
+pub use merge::{MergeError, Merged};
+pub use nearest::Neighbour;
+pub use qvec::{QvecFile, QvecFileError, QvecOptions, QvecRows, QvecVersion, QvecWriter};
+pub use rows::{FloatType, Numbers, Real, RowReader, RowWriter, RowsError};
+pub use tqcv::{
+    Corpus, CorpusFileError, CorpusRowWriter, CorpusRows, CorpusWriter, Fault, FaultKind, MergeIds, Metadata,
+    MetadataError, SearchError, Verification, check_json, merge_corpora,
+};
+pub use ztensor::{ZtensorFile, ZtensorGeneration, ZtensorOptions, ZtensorWriter, merge_ztensors};

@@ -1,0 +1,71 @@
+//! Vectors as rows of floats, on their way from one file to another place.
+//!
+//! Every format that holds more than Level-1 records is read through [`RowReader`] and written through [`RowWriter`], front
+//! to back and in blocks, so that a file larger than memory costs no more than a block. What a writer makes goes to an
+//! [`Output`](crate::Output): a file that appears whole or not at all, or whatever else the caller has.
+
+mod check;
+mod error;
+mod floats;
+mod numbers;
+mod real;
+
+pub(crate) use check::{check_finite, check_read, to_singles};
+pub use error::RowsError;
+pub use floats::FloatType;
+pub use numbers::Numbers;
+pub use real::Real;
+
+/// A matrix that is read front to back.
+pub trait RowReader: Send {
+    /// Numbers in a row, at least 1.
+    fn dimension(&self) -> u32;
+
+    /// Rows of the whole matrix.
+    fn rows(&self) -> u64;
+
+    /// Appends the next rows to `out`, `dimension` numbers each, `most` rows at most (at least one unless the end is
+    /// reached), and returns how many these are; 0 at the end. All numbers are finite. After an error there is no going on;
+    /// what was appended then is of use only as [`RowsError::row`] says.
+    ///
+    /// # Errors
+    /// The file changed or is malformed, or a number isn't finite in `f32`.
+    fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError>;
+
+    /// [`read`](Self::read) in double precision: the numbers of the file, or the nearest to whole ones beyond 2^53.
+    ///
+    /// What is decoded from codes is single precision anyway, and is so here.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    fn read_doubles(&mut self, most: usize, out: &mut Vec<f64>) -> Result<usize, RowsError> {
+        let mut rows = Vec::new();
+        let count = self.read(most, &mut rows)?;
+        out.extend(rows.into_iter().map(f64::from));
+        Ok(count)
+    }
+}
+
+/// A matrix that is being written.
+pub trait RowWriter {
+    /// Adds rows: a whole number of them, one behind the other. All numbers must be finite.
+    ///
+    /// # Errors
+    /// The output's, and rows that the format can't hold.
+    fn append(&mut self, rows: &[f32]) -> Result<(), RowsError>;
+
+    /// [`append`](Self::append) in double precision, which the file's numbers keep or are rounded from.
+    ///
+    /// # Errors
+    /// As for [`append`](Self::append), and numbers that are too large for those of the file.
+    fn append_doubles(&mut self, rows: &[f64]) -> Result<(), RowsError>;
+
+    /// Bytes written so far.
+    fn bytes(&self) -> u64;
+
+    /// Writes what is left and completes the output.
+    ///
+    /// # Errors
+    /// As for [`append`](Self::append).
+    fn finish(self: Box<Self>) -> Result<(), RowsError>;
+}

@@ -1,0 +1,24 @@
+//! Reading: directories of each generation, checksums, and tensors as rows.
+
+mod coo;
+mod csr;
+mod dense;
+mod fields;
+mod frame;
+mod numbers;
+mod rules;
+mod seekable;
+mod sparse;
+mod stream;
+mod v0_1;
+mod v1;
+mod v2;
+mod verify;
+
+pub(super) use coo::open as open_coo;
+pub(super) use csr::CsrReader;
+pub(super) use dense::DenseReader;
+pub(super) use fields::need;
+pub(super) use frame::Frame;
+pub(super) use stream::Stream;
+pub(super) use verify::verify;
