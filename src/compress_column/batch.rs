@@ -12,7 +12,7 @@ use pgrx::IntoDatum;
 use pgrx::pg_sys;
 
 use super::statement::{execute, set};
-use super::target::{Part, Target};
+use super::target::{TablePart, Target};
 use crate::datum::float_array::FloatArray;
 use crate::error::{ColumnError, Error};
 use tq_memory::Grow;
@@ -39,21 +39,21 @@ const IN_ORDER: [(&CStr, &CStr); 7] = [
 
 /// Vectors of one dimension, and where their rows are.
 #[derive(Default)]
-pub(crate) struct Piece {
+pub(crate) struct VectorPiece {
     pub(crate) positions: Vec<pg_sys::ItemPointerData>,
     /// Row after row.
     pub(crate) vectors: Vec<f32>,
     pub(crate) dimension: usize,
 }
 
-impl Piece {
+impl VectorPiece {
     /// An error that concerns one of the rows.
-    pub(crate) fn error(&self, part: &Part, row: usize, source: Error) -> Error {
+    pub(crate) fn error(&self, part: &TablePart, row: usize, source: Error) -> Error {
         row_error(part, self.positions.get(row).copied().unwrap_or_default(), source)
     }
 }
 
-fn row_error(part: &Part, position: pg_sys::ItemPointerData, source: Error) -> Error {
+fn row_error(part: &TablePart, position: pg_sys::ItemPointerData, source: Error) -> Error {
     let (block, offset) = pgrx::itemptr::item_pointer_get_both(position);
     Error::Column(ColumnError::Row {
         table: part.shown.clone(),
@@ -64,18 +64,18 @@ fn row_error(part: &Part, position: pg_sys::ItemPointerData, source: Error) -> E
 
 /// What to do about rows that others have locked.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Locked {
+pub(crate) enum LockPolicy {
     Skip,
     Wait,
 }
 
 /// Rows that are locked, and the vectors of those that have one.
 #[derive(Default)]
-pub(crate) struct Rows {
+pub(crate) struct LockedRows {
     /// How many are locked: those of the pieces, and those whose cast gave NULL.
     pub(crate) locked: usize,
     /// A piece for each run of one dimension.
-    pub(crate) pieces: Vec<Piece>,
+    pub(crate) pieces: Vec<VectorPiece>,
 }
 
 /// Statements whose values live as long as it, and plans that find rows by position. Left without [`Batch::end`], as when
@@ -124,7 +124,7 @@ impl Batch {
     pub(crate) fn find(
         &self,
         target: &Target,
-        part: &Part,
+        part: &TablePart,
         (after, end): (pg_sys::ItemPointerData, pg_sys::ItemPointerData),
         limit: usize,
     ) -> Result<Vec<pg_sys::ItemPointerData>, Error> {
@@ -162,11 +162,11 @@ impl Batch {
     pub(crate) fn read(
         &self,
         target: &Target,
-        part: &Part,
+        part: &TablePart,
         places: &[pg_sys::ItemPointerData],
-        locked: Locked,
-    ) -> Result<Rows, Error> {
-        let mut rows = Rows::default();
+        locked: LockPolicy,
+    ) -> Result<LockedRows, Error> {
+        let mut rows = LockedRows::default();
         if places.is_empty() {
             return Ok(rows);
         }
@@ -180,7 +180,7 @@ impl Batch {
             part.name,
             target.open(),
             part.condition(2),
-            if locked == Locked::Skip { "SKIP LOCKED" } else { "" },
+            if locked == LockPolicy::Skip { "SKIP LOCKED" } else { "" },
         );
         let arguments = part.arguments([(pg_sys::TIDARRAYOID, tq_memory::copied(places)?.into_datum())]);
         // SAFETY: the connection is open, by `begin`'s contract. The statement leaves its result in SPI's variables; both
@@ -204,7 +204,8 @@ impl Batch {
                 let floats = FloatArray::from_datum(pg_sys::Datum::from(whole));
                 let floats = floats.floats().map_err(|error| row_error(part, position, error))?;
                 if rows.pieces.last().is_none_or(|piece| piece.dimension != floats.len()) {
-                    rows.pieces.try_push(Piece { dimension: floats.len(), ..Piece::default() })?;
+                    rows.pieces
+                        .try_push(VectorPiece { dimension: floats.len(), ..VectorPiece::default() })?;
                 }
                 if let Some(piece) = rows.pieces.last_mut() {
                     piece.positions.try_push(position)?;
@@ -224,8 +225,8 @@ impl Batch {
     pub(crate) fn write(
         &self,
         target: &Target,
-        part: &Part,
-        piece: &Piece,
+        part: &TablePart,
+        piece: &VectorPiece,
         records: &[u8],
     ) -> Result<usize, Error> {
         // A multi-argument unnest is core's, whatever the search path says.

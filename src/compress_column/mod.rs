@@ -20,9 +20,9 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 use tq_codec::{Codec, Workers};
 
-use self::batch::{Batch, Locked, Piece};
-use self::remaining::{Open, end_of, position};
-use self::target::{Part, Target};
+use self::batch::{Batch, LockPolicy, VectorPiece};
+use self::remaining::{RemainingRows, end_of, position};
+use self::target::{TablePart, Target};
 use crate::datum::arguments::Text;
 use crate::error::interrupts::poll;
 use crate::error::{ColumnError, Error, SqlResult, VectorError, notice, warning};
@@ -156,7 +156,7 @@ struct Run {
 
 /// What going over a table once came to.
 #[derive(Default)]
-struct Pass {
+struct PassCounts {
     found: u64,
     filled: u64,
     /// Rows that were written, and have no record all the same.
@@ -165,21 +165,21 @@ struct Pass {
 
 impl Run {
     /// Fills a table; returns how many rows can't be filled.
-    fn fill(&mut self, part: &Part) -> Result<u64, Error> {
+    fn fill(&mut self, part: &TablePart) -> Result<u64, Error> {
         // SAFETY: the connection is open, in a transaction.
         let end = unsafe { end_of(part) }?;
-        if self.pass(part, end, Locked::Skip)?.found == 0 {
+        if self.pass(part, end, LockPolicy::Skip)?.found == 0 {
             return Ok(0);
         }
         // SAFETY: as above.
-        let mut open = unsafe { Open::count(&self.target, part) }?;
+        let mut open = unsafe { RemainingRows::count(&self.target, part) }?;
         let (mut least, mut stalls, mut lost) = (open.rows, 0, 0);
         while open.rows > 0 && stalls < STALLS && lost < LOST {
             // Two calls that wait for each other's rows must not hold any.
             self.commit();
-            let pass = self.pass(part, open.last(), Locked::Wait)?;
+            let pass = self.pass(part, open.last(), LockPolicy::Wait)?;
             // SAFETY: as above.
-            let now = unsafe { Open::count(&self.target, part) }?;
+            let now = unsafe { RemainingRows::count(&self.target, part) }?;
             // All were written in vain, as a trigger wants it, or none could be locked or moved, as a policy does.
             if pass.filled == 0 && (pass.refused >= now.rows || now == open) {
                 return Ok(now.rows);
@@ -193,11 +193,16 @@ impl Run {
     }
 
     /// Goes over a table once, from its first row up to a position. If it finds none, there was none anywhere.
-    fn pass(&mut self, part: &Part, end: pg_sys::ItemPointerData, locked: Locked) -> Result<Pass, Error> {
+    fn pass(
+        &mut self,
+        part: &TablePart,
+        end: pg_sys::ItemPointerData,
+        locked: LockPolicy,
+    ) -> Result<PassCounts, Error> {
         let mut after = pg_sys::ItemPointerData::default();
         let mut rows =
             self.target.typmod.dimension().map_or(FIRST_PIECE, |dimension| piece_rows(dimension as usize));
-        let mut pass = Pass::default();
+        let mut pass = PassCounts::default();
         // Only the first statement sees the table whole. What is written goes behind the end, and isn't to be met again.
         let mut limit = position((u32::MAX, u16::MAX));
         loop {
@@ -232,7 +237,7 @@ impl Run {
     }
 
     /// The piece's records, one behind the other.
-    fn compress(&self, part: &Part, piece: &Piece) -> Result<Vec<u8>, Error> {
+    fn compress(&self, part: &TablePart, piece: &VectorPiece) -> Result<Vec<u8>, Error> {
         let dimension = u32::try_from(piece.dimension).unwrap_or(u32::MAX);
         let codec = match &self.codec {
             Some(name) => named_codec(&self.target, name)?,

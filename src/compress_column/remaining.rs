@@ -9,12 +9,12 @@ use pgrx::IntoDatum;
 use pgrx::pg_sys;
 
 use super::statement::execute;
-use super::target::{Part, Target};
+use super::target::{TablePart, Target};
 use crate::error::Error;
 
 /// The rows of a table that have a vector and no record, as one snapshot sees them.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Open {
+pub(crate) struct RemainingRows {
     pub(crate) rows: u64,
     /// The last one's position.
     last: (u32, u16),
@@ -22,12 +22,12 @@ pub(crate) struct Open {
     fingerprint: i64,
 }
 
-impl Open {
+impl RemainingRows {
     /// Counts the rows.
     ///
     /// # Safety
     /// An SPI connection must be open, in a transaction.
-    pub(crate) unsafe fn count(target: &Target, part: &Part) -> Result<Open, Error> {
+    pub(crate) unsafe fn count(target: &Target, part: &TablePart) -> Result<RemainingRows, Error> {
         let query = format!(
             "SELECT pg_catalog.count(*), pg_catalog.max(t.ctid), pg_catalog.sum(pg_catalog.hashtid(t.ctid)) \
              FROM {} AS t WHERE {} AND (t.{})::pg_catalog.float4[] IS NOT NULL {}",
@@ -50,7 +50,7 @@ impl Open {
                 pgrx::itemptr::item_pointer_get_both(*place.cast_mut_ptr::<pg_sys::ItemPointerData>())
             });
             let integer = |column| value(column).map_or(0, |number| number.value() as i64);
-            let open = Open { rows: integer(1).unsigned_abs(), last, fingerprint: integer(3) };
+            let open = RemainingRows { rows: integer(1).unsigned_abs(), last, fingerprint: integer(3) };
             pg_sys::SPI_freetuptable(table);
             Ok(open)
         }
@@ -72,7 +72,7 @@ pub(crate) fn position((block, offset): (u32, u16)) -> pg_sys::ItemPointerData {
 ///
 /// # Safety
 /// An SPI connection must be open, in a transaction.
-pub(crate) unsafe fn end_of(part: &Part) -> Result<pg_sys::ItemPointerData, Error> {
+pub(crate) unsafe fn end_of(part: &TablePart) -> Result<pg_sys::ItemPointerData, Error> {
     let argument = (pg_sys::OIDOID, part.oid.into_datum());
     // SAFETY: by the contract; the statement leaves one bigint, or null for a table that is gone.
     let bytes = unsafe {

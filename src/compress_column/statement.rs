@@ -11,15 +11,15 @@ use std::ffi::{CStr, CString};
 use pgrx::IntoDatum;
 use pgrx::pg_sys;
 
-use super::target::{Part, Target};
+use super::target::{TablePart, Target};
 use crate::error::Error;
 
 /// A parameter of a statement: its type and value.
-pub(crate) type Argument = (pg_sys::Oid, Option<pg_sys::Datum>);
+pub(crate) type Parameter = (pg_sys::Oid, Option<pg_sys::Datum>);
 
-impl Part {
-    /// The parameters of a statement that names the part; [`Part::condition`] is the last, where there is one.
-    pub(crate) fn arguments<const N: usize>(&self, arguments: [Argument; N]) -> Vec<Argument> {
+impl TablePart {
+    /// The parameters of a statement that names the part; [`TablePart::condition`] is the last, where there is one.
+    pub(crate) fn arguments<const N: usize>(&self, arguments: [Parameter; N]) -> Vec<Parameter> {
         let mut arguments = arguments.to_vec();
         if self.by_parent {
             arguments.push((pg_sys::OIDOID, self.oid.into_datum()));
@@ -48,7 +48,7 @@ impl Target {
 ///
 /// # Safety
 /// An SPI connection must be open, in a transaction; each value is of its type.
-pub(crate) unsafe fn execute(query: &str, arguments: &[Argument]) -> Result<(), Error> {
+pub(crate) unsafe fn execute(query: &str, arguments: &[Parameter]) -> Result<(), Error> {
     let failed = |code| Error::Spi(pgrx::spi::SpiError::SpiError(code));
     let query = CString::new(query).map_err(|_| failed(pgrx::spi::SpiErrorCodes::Argument))?;
     let mut types: Vec<pg_sys::Oid> = arguments.iter().map(|(oid, _)| *oid).collect();

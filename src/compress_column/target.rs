@@ -25,7 +25,7 @@ pub(crate) struct Target {
     /// The column to fill.
     pub(crate) column: String,
     pub(crate) typmod: Typmod,
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<TablePart>,
     /// The columns, quoted.
     pub(crate) source: String,
     pub(crate) target: String,
@@ -35,7 +35,7 @@ pub(crate) struct Target {
 
 /// A table that holds rows: the relation, or a partition or child of it.
 #[derive(Clone)]
-pub(crate) struct Part {
+pub(crate) struct TablePart {
     /// For messages.
     pub(crate) shown: String,
     pub(crate) oid: pg_sys::Oid,
@@ -102,7 +102,7 @@ fn type_name(oid: pg_sys::Oid) -> String {
 }
 
 /// The tables with rows behind a relation: itself, its partitions, or its children.
-fn parts(relation: pg_sys::Oid, name: &str, target: pg_sys::AttrNumber) -> Result<Vec<Part>, Error> {
+fn parts(relation: pg_sys::Oid, name: &str, target: pg_sys::AttrNumber) -> Result<Vec<TablePart>, Error> {
     cushion()?;
     const MEMBERS: &str = "WITH RECURSIVE member(oid) AS ( \
              SELECT $1 UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i \
@@ -129,7 +129,7 @@ fn parts(relation: pg_sys::Oid, name: &str, target: pg_sys::AttrNumber) -> Resul
         let own = relation_name(member)?;
         let by_parent = member != relation && (guarded || !may_update(member, target, relation));
         let statement_name = if by_parent { name.to_string() } else { format!("ONLY {own}") };
-        parts.push(Part { shown: shown_name(member)?, oid: member, name: statement_name, by_parent });
+        parts.push(TablePart { shown: shown_name(member)?, oid: member, name: statement_name, by_parent });
     }
     Ok(parts)
 }

@@ -20,7 +20,7 @@ use crate::registry;
 
 /// What an aggregate has seen.
 #[derive(Default)]
-struct Sums {
+struct VectorSums {
     count: u64,
     rotated: Vec<RotatedSum>,
     /// One decoded record.
@@ -34,7 +34,7 @@ struct RotatedSum {
     values: Vec<f64>,
 }
 
-impl Sums {
+impl VectorSums {
     /// The sum of this rotation, made if it isn't there.
     fn of(&mut self, kind: RotationKind, seed: u64, dimension: usize) -> Result<&mut RotatedSum, Error> {
         if let Some(first) = self.rotated.first()
@@ -70,7 +70,7 @@ impl Sums {
         Ok(())
     }
 
-    fn add_all(&mut self, other: &Sums) -> Result<(), Error> {
+    fn add_all(&mut self, other: &VectorSums) -> Result<(), Error> {
         for theirs in &other.rotated {
             let ours = self.of(theirs.kind, theirs.seed, theirs.values.len())?;
             ours.values.iter_mut().zip(&theirs.values).for_each(|(sum, value)| *sum += value);
@@ -116,14 +116,14 @@ impl Sums {
         Ok(bytes)
     }
 
-    /// What [`Sums::to_bytes`] made.
+    /// What [`VectorSums::to_bytes`] made.
     ///
     /// # Errors
     /// [`VectorError::NotAggregate`] for anything else, [`Error::Memory`].
-    fn from_bytes(bytes: &[u8]) -> Result<Sums, Error> {
+    fn from_bytes(bytes: &[u8]) -> Result<VectorSums, Error> {
         let (count, mut rest) =
             bytes.split_first_chunk::<8>().ok_or(Error::Vector(VectorError::NotAggregate))?;
-        let mut sums = Sums { count: u64::from_ne_bytes(*count), ..Sums::default() };
+        let mut sums = VectorSums { count: u64::from_ne_bytes(*count), ..VectorSums::default() };
         while !rest.is_empty() {
             let (kind, seed, values, tail) =
                 Self::first_sum(rest).ok_or(Error::Vector(VectorError::NotAggregate))?;
@@ -153,17 +153,17 @@ impl Sums {
 ///
 /// # Safety
 /// The argument must be the state of one of the aggregates here, which alone hold it.
-unsafe fn state<'a>(argument: Internal) -> Option<&'a mut Sums> {
+unsafe fn state<'a>(argument: Internal) -> Option<&'a mut VectorSums> {
     // SAFETY: by the contract the datum is null or a pointer from `new_state`, whose memory lives as long as the
     // aggregate.
-    unsafe { argument.unwrap().and_then(|datum| datum.cast_mut_ptr::<Sums>().as_mut()) }
+    unsafe { argument.unwrap().and_then(|datum| datum.cast_mut_ptr::<VectorSums>().as_mut()) }
 }
 
 /// A new state in the aggregate's memory context, dropped with it.
 ///
 /// # Safety
 /// `fcinfo` must be the running call's.
-unsafe fn new_state(fcinfo: pg_sys::FunctionCallInfo, sums: Sums) -> Result<*mut Sums, Error> {
+unsafe fn new_state(fcinfo: pg_sys::FunctionCallInfo, sums: VectorSums) -> Result<*mut VectorSums, Error> {
     // SAFETY: AggCheckCallContext writes a context that outlives the aggregate's transition calls.
     unsafe {
         let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
@@ -174,7 +174,7 @@ unsafe fn new_state(fcinfo: pg_sys::FunctionCallInfo, sums: Sums) -> Result<*mut
     }
 }
 
-fn internal(pointer: *mut Sums) -> Internal {
+fn internal(pointer: *mut VectorSums) -> Internal {
     Internal::from(Some(pg_sys::Datum::from(pointer)))
 }
 
@@ -190,7 +190,7 @@ fn tqvec_accumulate(
     unsafe {
         let pointer = match state(sums) {
             Some(sums) => sums,
-            None => new_state(fcinfo, Sums::default())?,
+            None => new_state(fcinfo, VectorSums::default())?,
         };
         if let Some(record) = record {
             (*pointer).add_record(&record)?;
@@ -206,7 +206,7 @@ fn tqvec_combine(left: Internal, right: Internal, fcinfo: pg_sys::FunctionCallIn
     unsafe {
         let pointer = match state(left) {
             Some(left) => left,
-            None => new_state(fcinfo, Sums::default())?,
+            None => new_state(fcinfo, VectorSums::default())?,
         };
         if let Some(right) = state(right) {
             (*pointer).add_all(right)?;
@@ -230,7 +230,7 @@ fn tqvec_deserialize(
     _unused: Internal,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> SqlResult<Internal> {
-    let sums = Sums::from_bytes(bytes)?;
+    let sums = VectorSums::from_bytes(bytes)?;
     // SAFETY: fcinfo is the running call's.
     Ok(internal(unsafe { new_state(fcinfo, sums)? }))
 }

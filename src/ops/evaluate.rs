@@ -78,8 +78,12 @@ fn in_range(number: i32, most: usize) -> Option<usize> {
     usize::try_from(number).ok().filter(|number| (1..=most).contains(number))
 }
 
-fn evaluate(rows: Rows, k: usize, queries: usize) -> Result<Vec<tq_codec::evaluate::Evaluation>, Error> {
-    let Rows { vectors, dimension, count, nulls } = rows;
+fn evaluate(
+    rows: SampleRows,
+    k: usize,
+    queries: usize,
+) -> Result<Vec<tq_codec::evaluate::Evaluation>, Error> {
+    let SampleRows { vectors, dimension, count, nulls } = rows;
     let detail = (nulls > 0).then(|| format!("Rows left out because they are NULL: {nulls}."));
     if count <= k as u64 {
         return Err(CodecError::SampleTooSmall { rows: count as usize, k }.into());
@@ -110,7 +114,7 @@ fn evaluate(rows: Rows, k: usize, queries: usize) -> Result<Vec<tq_codec::evalua
 
 /// What the query returned: *n* × *d*.
 #[derive(Default)]
-struct Rows {
+struct SampleRows {
     vectors: Vec<f32>,
     dimension: usize,
     /// Vectors, and NULLs beside them.
@@ -118,7 +122,7 @@ struct Rows {
     nulls: u64,
 }
 
-impl Rows {
+impl SampleRows {
     fn add(&mut self, vector: &[f32]) -> Result<(), Error> {
         if self.count == 0 {
             self.dimension = vector.len();
@@ -149,7 +153,7 @@ impl Rows {
 }
 
 /// Runs the query, and keeps what its first column holds.
-fn read(query: &str) -> Result<Rows, Error> {
+fn read(query: &str) -> Result<SampleRows, Error> {
     cushion()?;
     // The cast in the target list makes a real[] of whatever has a cast to it; the line break ends a comment. The first column's
     // new name is none that another column has.
@@ -159,7 +163,7 @@ fn read(query: &str) -> Result<Rows, Error> {
     );
     let spi = |code| Error::Spi(SpiError::SpiError(code));
     let query = CString::new(query).map_err(|_| spi(SpiErrorCodes::Argument))?;
-    let mut rows = Rows::default();
+    let mut rows = SampleRows::default();
     // SAFETY: everything happens on the connection that is opened first; an error closes it with the transaction, and takes the
     // variable back. The cursor has no arguments. It runs read-only, that is in the calling statement's snapshot, and one query
     // alone; functions in it run as in a read-only transaction, which can't be made another from within. Only the variable says
@@ -202,7 +206,7 @@ fn read(query: &str) -> Result<Rows, Error> {
 ///
 /// # Safety
 /// SPI's variables must hold the result of a query with one column of type `real[]`.
-unsafe fn keep(rows: &mut Rows) -> Result<(), Error> {
+unsafe fn keep(rows: &mut SampleRows) -> Result<(), Error> {
     // SAFETY: by the contract; values live as long as the table of them, which is freed when all are copied.
     unsafe {
         let table = pg_sys::SPI_tuptable;

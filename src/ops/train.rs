@@ -34,32 +34,32 @@ const MOST_BYTES: usize = (1 << 30) - (1 << 16);
 const ROUND_BYTES: usize = 4 << 20;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Method {
+enum TrainingMethod {
     Lloyd,
     Quantile,
 }
 
 /// What the arguments beside the vector say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Settings {
+struct TrainingSettings {
     width: BitWidth,
     seed: u64,
-    method: Method,
+    method: TrainingMethod,
     rotation: RotationKind,
 }
 
 /// What an aggregate has seen.
 #[derive(Debug)]
-struct State {
-    settings: Settings,
+struct TrainingState {
+    settings: TrainingSettings,
     capacity: usize,
     sample: VectorSample,
 }
 
-impl State {
+impl TrainingState {
     /// What stands before the vectors in a state's bytes.
     fn header(&self) -> Vec<u8> {
-        let Settings { width, seed, method, rotation } = self.settings;
+        let TrainingSettings { width, seed, method, rotation } = self.settings;
         let mut bytes = seed.to_ne_bytes().to_vec();
         bytes.extend_from_slice(&(self.capacity as u64).to_ne_bytes());
         bytes.extend_from_slice(&self.sample.seen().to_ne_bytes());
@@ -88,13 +88,13 @@ impl State {
         }
     }
 
-    /// The state whose bytes [`State::to_varlena`] wrote.
+    /// The state whose bytes [`TrainingState::to_varlena`] wrote.
     ///
     /// # Errors
     /// [`VectorError::NotAggregate`] for other bytes, [`SampleError::Memory`].
-    fn from_bytes(bytes: &[u8]) -> Result<State, Error> {
+    fn from_bytes(bytes: &[u8]) -> Result<TrainingState, Error> {
         let (mut state, seen, values) =
-            State::empty_from(bytes).ok_or(Error::Vector(VectorError::NotAggregate))?;
+            TrainingState::empty_from(bytes).ok_or(Error::Vector(VectorError::NotAggregate))?;
         let (seed, dimension) = (state.settings.seed, state.sample.dimension());
         let floats = values.iter().map(|bytes| f32::from_ne_bytes(*bytes));
         state.sample = VectorSample::restore(seed, state.capacity, dimension, seen, floats, &mut poll)
@@ -103,17 +103,19 @@ impl State {
     }
 
     /// What the header says: a state that has seen nothing, how much it should have, and the floats behind the header.
-    fn empty_from(bytes: &[u8]) -> Option<(State, u64, &[[u8; 4]])> {
+    fn empty_from(bytes: &[u8]) -> Option<(TrainingState, u64, &[[u8; 4]])> {
         let (seed, rest) = bytes.split_first_chunk::<8>()?;
         let (capacity, rest) = rest.split_first_chunk::<8>()?;
         let (seen, rest) = rest.split_first_chunk::<8>()?;
         let (dimension, rest) = rest.split_first_chunk::<4>()?;
         let ([bits, method, rotation, _], values) = rest.split_first_chunk::<4>()?;
         let seed = u64::from_ne_bytes(*seed);
-        let settings = Settings {
+        let settings = TrainingSettings {
             width: BitWidth::from_bits(u32::from(*bits))?,
             seed,
-            method: [Method::Lloyd, Method::Quantile].into_iter().find(|known| *known as u8 == *method)?,
+            method: [TrainingMethod::Lloyd, TrainingMethod::Quantile]
+                .into_iter()
+                .find(|known| *known as u8 == *method)?,
             rotation: [RotationKind::Haar, RotationKind::Hadamard]
                 .into_iter()
                 .find(|known| *known as u8 == *rotation)?,
@@ -121,12 +123,12 @@ impl State {
         let capacity = usize::try_from(u64::from_ne_bytes(*capacity)).ok()?;
         let dimension = u32::from_ne_bytes(*dimension) as usize;
         let sample = VectorSample::new(seed, capacity, dimension);
-        Some((State { settings, capacity, sample }, u64::from_ne_bytes(*seen), values.as_chunks().0))
+        Some((TrainingState { settings, capacity, sample }, u64::from_ne_bytes(*seen), values.as_chunks().0))
     }
 
     /// Offers a vector to the sample.
     fn offer(&mut self, vector: &[f32]) -> Result<(), Error> {
-        if self.settings.method == Method::Lloyd {
+        if self.settings.method == TrainingMethod::Lloyd {
             // It will be rotated.
             check_rotatable(vector)?;
         }
@@ -150,13 +152,13 @@ impl State {
 
     /// The codebook of what has been seen.
     fn train(&self) -> Result<Vec<f32>, Error> {
-        let Settings { width, seed, method, rotation } = self.settings;
+        let TrainingSettings { width, seed, method, rotation } = self.settings;
         // The state stays as it is: the server may add to it and ask again, as for a window that grows.
         let mut values = train::copy(self.sample.values(), &mut poll)?;
         let codebook = match method {
             // As TinyQuant has it: of the vectors as they are.
-            Method::Quantile => train::quantile(&mut values, width, &mut poll)?,
-            Method::Lloyd => {
+            TrainingMethod::Quantile => train::quantile(&mut values, width, &mut poll)?,
+            TrainingMethod::Lloyd => {
                 let workers = Workers::new(settings::threads())?;
                 registry::rotate_rows(rotation, seed, self.sample.dimension() as u32, &workers, &mut values)?;
                 train::lloyd(&mut values, width, &mut poll)?
@@ -167,9 +169,9 @@ impl State {
 }
 
 /// The arguments of a transition function's call, behind the state.
-struct Arguments(pg_sys::FunctionCallInfo);
+struct TrainingArguments(pg_sys::FunctionCallInfo);
 
-impl Arguments {
+impl TrainingArguments {
     fn count(&self) -> usize {
         // SAFETY: the running call's (see `tq_train_accumulate`).
         unsafe { (*self.0).nargs as usize }
@@ -189,7 +191,7 @@ impl Arguments {
             .ok_or(Error::Vector(VectorError::NullArgument(name)))
     }
 
-    fn state(&self, dimension: usize) -> Result<State, Error> {
+    fn state(&self, dimension: usize) -> Result<TrainingState, Error> {
         let bits = self.get::<i32>(2, "bit_width")?.unwrap_or(0);
         let seed = match self.get::<AnyNumeric>(3, "seed")? {
             None => 42,
@@ -202,9 +204,9 @@ impl Arguments {
             return Err(Error::Registry(RegistryError::ReservedSeed(seed)));
         }
         let method = match self.get::<&str>(4, "method")? {
-            None => Method::Lloyd,
-            Some("lloyd") => Method::Lloyd,
-            Some("quantile") => Method::Quantile,
+            None => TrainingMethod::Lloyd,
+            Some("lloyd") => TrainingMethod::Lloyd,
+            Some("quantile") => TrainingMethod::Quantile,
             Some(name) => return Err(Error::Sample(SampleError::TrainingMethod(cut(name)))),
         };
         let most = VectorSample::most_vectors(dimension, MOST_BYTES);
@@ -220,8 +222,8 @@ impl Arguments {
             Some(name) => RotationKind::from_name(name)
                 .ok_or_else(|| Error::Vector(VectorError::Rotation(cut(name))))?,
         };
-        let settings = Settings { width: super::compress::bit_width(bits)?, seed, method, rotation };
-        Ok(State { settings, capacity, sample: VectorSample::new(seed, capacity, dimension) })
+        let settings = TrainingSettings { width: super::compress::bit_width(bits)?, seed, method, rotation };
+        Ok(TrainingState { settings, capacity, sample: VectorSample::new(seed, capacity, dimension) })
     }
 }
 
@@ -229,17 +231,17 @@ impl Arguments {
 ///
 /// # Safety
 /// The argument must be the state of one of the aggregates here, which alone hold it.
-unsafe fn state<'a>(argument: Internal) -> Option<&'a mut State> {
+unsafe fn state<'a>(argument: Internal) -> Option<&'a mut TrainingState> {
     // SAFETY: by the contract the datum is null or a pointer from `new_state`, whose memory lives as long as the
     // aggregate.
-    unsafe { argument.unwrap().and_then(|datum| datum.cast_mut_ptr::<State>().as_mut()) }
+    unsafe { argument.unwrap().and_then(|datum| datum.cast_mut_ptr::<TrainingState>().as_mut()) }
 }
 
 /// A new state in the aggregate's memory context, dropped with it.
 ///
 /// # Safety
 /// `fcinfo` must be the running call's.
-unsafe fn new_state(fcinfo: pg_sys::FunctionCallInfo, state: State) -> Result<Internal, Error> {
+unsafe fn new_state(fcinfo: pg_sys::FunctionCallInfo, state: TrainingState) -> Result<Internal, Error> {
     // SAFETY: AggCheckCallContext writes a context that outlives the aggregate's transition calls.
     unsafe {
         let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
@@ -251,14 +253,14 @@ unsafe fn new_state(fcinfo: pg_sys::FunctionCallInfo, state: State) -> Result<In
     }
 }
 
-fn same(state: &mut State) -> Internal {
+fn same(state: &mut TrainingState) -> Internal {
     Internal::from(Some(pg_sys::Datum::from(std::ptr::from_mut(state))))
 }
 
 /// SFUNC: offers a vector to the sample; NULLs don't count.
 #[pg_extern(sql = false)]
 fn tq_train_accumulate(fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<Internal> {
-    let arguments = Arguments(fcinfo);
+    let arguments = TrainingArguments(fcinfo);
     // SAFETY: ops.sql declares the function as the aggregates' transition function alone, with a state and a real[] in
     // front; `new_state` checks that it runs as one.
     unsafe {
@@ -313,7 +315,7 @@ fn tq_train_combine(
             (Some(left), None) => Ok(same(left)),
             (None, Some(right)) => {
                 let (settings, capacity) = (right.settings, right.capacity);
-                Ok(new_state(fcinfo, State { settings, capacity, sample: right.take_sample() })?)
+                Ok(new_state(fcinfo, TrainingState { settings, capacity, sample: right.take_sample() })?)
             }
             (None, None) => Ok(Internal::default()),
         }
@@ -347,7 +349,7 @@ fn tq_train_deserialize(
     _unused: Internal,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> SqlResult<Internal> {
-    let state = State::from_bytes(bytes)?;
+    let state = TrainingState::from_bytes(bytes)?;
     // SAFETY: fcinfo is the running call's.
     Ok(unsafe { new_state(fcinfo, state)? })
 }

@@ -13,13 +13,13 @@ use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use pgrx::spi::SpiErrorCodes;
 
-use super::table::{Location, Row};
+use super::table::{CodecRow, RegistryTable};
 use crate::error::Error;
 use crate::server::memory::cushion;
 
 /// Whether the row is in the table by the newest snapshot, which sees what is committed and the own transaction's
 /// changes.
-pub(super) fn is_current(table: Location, row: &Row) -> Result<bool, Error> {
+pub(super) fn is_current(table: RegistryTable, row: &CodecRow) -> Result<bool, Error> {
     cushion()?;
     // The hash stands for all columns but these.
     let query = format!(

@@ -12,7 +12,7 @@ use tq_format::{BitWidth, tqcb};
 
 use super::functions::register;
 use super::table;
-use super::table::Row;
+use super::table::CodecRow;
 use crate::datum::arguments::Text;
 use crate::datum::typmod::Typmod;
 use crate::error::{Error, RegistryError, SqlResult, notice};
@@ -59,7 +59,7 @@ fn import(name: &str, codebook_path: &str, json_path: &str) -> Result<String, Er
             sidecar: (json_path, config.bit_width()),
         }));
     }
-    register(&Row {
+    register(&CodecRow {
         name: name.to_string(),
         config_hash: config_hash.clone(),
         dimension: config.dimension(),

@@ -8,7 +8,7 @@ use tq_format::BitWidth;
 
 use super::rotations;
 use super::table;
-use super::table::Row;
+use super::table::CodecRow;
 use crate::datum::arguments::Text;
 use crate::datum::float_array::FloatArray;
 use crate::error::{Error, RegistryError, SqlResult, VectorError};
@@ -66,14 +66,14 @@ fn whole(number: &str) -> &str {
 }
 
 /// Adds a codec to the table, unless it is wrong or one that is there stands in its way.
-pub(super) fn register(row: &Row) -> Result<(), Error> {
+pub(super) fn register(row: &CodecRow) -> Result<(), Error> {
     row.check()?;
     refuse_duplicate(row)?;
     table::insert(row)
 }
 
 /// Says which codec stands in the way, where a unique violation would only name an index.
-fn refuse_duplicate(row: &Row) -> Result<(), Error> {
+fn refuse_duplicate(row: &CodecRow) -> Result<(), Error> {
     if let Some(existing) = table::by_hash(&row.config_hash)? {
         return Err(if existing.codebook != row.codebook {
             Error::Registry(RegistryError::CodebookConflict {

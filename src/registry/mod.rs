@@ -69,7 +69,7 @@ pub(crate) fn for_record(record: &RecordView<'_>) -> Result<Arc<Codec>, Error> {
 }
 
 /// What the codec that a file names is called here, if it is known; prepares nothing.
-pub(crate) fn name_of(
+pub(crate) fn codec_name(
     hash: &str,
     dimension: u32,
     width: BitWidth,
@@ -108,12 +108,11 @@ fn by_hash(hash: &str) -> Result<Arc<Codec>, Error> {
 
 /// Whether a codec that a file names is known here, for notices; prepares nothing.
 pub(crate) fn is_known(hash: &str, dimension: u32, width: BitWidth, residual: bool) -> Result<bool, Error> {
-    Ok(builtin_codec::rotation_of(hash.as_bytes(), dimension, width, residual).is_some()
-        || table::by_hash(hash)?.is_some())
+    Ok(codec_name(hash, dimension, width, residual)?.is_some())
 }
 
 /// What became of a codec that a file describes.
-pub(crate) enum Learned {
+pub(crate) enum CodecRegistration {
     /// It is built in, or registered already.
     Known,
     /// It is registered now, under its hash for a name.
@@ -126,14 +125,17 @@ pub(crate) enum Learned {
 ///
 /// # Errors
 /// A codec that contradicts a registered or the built-in one: the same hash and another codebook.
-pub(crate) fn learn(config: &CodecConfig, codebook: &Codebook) -> Result<Learned, Error> {
+pub(crate) fn register_described(
+    config: &CodecConfig,
+    codebook: &Codebook,
+) -> Result<CodecRegistration, Error> {
     let hash = config.hash().to_string();
     let conflict = |existing: &str| {
         Error::Registry(RegistryError::CodebookConflict { existing: existing.into(), hash: hash.clone() })
     };
     if config.seed() == BUILTIN_SEED {
         let standard = Codebook::lloyd_max(config.bit_width(), config.dimension());
-        return if *codebook == standard { Ok(Learned::Known) } else { Err(conflict("built-in")) };
+        return if *codebook == standard { Ok(CodecRegistration::Known) } else { Err(conflict("built-in")) };
     }
     let registered = || match table::by_hash(&hash)? {
         Some(existing) if existing.codebook == codebook.entries() => Ok(true),
@@ -141,12 +143,12 @@ pub(crate) fn learn(config: &CodecConfig, codebook: &Codebook) -> Result<Learned
         None => Ok(false),
     };
     if registered()? {
-        return Ok(Learned::Known);
+        return Ok(CodecRegistration::Known);
     }
     if !table::may_insert()? {
-        return Ok(Learned::NotAllowed);
+        return Ok(CodecRegistration::NotAllowed);
     }
-    let row = table::Row {
+    let row = table::CodecRow {
         name: hash.clone(),
         config_hash: hash.clone(),
         dimension: config.dimension(),
@@ -160,14 +162,14 @@ pub(crate) fn learn(config: &CodecConfig, codebook: &Codebook) -> Result<Learned
     // Another session may have registered it since, or dropped what stood in the way.
     while !table::insert_unless_there(&row)? {
         if registered()? {
-            return Ok(Learned::Known);
+            return Ok(CodecRegistration::Known);
         }
         if table::by_name(&row.name)?.is_some_and(|existing| existing.config_hash != hash) {
             return Err(Error::Registry(RegistryError::CodecExists(hash)));
         }
         poll();
     }
-    Ok(Learned::Registered)
+    Ok(CodecRegistration::Registered)
 }
 
 /// A registered codec by its name or its hash.

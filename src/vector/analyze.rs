@@ -40,7 +40,7 @@ fn tqvec_typanalyze(stats: Internal) -> SqlResult<bool> {
 
 /// What was found in a sample.
 #[derive(Default)]
-struct Sample {
+struct ColumnSample {
     nulls: usize,
     /// Bytes in the rows, where a value out of line is a pointer.
     width: usize,
@@ -59,7 +59,7 @@ unsafe extern "C-unwind" fn compute(
     total: f64,
 ) {
     let Some(fetch) = fetch else { return };
-    let mut sample = Sample::default();
+    let mut sample = ColumnSample::default();
     for row in 0..rows {
         poll();
         // SAFETY: ANALYZE's own function, its own struct, a row of the sample.
@@ -104,7 +104,7 @@ unsafe fn fetch_row(
     (!is_null).then_some(value)
 }
 
-impl Sample {
+impl ColumnSample {
     /// Takes a value in.
     ///
     /// # Safety

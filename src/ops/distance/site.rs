@@ -17,10 +17,10 @@ use std::sync::Arc;
 use tq_codec::{Codec, Metric, PreparedQuery, distance_f32};
 use tq_format::RecordView;
 
-use super::operand::{Kind, Operand};
+use super::operand::{Operand, OperandKind};
 use crate::error::{Error, RegistryError, VectorError};
-use crate::ops::kept::{Kept, Seen};
-use crate::ops::key::Key;
+use crate::ops::datum_key::DatumKey;
+use crate::ops::value_cache::{RecentHashes, ValueCache};
 use crate::registry;
 use crate::registry::Query;
 use crate::server::settings;
@@ -41,28 +41,28 @@ pub(super) struct CallSite {
     /// Which argument the plan holds fixed, and whether as a constant; `None` until the first call.
     planned: Option<(Option<usize>, bool)>,
     /// What the call before took for the query.
-    current: Option<Place>,
+    current: Option<QueryPlace>,
     /// A query that isn't worth keeping, and its value.
-    loose: Source,
-    loose_key: Key,
-    kept: Kept<Source>,
+    loose: SiteQuery,
+    loose_key: DatumKey,
+    kept: ValueCache<SiteQuery>,
     generation: u64,
     /// The arguments of the call before, where nothing needs a rotation.
-    last: [Key; 2],
-    recent: Recent,
+    last: [DatumKey; 2],
+    recent: RecentCalls,
 }
 
 /// Where a query is.
 #[derive(Clone, Copy)]
-enum Place {
+enum QueryPlace {
     Loose,
     Kept(usize),
 }
 
 /// What is known of the calls in which both arguments vary.
 #[derive(Default)]
-struct Recent {
-    seen: Seen,
+struct RecentCalls {
+    seen: RecentHashes,
     /// [`Operand::tag`] of the arguments.
     tags: [u64; 2],
     /// Whether an argument had been seen before it came this time.
@@ -76,7 +76,7 @@ struct Recent {
 
 /// A query, and what was prepared of it.
 #[derive(Default)]
-struct Source {
+struct SiteQuery {
     /// Which argument it was.
     side: usize,
     query: Query,
@@ -88,23 +88,23 @@ impl Default for CallSite {
         CallSite {
             planned: None,
             current: None,
-            loose: Source::default(),
-            loose_key: Key::default(),
-            kept: Kept::new(KEPT_BYTES),
+            loose: SiteQuery::default(),
+            loose_key: DatumKey::default(),
+            kept: ValueCache::new(KEPT_BYTES),
             generation: 0,
             last: Default::default(),
-            recent: Recent::default(),
+            recent: RecentCalls::default(),
         }
     }
 }
 
-impl Source {
-    fn new(side: usize, operand: &Operand) -> Result<Source, Error> {
+impl SiteQuery {
+    fn new(side: usize, operand: &Operand) -> Result<SiteQuery, Error> {
         let query = match operand.kind {
-            Kind::Floats => Query::Floats(operand.to_floats()?),
-            Kind::Record => operand.with_record(Query::from_record)?,
+            OperandKind::Floats => Query::Floats(operand.to_floats()?),
+            OperandKind::Record => operand.with_record(Query::from_record)?,
         };
-        Ok(Source { side, query, prepared: Vec::new() })
+        Ok(SiteQuery { side, query, prepared: Vec::new() })
     }
 
     /// The distance of the other argument; `None` if that takes a rotation of the query, which `may_rotate` doesn't allow.
@@ -112,7 +112,7 @@ impl Source {
     fn distance(&mut self, metric: Metric, row: &Operand, may_rotate: bool) -> Result<Option<f64>, Error> {
         let dimension = self.query.dimension();
         match row.kind {
-            Kind::Record => row.with_record(|record| {
+            OperandKind::Record => row.with_record(|record| {
                 if record.dimension() as usize != dimension {
                     return Err(dimensions_differ(self.side, dimension, record.dimension() as usize));
                 }
@@ -121,8 +121,8 @@ impl Source {
                 tq_simd::prefetch_below(record.as_bytes());
                 registry::distance(prepared, metric, record).map(Some)
             }),
-            Kind::Floats if !may_rotate && self.query.is_rotated() => Ok(None),
-            Kind::Floats => row.with_floats(|floats| {
+            OperandKind::Floats if !may_rotate && self.query.is_rotated() => Ok(None),
+            OperandKind::Floats => row.with_floats(|floats| {
                 if floats.len() != dimension {
                     return Err(dimensions_differ(self.side, dimension, floats.len()));
                 }
@@ -195,28 +195,28 @@ impl CallSite {
         self.current = None;
         self.kept.clear();
         self.recent.seen.clear();
-        self.last.iter_mut().for_each(Key::clear);
+        self.last.iter_mut().for_each(DatumKey::clear);
     }
 
     #[inline]
-    fn source(&mut self, place: Place) -> &mut Source {
+    fn source(&mut self, place: QueryPlace) -> &mut SiteQuery {
         match place {
-            Place::Loose => &mut self.loose,
-            Place::Kept(place) => self.kept.value(place),
+            QueryPlace::Loose => &mut self.loose,
+            QueryPlace::Kept(place) => self.kept.value(place),
         }
     }
 
     #[inline]
-    fn holds(&self, place: Place, operand: &Operand) -> bool {
+    fn holds(&self, place: QueryPlace, operand: &Operand) -> bool {
         match place {
-            Place::Loose => operand.is(&self.loose_key),
-            Place::Kept(place) => operand.is_in(&self.kept, place),
+            QueryPlace::Loose => operand.is(&self.loose_key),
+            QueryPlace::Kept(place) => operand.is_in(&self.kept, place),
         }
     }
 
     /// The distance of a call whose query isn't known yet: that is `likely` this argument.
     fn look(&mut self, metric: Metric, operands: &[Operand; 2], likely: Option<usize>) -> Result<f64, Error> {
-        let records = operands.iter().all(|operand| operand.kind == Kind::Record);
+        let records = operands.iter().all(|operand| operand.kind == OperandKind::Record);
         if metric != Metric::L1 && !records {
             return self.look_for_rotated(metric, operands, likely);
         }
@@ -286,7 +286,7 @@ impl CallSite {
         let place = match operands[side].find_in(&self.kept, hashes[side]) {
             Some(place) => place,
             None => {
-                let (mut key, source) = (Key::default(), Source::new(side, &operands[side])?);
+                let (mut key, source) = (DatumKey::default(), SiteQuery::new(side, &operands[side])?);
                 operands[side].keep_in(&mut key)?;
                 let bytes = source.memory_bytes();
                 self.kept.insert(hashes[side], key, source, bytes)?
@@ -301,7 +301,7 @@ impl CallSite {
     }
 
     fn settle(&mut self, place: usize) {
-        self.current = Some(Place::Kept(place));
+        self.current = Some(QueryPlace::Kept(place));
     }
 
     /// Which argument is rotated, where one has to be.
@@ -309,7 +309,7 @@ impl CallSite {
         let recent = &mut self.recent;
         let Some(side) = likely else {
             // Either costs the same. Floats first: a record needs no rotation for others of its codec.
-            let order = if operands[0].kind == Kind::Floats { [0, 1] } else { [1, 0] };
+            let order = if operands[0].kind == OperandKind::Floats { [0, 1] } else { [1, 0] };
             return order.into_iter().find(|&side| recent.known[side]).unwrap_or(order[0]);
         };
         if recent.known[1 - side] && recent.credit > 0 {
@@ -324,9 +324,9 @@ impl CallSite {
     fn take(&mut self, side: usize, operands: &[Operand; 2], metric: Metric) -> Result<f64, Error> {
         // Forgotten first, so that an error on the way leaves no half-made query behind.
         self.current = None;
-        self.loose = Source::new(side, &operands[side])?;
+        self.loose = SiteQuery::new(side, &operands[side])?;
         operands[side].keep_in(&mut self.loose_key)?;
-        self.current = Some(Place::Loose);
+        self.current = Some(QueryPlace::Loose);
         let distance = self.loose.distance(metric, &operands[1 - side], true)?;
         distance.ok_or(Error::Registry(RegistryError::RotationLost))
     }
