@@ -6,7 +6,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
@@ -15,8 +15,8 @@ use pgrx::spi::quote_identifier;
 
 use crate::datum::typmod::Typmod;
 use crate::error::{ColumnError, Error};
-use crate::server::encoding;
 use crate::server::memory::cushion;
+use crate::server::names::{self, type_name};
 
 /// A relation with its two columns.
 pub(crate) struct Target {
@@ -84,21 +84,12 @@ impl Target {
 
 /// The relation's name with its schema, quoted.
 fn relation_name(relation: pg_sys::Oid) -> Result<String, Error> {
-    encoding::qualified_name(relation)?.ok_or(Error::Column(ColumnError::NoSuchRelation(relation.to_u32())))
+    names::qualified_name(relation)?.ok_or(Error::Column(ColumnError::NoSuchRelation(relation.to_u32())))
 }
 
 /// The relation's name with its schema, for messages.
 fn shown_name(relation: pg_sys::Oid) -> Result<String, Error> {
-    encoding::shown_name(relation)?.ok_or(Error::Column(ColumnError::NoSuchRelation(relation.to_u32())))
-}
-
-/// A type's name, with its schema unless that is `pg_catalog`, quoted.
-fn type_name(oid: pg_sys::Oid) -> String {
-    // SAFETY: the name of whatever type has that OID, as a NUL-terminated copy.
-    unsafe {
-        let name = pg_sys::format_type_extended(oid, -1, pg_sys::FORMAT_TYPE_FORCE_QUALIFY as u16);
-        CStr::from_ptr(name).to_string_lossy().into_owned()
-    }
+    names::shown_name(relation)?.ok_or(Error::Column(ColumnError::NoSuchRelation(relation.to_u32())))
 }
 
 /// The tables with rows behind a relation: itself, its partitions, or its children.

@@ -19,6 +19,7 @@ use tq_memory::OutOfMemory;
 use self::messages::{
     codec_message, corpus_file_message, residual_words, shortened, sidecar_message, tqcb_message,
 };
+use crate::server::aggregate_state::NotAggregate;
 use crate::server::encoding::{self, EncodingError};
 use crate::server::file_access::AccessError;
 use crate::server::kept_error::{CallError, KeptError};
@@ -231,6 +232,12 @@ impl From<CallError> for Error {
     }
 }
 
+impl From<NotAggregate> for Error {
+    fn from(_: NotAggregate) -> Self {
+        Error::Vector(VectorError::NotAggregate)
+    }
+}
+
 /// What stands on the ground knows nothing of [`Error`]; functions that SQL calls pass its errors on as any other.
 macro_rules! reported {
     ($($ground:ty),*) => {
@@ -241,7 +248,7 @@ macro_rules! reported {
         })*
     };
 }
-reported!(EncodingError, AccessError);
+reported!(EncodingError, AccessError, NotAggregate);
 
 impl From<Error> for ErrorReport {
     fn from(error: Error) -> Self {

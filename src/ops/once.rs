@@ -19,6 +19,7 @@ use super::datum_key::DatumKey;
 use super::serial;
 use super::value_cache::ValueCache;
 use crate::error::{Error, VectorError, raise};
+use crate::server::expressions::{cast_function, is_varlena, nodes};
 
 /// Memory for the results that one call keeps.
 const KEPT_BYTES: usize = 4 << 20;
@@ -256,32 +257,6 @@ unsafe fn placeholder(of: pg_sys::Oid, collation: pg_sys::Oid) -> *mut pg_sys::N
         (*node).collation = collation;
         node.cast()
     }
-}
-
-/// The nodes of a list.
-///
-/// # Safety
-/// The list must be null or a valid list of nodes, for as long as the iterator is used.
-pub(crate) unsafe fn nodes(list: *const pg_sys::List) -> impl Iterator<Item = *mut pg_sys::Node> {
-    // SAFETY: by the contract.
-    let length = if list.is_null() { 0 } else { unsafe { (*list).length as usize } };
-    // SAFETY: by the contract, and within the list's length.
-    (0..length).map(move |index| unsafe { (*(*list).elements.add(index)).ptr_value.cast() })
-}
-
-/// The function of the cast between two types, or `InvalidOid` if there is none.
-pub(crate) fn cast_function(source: pg_sys::Oid, target: pg_sys::Oid) -> pg_sys::Oid {
-    /// Fixed in `catalog/pg_cast.h`.
-    const CASTFUNC: pg_sys::AttrNumber = 4;
-    let (cache, null) = (pg_sys::SysCacheIdentifier::CASTSOURCETARGET as i32, pg_sys::Datum::null());
-    // SAFETY: a look-up in a system catalog by its key, of a column that is an OID.
-    unsafe { pg_sys::GetSysCacheOid(cache, CASTFUNC, source.into(), target.into(), null, null) }
-}
-
-/// Whether values of the type are varlenas.
-pub(crate) fn is_varlena(of: pg_sys::Oid) -> bool {
-    // SAFETY: a look-up in a system catalog.
-    unsafe { pg_sys::get_typlen(of) == -1 }
 }
 
 #[allow(unreachable_pub)] // reached by its symbol

@@ -15,7 +15,7 @@
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::once::{cast_function, is_varlena, nodes};
+use crate::server::expressions::{cast_function, is_varlena, nodes};
 
 /// What the functions here know about the one that is called.
 struct DistanceCall {

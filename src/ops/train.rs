@@ -10,10 +10,8 @@
 
 #![allow(unsafe_code)]
 
-use pgrx::callconv::{BoxRet, FcInfo};
-use pgrx::datum::Datum;
 use pgrx::prelude::*;
-use pgrx::{AnyNumeric, Internal, PgMemoryContexts, impl_sql_translatable, pg_sys};
+use pgrx::{AnyNumeric, Internal, pg_sys};
 use tq_codec::{BUILTIN_SEED, RotationKind, VectorSample, Workers, check_rotatable, check_vector, train};
 use tq_format::{BitWidth, MAX_DIMENSION};
 
@@ -21,6 +19,7 @@ use crate::datum::float_array::FloatArray;
 use crate::error::interrupts::poll;
 use crate::error::{Error, RegistryError, SampleError, SqlResult, VectorError, cut};
 use crate::registry;
+use crate::server::aggregate_state::{SerializedState, keep, same, state};
 use crate::server::settings;
 
 /// The values of a sample unless its size is given: more make no better codebook, and cost memory and time.
@@ -30,9 +29,6 @@ const DEFAULT_VALUES: usize = 4 << 20;
 ///
 /// Training needs a copy of the vectors beside the sample, and an eighth more.
 const MOST_BYTES: usize = (1 << 30) - (1 << 16);
-/// Bytes that are copied between two looks at interrupts.
-const ROUND_BYTES: usize = 4 << 20;
-
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum TrainingMethod {
     Lloyd,
@@ -68,27 +64,12 @@ impl TrainingState {
         bytes
     }
 
-    /// The state's bytes as a `bytea` in the current memory context, written there without a copy in between. The server
-    /// refuses what it has no memory for.
-    fn to_varlena(&self) -> pg_sys::Datum {
-        let header = self.header();
-        let vectors: &[u8] = bytemuck::cast_slice(self.sample.values());
-        let size = pg_sys::VARHDRSZ + header.len() + vectors.len();
-        // SAFETY: the varlena is `size` bytes long, as its header says and as its parts are together.
-        unsafe {
-            let varlena = pg_sys::palloc(size).cast::<pg_sys::varlena>();
-            pgrx::set_varsize_4b(varlena, size as i32);
-            let mut end = pgrx::vardata_4b(varlena).cast_mut().cast::<u8>();
-            for part in std::iter::once(header.as_slice()).chain(vectors.chunks(ROUND_BYTES)) {
-                poll();
-                end.copy_from_nonoverlapping(part.as_ptr(), part.len());
-                end = end.add(part.len());
-            }
-            pg_sys::Datum::from(varlena)
-        }
+    /// The state's bytes.
+    fn serialized(&self) -> SerializedState {
+        SerializedState::of(&self.header(), bytemuck::cast_slice(self.sample.values()), poll)
     }
 
-    /// The state whose bytes [`TrainingState::to_varlena`] wrote.
+    /// The state whose bytes [`TrainingState::serialized`] gives.
     ///
     /// # Errors
     /// [`VectorError::NotAggregate`] for other bytes, [`SampleError::Memory`].
@@ -227,42 +208,12 @@ impl TrainingArguments {
     }
 }
 
-/// The state behind an aggregate's `internal` argument, if it has one yet.
-///
-/// # Safety
-/// The argument must be the state of one of the aggregates here, which alone hold it.
-unsafe fn state<'a>(argument: Internal) -> Option<&'a mut TrainingState> {
-    // SAFETY: by the contract the datum is null or a pointer from `new_state`, whose memory lives as long as the
-    // aggregate.
-    unsafe { argument.unwrap().and_then(|datum| datum.cast_mut_ptr::<TrainingState>().as_mut()) }
-}
-
-/// A new state in the aggregate's memory context, dropped with it.
-///
-/// # Safety
-/// `fcinfo` must be the running call's.
-unsafe fn new_state(fcinfo: pg_sys::FunctionCallInfo, state: TrainingState) -> Result<Internal, Error> {
-    // SAFETY: AggCheckCallContext writes a context that outlives the aggregate's transition calls.
-    unsafe {
-        let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
-        if pg_sys::AggCheckCallContext(fcinfo, &mut context) == 0 {
-            return Err(Error::Vector(VectorError::NotAggregate));
-        }
-        let pointer = PgMemoryContexts::For(context).leak_and_drop_on_delete(state);
-        Ok(Internal::from(Some(pg_sys::Datum::from(pointer))))
-    }
-}
-
-fn same(state: &mut TrainingState) -> Internal {
-    Internal::from(Some(pg_sys::Datum::from(std::ptr::from_mut(state))))
-}
-
 /// SFUNC: offers a vector to the sample; NULLs don't count.
 #[pg_extern(sql = false)]
 fn tq_train_accumulate(fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<Internal> {
     let arguments = TrainingArguments(fcinfo);
     // SAFETY: ops.sql declares the function as the aggregates' transition function alone, with a state and a real[] in
-    // front; `new_state` checks that it runs as one.
+    // front; `keep` checks that it runs as one.
     unsafe {
         let before = pgrx::fcinfo::pg_getarg::<Internal>(fcinfo, 0).unwrap_or_default();
         if pgrx::fcinfo::pg_arg_is_null(fcinfo, 1) {
@@ -272,7 +223,7 @@ fn tq_train_accumulate(fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<Internal> 
         let array = FloatArray::from_datum(datum);
         let floats = array.floats()?;
         check_vector(&floats).map_err(Error::Codec)?;
-        match state(before) {
+        match state::<TrainingState>(before) {
             Some(state) => {
                 let dimension = state.sample.dimension();
                 if floats.len() != dimension {
@@ -288,7 +239,7 @@ fn tq_train_accumulate(fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<Internal> 
                 }
                 let mut first = arguments.state(floats.len())?;
                 first.offer(&floats)?;
-                Ok(new_state(fcinfo, first)?)
+                Ok(same(keep(fcinfo, first)?))
             }
         }
     }
@@ -303,7 +254,7 @@ fn tq_train_combine(
 ) -> SqlResult<Internal> {
     // SAFETY: as in tq_train_accumulate; the two states are different ones.
     unsafe {
-        match (state(left), state(right)) {
+        match (state::<TrainingState>(left), state::<TrainingState>(right)) {
             (Some(left), Some(right)) => {
                 let (ours, theirs) = (left.sample.dimension(), right.sample.dimension());
                 if ours != theirs {
@@ -315,31 +266,19 @@ fn tq_train_combine(
             (Some(left), None) => Ok(same(left)),
             (None, Some(right)) => {
                 let (settings, capacity) = (right.settings, right.capacity);
-                Ok(new_state(fcinfo, TrainingState { settings, capacity, sample: right.take_sample() })?)
+                let first = TrainingState { settings, capacity, sample: right.take_sample() };
+                Ok(same(keep(fcinfo, first)?))
             }
             (None, None) => Ok(Internal::default()),
         }
     }
 }
 
-/// A state's bytes, a `bytea`.
-struct Serialized(pg_sys::Datum);
-
-impl_sql_translatable!(Serialized, "bytea");
-
-// SAFETY: the datum is a fresh varlena in the current memory context.
-unsafe impl BoxRet for Serialized {
-    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        // SAFETY: a `bytea` is such a varlena.
-        unsafe { fcinfo.return_raw_datum(self.0) }
-    }
-}
-
 /// SERIALFUNC.
 #[pg_extern(sql = false)]
-fn tq_train_serialize(sample: Internal) -> Option<Serialized> {
+fn tq_train_serialize(sample: Internal) -> Option<SerializedState> {
     // SAFETY: PostgreSQL passes the state of the transition function.
-    unsafe { state(sample) }.map(|state| Serialized(state.to_varlena()))
+    unsafe { state(sample) }.map(|state: &mut TrainingState| state.serialized())
 }
 
 /// DESERIALFUNC.
@@ -351,13 +290,13 @@ fn tq_train_deserialize(
 ) -> SqlResult<Internal> {
     let state = TrainingState::from_bytes(bytes)?;
     // SAFETY: fcinfo is the running call's.
-    Ok(unsafe { new_state(fcinfo, state)? })
+    Ok(same(unsafe { keep(fcinfo, state) }?))
 }
 
 /// FINALFUNC: the codebook; NULL if there was no vector.
 #[pg_extern(sql = false)]
 fn tq_train_finish(sample: Internal) -> SqlResult<Option<Vec<f32>>> {
     // SAFETY: PostgreSQL passes the state of the transition function.
-    let state = unsafe { state(sample) };
+    let state: Option<&mut TrainingState> = unsafe { state(sample) };
     Ok(state.map(|state| state.train()).transpose()?)
 }

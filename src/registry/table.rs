@@ -16,8 +16,8 @@ use tq_format::BitWidth;
 use super::{cache, current, generation};
 use crate::datum::typmod::Typmod;
 use crate::error::{Error, RegistryError, VectorError};
-use crate::server::encoding;
 use crate::server::memory::cushion;
+use crate::server::names::qualified_name;
 use crate::server::recovery::refuse_in_recovery;
 
 /// Which table it is.
@@ -31,7 +31,7 @@ impl RegistryTable {
     /// Its qualified, quoted name. Not kept: nothing tells a session that another has renamed the schema, and a third could put
     /// a table of its own where the old name leads.
     pub(super) fn name(self) -> Result<String, Error> {
-        encoding::qualified_name(self.oid)?.ok_or(Error::Registry(RegistryError::NoRegistry))
+        qualified_name(self.oid)?.ok_or(Error::Registry(RegistryError::NoRegistry))
     }
 }
 

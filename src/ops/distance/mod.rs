@@ -25,8 +25,8 @@ use tq_codec::Metric;
 
 use self::operand::{Operand, OperandKind};
 use self::site::CallSite;
-use super::once::nodes;
 use crate::error::raise;
+use crate::server::expressions::nodes;
 
 /// What a distance function computes.
 #[derive(Clone, Copy)]
