@@ -18,6 +18,7 @@ pub(crate) mod statement;
 pub(crate) mod target;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
+use pgrx::spi::SpiErrorCodes;
 use tq_codec::{Codec, Workers};
 
 use self::batch::{Batch, LockPolicy, VectorPiece};
@@ -30,6 +31,7 @@ use crate::registry;
 use crate::server::memory::cushion;
 use crate::server::recovery::refuse_if_read_only;
 use crate::server::settings;
+use crate::server::spi;
 
 /// The floats of a piece, in bytes: enough for all threads, little beside what a backend holds anyway.
 const PIECE_BYTES: usize = 16 << 20;
@@ -78,7 +80,7 @@ fn tq_compress_column(
     // SAFETY: all statements run on this connection. An error closes it with the transaction.
     let connected = unsafe { pg_sys::SPI_connect_ext(pg_sys::SPI_OPT_NONATOMIC as i32) };
     if connected != pg_sys::SPI_OK_CONNECT as i32 {
-        Err(Error::Spi(pgrx::spi::SpiError::SpiError(pgrx::spi::SpiErrorCodes::Connect)))?;
+        Err(Error::Spi(spi::failed(SpiErrorCodes::Connect)))?;
     }
     let mut left = 0;
     for part in run.target.parts.clone() {

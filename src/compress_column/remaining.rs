@@ -8,7 +8,7 @@
 use pgrx::IntoDatum;
 use pgrx::pg_sys;
 
-use super::statement::execute;
+use super::statement::{execute, item_pointer};
 use super::target::{TablePart, Target};
 use crate::error::Error;
 
@@ -36,22 +36,13 @@ impl RemainingRows {
             target.source,
             part.condition(1),
         );
-        // SAFETY: by the contract.
-        unsafe { execute(&query, &part.arguments([])) }?;
-        // SAFETY: the statement has just left its one row in SPI's variables, with columns of these types.
+        // SAFETY: by the contract; the statement returns one row, with columns of these types.
         unsafe {
-            let table = pg_sys::SPI_tuptable;
-            let value = |column| {
-                let mut is_null = false;
-                let value = pg_sys::SPI_getbinval(*(*table).vals, (*table).tupdesc, column, &mut is_null);
-                (!is_null).then_some(value)
-            };
-            let last = value(2).map_or((0, 0), |place| {
-                pgrx::itemptr::item_pointer_get_both(*place.cast_mut_ptr::<pg_sys::ItemPointerData>())
-            });
-            let integer = |column| value(column).map_or(0, |number| number.value() as i64);
+            let rows = execute(&query, &part.arguments([]))?;
+            let last = pgrx::itemptr::item_pointer_get_both(item_pointer(rows.value(0, 2)));
+            let integer = |column| rows.value(0, column).map_or(0, |number| number.value() as i64);
             let open = RemainingRows { rows: integer(1).unsigned_abs(), last, fingerprint: integer(3) };
-            pg_sys::SPI_freetuptable(table);
+            rows.free();
             Ok(open)
         }
     }
@@ -76,12 +67,10 @@ pub(crate) unsafe fn end_of(part: &TablePart) -> Result<pg_sys::ItemPointerData,
     let argument = (pg_sys::OIDOID, part.oid.into_datum());
     // SAFETY: by the contract; the statement leaves one bigint, or null for a table that is gone.
     let bytes = unsafe {
-        execute("SELECT pg_catalog.pg_relation_size($1)", &[argument])?;
-        let table = pg_sys::SPI_tuptable;
-        let mut is_null = false;
-        let bytes = pg_sys::SPI_getbinval(*(*table).vals, (*table).tupdesc, 1, &mut is_null);
-        pg_sys::SPI_freetuptable(table);
-        if is_null { 0 } else { bytes.value() as u64 }
+        let rows = execute("SELECT pg_catalog.pg_relation_size($1)", &[argument])?;
+        let bytes = rows.value(0, 1).map_or(0, |bytes| bytes.value() as u64);
+        rows.free();
+        bytes
     };
     Ok(position((u32::try_from(bytes / u64::from(pg_sys::BLCKSZ)).unwrap_or(u32::MAX), 0)))
 }

@@ -6,16 +6,15 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 
 use pgrx::IntoDatum;
 use pgrx::pg_sys;
 
 use super::target::{TablePart, Target};
 use crate::error::Error;
-
-/// A parameter of a statement: its type and value.
-pub(crate) type Parameter = (pg_sys::Oid, Option<pg_sys::Datum>);
+use crate::server::spi;
+use crate::server::spi::{Access, FetchedRows, Parameter};
 
 impl TablePart {
     /// The parameters of a statement that names the part; [`TablePart::condition`] is the last, where there is one.
@@ -48,30 +47,18 @@ impl Target {
 ///
 /// # Safety
 /// An SPI connection must be open, in a transaction; each value is of its type.
-pub(crate) unsafe fn execute(query: &str, arguments: &[Parameter]) -> Result<(), Error> {
-    let failed = |code| Error::Spi(pgrx::spi::SpiError::SpiError(code));
-    let query = CString::new(query).map_err(|_| failed(pgrx::spi::SpiErrorCodes::Argument))?;
-    let mut types: Vec<pg_sys::Oid> = arguments.iter().map(|(oid, _)| *oid).collect();
-    let mut values: Vec<pg_sys::Datum> =
-        arguments.iter().map(|(_, datum)| datum.unwrap_or(pg_sys::Datum::null())).collect();
-    // SAFETY: by the contract; as many types as values, none null.
-    let result = unsafe {
-        pg_sys::SPI_execute_with_args(
-            query.as_ptr(),
-            arguments.len() as i32,
-            types.as_mut_ptr(),
-            values.as_mut_ptr(),
-            std::ptr::null(),
-            false,
-            0,
-        )
-    };
-    if result < 0 {
-        return Err(failed(
-            pgrx::spi::SpiErrorCodes::try_from(result).unwrap_or(pgrx::spi::SpiErrorCodes::Argument),
-        ));
-    }
-    Ok(())
+pub(crate) unsafe fn execute(query: &str, arguments: &[Parameter]) -> Result<FetchedRows, Error> {
+    // SAFETY: by the contract.
+    Ok(unsafe { spi::execute(query, arguments, Access::Write, 0) }?)
+}
+
+/// A position that a statement has returned.
+///
+/// # Safety
+/// The value must be a `tid`.
+pub(crate) unsafe fn item_pointer(value: Option<pg_sys::Datum>) -> pg_sys::ItemPointerData {
+    // SAFETY: by the contract it points to one.
+    value.map_or_else(Default::default, |datum| unsafe { *datum.cast_mut_ptr::<pg_sys::ItemPointerData>() })
 }
 
 /// Settings that hold until they are taken back by `AtEOXact_GUC`, or the transaction ends by an error.

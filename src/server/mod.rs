@@ -11,3 +11,4 @@ pub(crate) mod names;
 pub(crate) mod pg_compat;
 pub(crate) mod recovery;
 pub(crate) mod settings;
+pub(crate) mod spi;
