@@ -39,16 +39,16 @@ const IN_ORDER: [(&CStr, &CStr); 7] = [
 
 /// Vectors of one dimension, and where their rows are.
 #[derive(Default)]
-pub(crate) struct VectorPiece {
-    pub(crate) positions: Vec<pg_sys::ItemPointerData>,
+pub(super) struct VectorPiece {
+    pub(super) positions: Vec<pg_sys::ItemPointerData>,
     /// Row after row.
-    pub(crate) vectors: Vec<f32>,
-    pub(crate) dimension: usize,
+    pub(super) vectors: Vec<f32>,
+    pub(super) dimension: usize,
 }
 
 impl VectorPiece {
     /// An error that concerns one of the rows.
-    pub(crate) fn error(&self, part: &TablePart, row: usize, source: Error) -> Error {
+    pub(super) fn error(&self, part: &TablePart, row: usize, source: Error) -> Error {
         row_error(part, self.positions.get(row).copied().unwrap_or_default(), source)
     }
 }
@@ -64,18 +64,18 @@ fn row_error(part: &TablePart, position: pg_sys::ItemPointerData, source: Error)
 
 /// What to do about rows that others have locked.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LockPolicy {
+pub(super) enum LockPolicy {
     Skip,
     Wait,
 }
 
 /// Rows that are locked, and the vectors of those that have one.
 #[derive(Default)]
-pub(crate) struct LockedRows {
+pub(super) struct LockedRows {
     /// How many are locked: those of the pieces, and those whose cast gave NULL.
-    pub(crate) locked: usize,
+    pub(super) locked: usize,
     /// A piece for each run of one dimension.
-    pub(crate) pieces: Vec<VectorPiece>,
+    pub(super) pieces: Vec<VectorPiece>,
 }
 
 impl LockedRows {
@@ -94,7 +94,7 @@ impl LockedRows {
 
 /// Statements whose values live as long as it, and plans that find rows by position. Left without [`Batch::end`], as when
 /// an error passes, it ends with the transaction.
-pub(crate) struct Batch {
+pub(super) struct Batch {
     settings: i32,
     memory: pg_sys::MemoryContext,
     before: pg_sys::MemoryContext,
@@ -103,7 +103,7 @@ pub(crate) struct Batch {
 impl Batch {
     /// # Safety
     /// An SPI connection must be open, in a transaction.
-    pub(crate) unsafe fn begin() -> Batch {
+    pub(super) unsafe fn begin() -> Batch {
         // SAFETY: a transaction is open; the settings and the snapshot are taken back by `end` or with the transaction,
         // and the memory is below the connection's.
         unsafe {
@@ -123,7 +123,7 @@ impl Batch {
         }
     }
 
-    pub(crate) fn end(self) {
+    pub(super) fn end(self) {
         // SAFETY: what `begin` made, in the reverse order.
         unsafe {
             pg_sys::MemoryContextSwitchTo(self.before);
@@ -135,7 +135,7 @@ impl Batch {
 
     /// The positions of up to `limit` rows behind `after` and up to `end` that have a source and no record, in their
     /// order. Fewer than `limit` if there are no more.
-    pub(crate) fn find(
+    pub(super) fn find(
         &self,
         target: &Target,
         part: &TablePart,
@@ -170,7 +170,7 @@ impl Batch {
     }
 
     /// Locks and reads the rows at some positions, as far as they are still to be filled.
-    pub(crate) fn read(
+    pub(super) fn read(
         &self,
         target: &Target,
         part: &TablePart,
@@ -216,7 +216,7 @@ impl Batch {
 
     /// Writes the records of a piece into its rows; returns how many have one then. A BEFORE trigger may leave a row as
     /// it was, or take the record back.
-    pub(crate) fn write(
+    pub(super) fn write(
         &self,
         target: &Target,
         part: &TablePart,

@@ -14,8 +14,8 @@ use crate::error::Error;
 
 /// The rows of a table that have a vector and no record, as one snapshot sees them.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RemainingRows {
-    pub(crate) rows: u64,
+pub(super) struct RemainingRows {
+    pub(super) rows: u64,
     /// The last one's position.
     last: (u32, u16),
     /// Of all their positions: two that are equal are the same rows, which nobody has changed.
@@ -27,7 +27,7 @@ impl RemainingRows {
     ///
     /// # Safety
     /// An SPI connection must be open, in a transaction.
-    pub(crate) unsafe fn count(target: &Target, part: &TablePart) -> Result<RemainingRows, Error> {
+    pub(super) unsafe fn count(target: &Target, part: &TablePart) -> Result<RemainingRows, Error> {
         let query = format!(
             "SELECT pg_catalog.count(*), pg_catalog.max(t.ctid), pg_catalog.sum(pg_catalog.hashtid(t.ctid)) \
              FROM {} AS t WHERE {} AND (t.{})::pg_catalog.float4[] IS NOT NULL {}",
@@ -47,13 +47,13 @@ impl RemainingRows {
         }
     }
 
-    pub(crate) fn last(&self) -> pg_sys::ItemPointerData {
+    pub(super) fn last(&self) -> pg_sys::ItemPointerData {
         position(self.last)
     }
 }
 
 /// A position by its block and its number there.
-pub(crate) fn position((block, offset): (u32, u16)) -> pg_sys::ItemPointerData {
+pub(super) fn position((block, offset): (u32, u16)) -> pg_sys::ItemPointerData {
     let mut position = pg_sys::ItemPointerData::default();
     pgrx::itemptr::item_pointer_set_all(&mut position, block, offset);
     position
@@ -63,7 +63,7 @@ pub(crate) fn position((block, offset): (u32, u16)) -> pg_sys::ItemPointerData {
 ///
 /// # Safety
 /// An SPI connection must be open, in a transaction.
-pub(crate) unsafe fn end_of(part: &TablePart) -> Result<pg_sys::ItemPointerData, Error> {
+pub(super) unsafe fn end_of(part: &TablePart) -> Result<pg_sys::ItemPointerData, Error> {
     let argument = (pg_sys::OIDOID, part.oid.into_datum());
     // SAFETY: by the contract; the statement leaves one bigint, or null for a table that is gone.
     let bytes = unsafe {

@@ -18,7 +18,7 @@ use crate::server::spi::{Access, FetchedRows, Parameter};
 
 impl TablePart {
     /// The parameters of a statement that names the part; [`TablePart::condition`] is the last, where there is one.
-    pub(crate) fn arguments<const N: usize>(&self, arguments: [Parameter; N]) -> Vec<Parameter> {
+    pub(super) fn arguments<const N: usize>(&self, arguments: [Parameter; N]) -> Vec<Parameter> {
         let mut arguments = arguments.to_vec();
         if self.by_parent {
             arguments.push((pg_sys::OIDOID, self.oid.into_datum()));
@@ -27,7 +27,7 @@ impl TablePart {
     }
 
     /// What tells the part from others, with the number of its parameter.
-    pub(crate) fn condition(&self, parameter: usize) -> String {
+    pub(super) fn condition(&self, parameter: usize) -> String {
         if self.by_parent {
             format!("AND t.tableoid OPERATOR(pg_catalog.=) ${parameter}")
         } else {
@@ -38,7 +38,7 @@ impl TablePart {
 
 impl Target {
     /// The condition of rows that are still to be filled.
-    pub(crate) fn open(&self) -> String {
+    pub(super) fn open(&self) -> String {
         format!("t.{} IS NOT NULL AND t.{} IS NULL", self.source, self.target)
     }
 }
@@ -47,7 +47,7 @@ impl Target {
 ///
 /// # Safety
 /// An SPI connection must be open, in a transaction; each value is of its type.
-pub(crate) unsafe fn execute(query: &str, arguments: &[Parameter]) -> Result<FetchedRows, Error> {
+pub(super) unsafe fn execute(query: &str, arguments: &[Parameter]) -> Result<FetchedRows, Error> {
     // SAFETY: by the contract.
     Ok(unsafe { spi::execute(query, arguments, Access::Write, 0) }?)
 }
@@ -56,7 +56,7 @@ pub(crate) unsafe fn execute(query: &str, arguments: &[Parameter]) -> Result<Fet
 ///
 /// # Safety
 /// The value must be a `tid`.
-pub(crate) unsafe fn item_pointer(value: Option<pg_sys::Datum>) -> pg_sys::ItemPointerData {
+pub(super) unsafe fn item_pointer(value: Option<pg_sys::Datum>) -> pg_sys::ItemPointerData {
     // SAFETY: by the contract it points to one.
     value.map_or_else(Default::default, |datum| unsafe { *datum.cast_mut_ptr::<pg_sys::ItemPointerData>() })
 }
@@ -65,7 +65,7 @@ pub(crate) unsafe fn item_pointer(value: Option<pg_sys::Datum>) -> pg_sys::ItemP
 ///
 /// # Safety
 /// A transaction must be open.
-pub(crate) unsafe fn set(settings: &[(&CStr, &CStr)]) -> i32 {
+pub(super) unsafe fn set(settings: &[(&CStr, &CStr)]) -> i32 {
     // SAFETY: by the contract; names and values are NUL-terminated.
     unsafe {
         let level = pg_sys::NewGUCNestLevel();

@@ -19,30 +19,30 @@ use crate::server::memory::cushion;
 use crate::server::names::{self, type_name};
 
 /// A relation with its two columns.
-pub(crate) struct Target {
+pub(super) struct Target {
     /// The relation, for messages.
-    pub(crate) shown: String,
+    pub(super) shown: String,
     /// The column to fill.
-    pub(crate) column: String,
-    pub(crate) typmod: Typmod,
-    pub(crate) parts: Vec<TablePart>,
+    pub(super) column: String,
+    pub(super) typmod: Typmod,
+    pub(super) parts: Vec<TablePart>,
     /// The columns, quoted.
-    pub(crate) source: String,
-    pub(crate) target: String,
+    pub(super) source: String,
+    pub(super) target: String,
     /// `tqvec`, with its schema.
-    pub(crate) type_name: String,
+    pub(super) type_name: String,
 }
 
 /// A table that holds rows: the relation, or a partition or child of it.
 #[derive(Clone)]
-pub(crate) struct TablePart {
+pub(super) struct TablePart {
     /// For messages.
-    pub(crate) shown: String,
-    pub(crate) oid: pg_sys::Oid,
+    pub(super) shown: String,
+    pub(super) oid: pg_sys::Oid,
     /// What statements name, quoted.
-    pub(crate) name: String,
+    pub(super) name: String,
     /// Whether that is the parent, and the part has to be told from others.
-    pub(crate) by_parent: bool,
+    pub(super) by_parent: bool,
 }
 
 impl Target {
@@ -50,7 +50,7 @@ impl Target {
     ///
     /// # Errors
     /// No such relation or column, a relation that isn't a table, a target that isn't a `tqvec`.
-    pub(crate) fn find(relation: pg_sys::Oid, source: &str, target: &str) -> Result<Target, Error> {
+    pub(super) fn find(relation: pg_sys::Oid, source: &str, target: &str) -> Result<Target, Error> {
         let shown = shown_name(relation)?;
         let column = |name: &str| -> Result<pg_sys::AttrNumber, Error> {
             let missing =

@@ -15,6 +15,7 @@ use pgrx::{AnyNumeric, Internal, pg_sys};
 use tq_codec::{BUILTIN_SEED, RotationKind, VectorSample, Workers, check_rotatable, check_vector, train};
 use tq_format::{BitWidth, MAX_DIMENSION};
 
+use crate::datum::arguments::required;
 use crate::datum::float_array::FloatArray;
 use crate::error::interrupts::poll;
 use crate::error::{Error, RegistryError, SampleError, SqlResult, VectorError, cut};
@@ -167,9 +168,7 @@ impl TrainingArguments {
             return Ok(None);
         }
         // SAFETY: the call has so many arguments, of the types that ops.sql declares.
-        unsafe { pgrx::fcinfo::pg_getarg::<T>(self.0, number) }
-            .map(Some)
-            .ok_or(Error::Vector(VectorError::NullArgument(name)))
+        required(unsafe { pgrx::fcinfo::pg_getarg::<T>(self.0, number) }, name).map(Some)
     }
 
     fn state(&self, dimension: usize) -> Result<TrainingState, Error> {

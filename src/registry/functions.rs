@@ -9,7 +9,7 @@ use tq_format::BitWidth;
 use super::rotations;
 use super::table;
 use super::table::CodecRow;
-use crate::datum::arguments::Text;
+use crate::datum::arguments::{Text, required};
 use crate::datum::float_array::FloatArray;
 use crate::error::{Error, RegistryError, SqlResult, VectorError};
 
@@ -27,14 +27,12 @@ fn tq_create_codec(
     codebook: Option<FloatArray<'_>>,
     rotation: Option<Text<'_>>,
 ) -> SqlResult<String> {
-    let name = name.as_deref();
-    let rotation = rotation.as_deref();
-    let name = name.ok_or(Error::Vector(VectorError::NullArgument("name")))?;
-    let dimension = dimension.ok_or(Error::Vector(VectorError::NullArgument("dimension")))?;
-    let bits = bit_width.ok_or(Error::Vector(VectorError::NullArgument("bit_width")))?;
-    let residual = residual.ok_or(Error::Vector(VectorError::NullArgument("residual")))?;
-    let seed = seed.ok_or(Error::Vector(VectorError::NullArgument("seed")))?.to_string();
-    let rotation = rotation.ok_or(Error::Vector(VectorError::NullArgument("rotation")))?;
+    let name = required(name.as_deref(), "name")?;
+    let dimension = required(dimension, "dimension")?;
+    let bits = required(bit_width, "bit_width")?;
+    let residual = required(residual, "residual")?;
+    let seed = required(seed, "seed")?.to_string();
+    let rotation = required(rotation.as_deref(), "rotation")?;
 
     let width = u32::try_from(bits)
         .ok()

@@ -13,9 +13,10 @@ use pgrx::Internal;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::prelude::*;
 
+use crate::datum::arguments::required;
 use crate::datum::record::Varlena;
+use crate::error::SqlResult;
 use crate::error::interrupts::poll;
-use crate::error::{Error, SqlResult, VectorError};
 use crate::server::pg_compat::statistics_target;
 
 /// Rows of the sample for each unit of the statistics target, as PostgreSQL takes them.
@@ -26,10 +27,7 @@ const GROWING: f64 = 0.1;
 /// The type's `ANALYZE` function: says how a column is to be analysed.
 #[pg_extern(sql = false)]
 fn tqvec_typanalyze(stats: Internal) -> SqlResult<bool> {
-    let stats = stats
-        .unwrap()
-        .ok_or(Error::Vector(VectorError::NullArgument("stats")))?
-        .cast_mut_ptr::<pg_sys::VacAttrStats>();
+    let stats = required(stats.unwrap(), "stats")?.cast_mut_ptr::<pg_sys::VacAttrStats>();
     // SAFETY: an argument of type internal can't be made in SQL; ANALYZE passes this struct.
     unsafe {
         (*stats).minrows = ROWS_A_TARGET.saturating_mul(statistics_target(stats));
