@@ -171,10 +171,8 @@ impl Run {
             Some(name) => named_codec(&self.target, name)?,
             None => {
                 let typmod = self.target.typmod;
-                let (width, residual) = typmod.fidelity();
-                let codec = typmod
-                    .check_dimension(dimension)
-                    .and_then(|()| registry::builtin(dimension, width, residual, typmod.rotation()));
+                let codec =
+                    typmod.check_dimension(dimension).and_then(|()| registry::of_typmod(typmod, dimension));
                 codec.map_err(|error| piece.error(part, 0, error))?
             }
         };

@@ -16,6 +16,7 @@ use tq_codec::{BUILTIN_SEED, RotationKind, VectorSample, Workers, check_rotatabl
 use tq_format::{BitWidth, MAX_DIMENSION};
 
 use crate::datum::arguments::required;
+use crate::datum::codec_parameters;
 use crate::datum::float_array::FloatArray;
 use crate::error::interrupts::poll;
 use crate::error::{Error, RegistryError, SampleError, SqlResult, VectorError, cut};
@@ -175,10 +176,7 @@ impl TrainingArguments {
         let bits = self.get::<i32>(2, "bit_width")?.unwrap_or(0);
         let seed = match self.get::<AnyNumeric>(3, "seed")? {
             None => 42,
-            Some(seed) => seed
-                .to_string()
-                .parse()
-                .map_err(|_| Error::Registry(RegistryError::SeedRange(seed.to_string())))?,
+            Some(seed) => codec_parameters::seed(&seed.to_string())?,
         };
         if seed == BUILTIN_SEED {
             return Err(Error::Registry(RegistryError::ReservedSeed(seed)));
@@ -199,10 +197,9 @@ impl TrainingArguments {
         };
         let rotation = match self.get::<&str>(6, "rotation")? {
             None => RotationKind::Haar,
-            Some(name) => RotationKind::from_name(name)
-                .ok_or_else(|| Error::Vector(VectorError::Rotation(cut(name))))?,
+            Some(name) => codec_parameters::rotation(name)?,
         };
-        let settings = TrainingSettings { width: super::compress::bit_width(bits)?, seed, method, rotation };
+        let settings = TrainingSettings { width: codec_parameters::bit_width(bits)?, seed, method, rotation };
         Ok(TrainingState { settings, capacity, sample: VectorSample::new(seed, capacity, dimension) })
     }
 }

@@ -10,15 +10,17 @@
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 
-use super::table::{CodecRow, RegistryTable};
+use super::table;
+use super::table::CodecRow;
 use crate::error::Error;
 use crate::server::memory::cushion;
 use crate::server::spi;
 use crate::server::spi::Access;
 
-/// Whether the row is in the table by the newest snapshot, which sees what is committed and the own transaction's
+/// Whether later statements may rely on the row, or this one alone: whether it is in the table by the newest snapshot, which sees what is committed and the own transaction's
 /// changes.
-pub(super) fn is_current(table: RegistryTable, row: &CodecRow) -> Result<bool, Error> {
+pub(super) fn is_current(row: &CodecRow) -> Result<bool, Error> {
+    let table = table::location()?;
     cushion()?;
     // The hash stands for all columns but these.
     let query = format!(

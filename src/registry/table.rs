@@ -6,21 +6,21 @@
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
-use std::sync::Arc;
 
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
-use tq_codec::{Codebook, Codec, CodecConfig, RotationKind};
+use tq_codec::{Codebook, CodecConfig, RotationKind};
 use tq_format::BitWidth;
 
-use super::{cache, current, generation};
+use super::generation;
+use crate::datum::codec_parameters;
 use crate::datum::typmod::Typmod;
-use crate::error::{Error, RegistryError, VectorError};
+use crate::error::{Error, RegistryError};
 use crate::server::memory::cushion;
 use crate::server::names::qualified_name;
 use crate::server::recovery::refuse_in_recovery;
 
-/// Which table it is.
+/// The table, as this session has found it.
 #[derive(Clone, Copy)]
 pub(super) struct RegistryTable {
     pub(super) oid: pg_sys::Oid,
@@ -52,6 +52,20 @@ pub(super) struct CodecRow {
 }
 
 impl CodecRow {
+    /// The row of a codec.
+    pub(super) fn of(name: String, config: &CodecConfig, codebook: Vec<f32>) -> CodecRow {
+        CodecRow {
+            name,
+            config_hash: config.hash().to_string(),
+            dimension: config.dimension(),
+            bit_width: config.bit_width(),
+            seed: config.seed(),
+            residual: config.residual(),
+            rotation: config.rotation(),
+            codebook,
+        }
+    }
+
     pub(super) fn config(&self) -> Result<CodecConfig, Error> {
         Ok(CodecConfig::new(self.bit_width, self.seed, self.dimension, self.residual, self.rotation)?)
     }
@@ -79,24 +93,13 @@ impl CodecRow {
         }
         Ok(())
     }
-
-    /// Whether later statements may rely on the row, or this one alone.
-    pub(super) fn is_current(&self) -> Result<bool, Error> {
-        current::is_current(location()?, self)
-    }
-
-    pub(super) fn prepare(&self) -> Result<Arc<Codec>, Error> {
-        if !self.is_current()? {
-            generation::expire();
-        }
-        let config = self.config()?;
-        let rotation = cache::rotation(config.rotation(), config.seed(), config.dimension())?;
-        let codebook = Codebook::new(self.bit_width, self.codebook.clone())?;
-        Ok(Arc::new(Codec::new(config, codebook, rotation)?))
-    }
 }
 
-fn location() -> Result<RegistryTable, Error> {
+/// Which table it is.
+///
+/// # Errors
+/// The extension has none.
+pub(super) fn location() -> Result<RegistryTable, Error> {
     let generation = generation::generation();
     let known = LOCATION.get().filter(|location| location.generation == generation);
     let location = match known {
@@ -193,22 +196,13 @@ pub(super) fn row_from_sql(
     Ok(CodecRow {
         name,
         config_hash,
-        dimension: self::dimension(dimension)?,
-        bit_width: u32::try_from(bit_width)
-            .ok()
-            .and_then(BitWidth::from_bits)
-            .ok_or(Error::Vector(VectorError::BitWidth(bit_width)))?,
-        seed: seed.parse().map_err(|_| Error::Registry(RegistryError::SeedRange(seed.to_string())))?,
+        dimension: codec_parameters::dimension(dimension)?,
+        bit_width: codec_parameters::bit_width(bit_width)?,
+        seed: codec_parameters::seed(seed)?,
         residual,
-        rotation: RotationKind::from_name(rotation)
-            .ok_or_else(|| Error::Vector(VectorError::Rotation(rotation.to_string())))?,
+        rotation: codec_parameters::rotation(rotation)?,
         codebook,
     })
-}
-
-/// A dimension as SQL has it; whether a codec can have it is another matter.
-pub(super) fn dimension(dimension: i32) -> Result<u32, Error> {
-    u32::try_from(dimension).map_err(|_| Error::Registry(RegistryError::Dimension(dimension)))
 }
 
 /// Whether the current user may add rows, in this transaction.
