@@ -100,7 +100,8 @@ class Modules:
                 continue
             for path, _ in leaves(re.sub(r"\s+", " ", match[2])):
                 found.add(self._seen(path, module))
-        text = USE.sub("", text)
+        # A visibility names a module, too, without importing it.
+        text = re.sub(r"\bpub\([^)]*\)", "pub", USE.sub("", text))
         for match in INLINE.finditer(text):
             found.add(self._seen((match[1], *match[2][2:].split("::")), module))
         for child in self.files:
