@@ -17,7 +17,9 @@
 #![allow(unsafe_code)]
 
 mod operand;
+mod pair;
 mod site;
+mod site_query;
 
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
