@@ -4,7 +4,6 @@
 //! [`Error::report`] gives it its code, message, detail and hint. Messages follow PostgreSQL's style: lower case,
 //! no full stop, the offending value named; details and hints are sentences.
 
-pub(crate) mod interrupts;
 use std::ffi::CStr;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -30,6 +29,7 @@ mod column;
 mod copy;
 mod crates;
 mod file;
+pub(crate) mod interrupts;
 mod messages;
 mod sample;
 mod vector;

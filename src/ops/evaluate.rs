@@ -192,7 +192,7 @@ fn read(query: &str) -> Result<SampleRows, Error> {
             if pg_sys::SPI_processed == 0 {
                 break;
             }
-            keep(&mut rows)?;
+            add_fetched(&mut rows)?;
         }
         pg_sys::SPI_cursor_close(cursor);
         pg_sys::SPI_finish();
@@ -205,7 +205,7 @@ fn read(query: &str) -> Result<SampleRows, Error> {
 ///
 /// # Safety
 /// SPI's variables must hold the result of a query with one column of type `real[]`.
-unsafe fn keep(rows: &mut SampleRows) -> Result<(), Error> {
+unsafe fn add_fetched(rows: &mut SampleRows) -> Result<(), Error> {
     // SAFETY: by the contract; values live as long as the table of them, which is freed when all are copied.
     unsafe {
         let fetched = FetchedRows::current();
