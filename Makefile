@@ -2,7 +2,7 @@
 # .build and target (Debian's packages by apt).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test sanitize fuzz install package bench fmt lint clean
+.PHONY: help demo demo-stop test sanitize fuzz install package bench fmt lint doc clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -36,6 +36,9 @@ fmt: ## format the Rust sources
 
 lint: ## clippy, format, who may import whom
 	@scripts/lint
+
+doc: ## documentation of the crates, into target/doc
+	@scripts/doc
 
 clean: demo-stop ## stop the demonstration, remove all that was fetched or built
 	rm -rf .build target dist

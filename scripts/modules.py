@@ -10,8 +10,6 @@ from pathlib import PurePosixPath
 
 USE = re.compile(r"^[ \t]*((?:pub(?:\([^)]*\))?\s+)?)use\s+([^;]+);", re.M)
 INLINE = re.compile(r"(?<![\w:])(crate|super|self)((?:::\w+)+)")
-# A path in a visibility is no import.
-RESTRICTED = re.compile(r"\bpub\([^)]*\)")
 TESTS = re.compile(r"#\[cfg\([^\]]*\btest\b[^\]]*\)\]\s*(?:pub(?:\([^)]*\))?\s+)?mod\s+\w+\s*\{", re.M)
 
 
@@ -59,7 +57,7 @@ class Modules:
         for name in names:
             parts = PurePosixPath(name).relative_to(top).with_suffix("").parts
             self.files[parts[:-1] if parts[-1] in ("mod", "lib", "main") else parts] = name
-        text = {module: RESTRICTED.sub("pub", without_tests(read(name))) for module, name in self.files.items()}
+        text = {module: without_tests(read(name)) for module, name in self.files.items()}
         self.passed_on = {module: self._passed_on(module, text[module]) for module in self.files}
         self.imports = {module: self._imports(module, text[module]) for module in self.files}
 
@@ -102,7 +100,8 @@ class Modules:
                 continue
             for path, _ in leaves(re.sub(r"\s+", " ", match[2])):
                 found.add(self._seen(path, module))
-        text = USE.sub("", text)
+        # A visibility names a module, too, without importing it.
+        text = re.sub(r"\bpub\([^)]*\)", "pub", USE.sub("", text))
         for match in INLINE.finditer(text):
             found.add(self._seen((match[1], *match[2][2:].split("::")), module))
         for child in self.files:

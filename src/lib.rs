@@ -16,17 +16,17 @@
 #[cfg(not(panic = "unwind"))]
 compile_error!("tinyquant must be built with panic = \"unwind\"");
 
-pub(crate) mod compress_column;
-pub(crate) mod datum;
-pub(crate) mod server;
 use pgrx::prelude::*;
 
+mod compress_column;
 mod copy;
+mod datum;
 mod error;
 mod formats;
 mod ops;
 mod query;
 mod registry;
+mod server;
 mod vector;
 
 ::pgrx::pg_module_magic!(name, version);
@@ -36,8 +36,8 @@ mod vector;
 #[allow(non_snake_case)]
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
-    crate::server::memory::init();
-    crate::server::settings::init();
+    server::memory::init();
+    server::settings::init();
     registry::init();
     ops::init();
     copy::init();

@@ -10,12 +10,12 @@ use std::ffi::CStr;
 
 use pgrx::IntoDatum;
 use pgrx::pg_sys;
+use tq_memory::{Grow, OutOfMemory};
 
-use super::statement::{execute, set};
-use super::target::{Part, Target};
+use super::statement::{execute, item_pointer, set};
+use super::target::{TablePart, Target};
 use crate::datum::float_array::FloatArray;
 use crate::error::{ColumnError, Error};
-use tq_memory::Grow;
 
 /// Few positions among many rows: looking up each is right however few rows the planner believes in.
 const BY_POSITION: [(&CStr, &CStr); 5] = [
@@ -39,21 +39,21 @@ const IN_ORDER: [(&CStr, &CStr); 7] = [
 
 /// Vectors of one dimension, and where their rows are.
 #[derive(Default)]
-pub(crate) struct Piece {
-    pub(crate) positions: Vec<pg_sys::ItemPointerData>,
+pub(super) struct VectorPiece {
+    pub(super) positions: Vec<pg_sys::ItemPointerData>,
     /// Row after row.
-    pub(crate) vectors: Vec<f32>,
-    pub(crate) dimension: usize,
+    pub(super) vectors: Vec<f32>,
+    pub(super) dimension: usize,
 }
 
-impl Piece {
+impl VectorPiece {
     /// An error that concerns one of the rows.
-    pub(crate) fn error(&self, part: &Part, row: usize, source: Error) -> Error {
+    pub(super) fn error(&self, part: &TablePart, row: usize, source: Error) -> Error {
         row_error(part, self.positions.get(row).copied().unwrap_or_default(), source)
     }
 }
 
-fn row_error(part: &Part, position: pg_sys::ItemPointerData, source: Error) -> Error {
+fn row_error(part: &TablePart, position: pg_sys::ItemPointerData, source: Error) -> Error {
     let (block, offset) = pgrx::itemptr::item_pointer_get_both(position);
     Error::Column(ColumnError::Row {
         table: part.shown.clone(),
@@ -64,23 +64,37 @@ fn row_error(part: &Part, position: pg_sys::ItemPointerData, source: Error) -> E
 
 /// What to do about rows that others have locked.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Locked {
+pub(super) enum LockPolicy {
     Skip,
     Wait,
 }
 
 /// Rows that are locked, and the vectors of those that have one.
 #[derive(Default)]
-pub(crate) struct Rows {
+pub(super) struct LockedRows {
     /// How many are locked: those of the pieces, and those whose cast gave NULL.
-    pub(crate) locked: usize,
+    pub(super) locked: usize,
     /// A piece for each run of one dimension.
-    pub(crate) pieces: Vec<Piece>,
+    pub(super) pieces: Vec<VectorPiece>,
+}
+
+impl LockedRows {
+    /// Adds a vector to the last piece, or to a new one if it has another dimension.
+    fn add(&mut self, position: pg_sys::ItemPointerData, floats: &[f32]) -> Result<(), OutOfMemory> {
+        if self.pieces.last().is_none_or(|piece| piece.dimension != floats.len()) {
+            self.pieces.try_push(VectorPiece { dimension: floats.len(), ..VectorPiece::default() })?;
+        }
+        if let Some(piece) = self.pieces.last_mut() {
+            piece.positions.try_push(position)?;
+            piece.vectors.try_extend(floats)?;
+        }
+        Ok(())
+    }
 }
 
 /// Statements whose values live as long as it, and plans that find rows by position. Left without [`Batch::end`], as when
 /// an error passes, it ends with the transaction.
-pub(crate) struct Batch {
+pub(super) struct Batch {
     settings: i32,
     memory: pg_sys::MemoryContext,
     before: pg_sys::MemoryContext,
@@ -89,7 +103,7 @@ pub(crate) struct Batch {
 impl Batch {
     /// # Safety
     /// An SPI connection must be open, in a transaction.
-    pub(crate) unsafe fn begin() -> Batch {
+    pub(super) unsafe fn begin() -> Batch {
         // SAFETY: a transaction is open; the settings and the snapshot are taken back by `end` or with the transaction,
         // and the memory is below the connection's.
         unsafe {
@@ -109,7 +123,7 @@ impl Batch {
         }
     }
 
-    pub(crate) fn end(self) {
+    pub(super) fn end(self) {
         // SAFETY: what `begin` made, in the reverse order.
         unsafe {
             pg_sys::MemoryContextSwitchTo(self.before);
@@ -121,10 +135,10 @@ impl Batch {
 
     /// The positions of up to `limit` rows behind `after` and up to `end` that have a source and no record, in their
     /// order. Fewer than `limit` if there are no more.
-    pub(crate) fn find(
+    pub(super) fn find(
         &self,
         target: &Target,
-        part: &Part,
+        part: &TablePart,
         (after, end): (pg_sys::ItemPointerData, pg_sys::ItemPointerData),
         limit: usize,
     ) -> Result<Vec<pg_sys::ItemPointerData>, Error> {
@@ -140,33 +154,30 @@ impl Batch {
             (pg_sys::TIDOID, end.into_datum()),
             (pg_sys::INT8OID, (limit as i64).into_datum()),
         ]);
-        // SAFETY: the connection is open, by `begin`'s contract. The statement leaves its result in SPI's variables, a
-        // position in each row, which is copied before the table of them is freed.
+        // SAFETY: the connection is open, by `begin`'s contract. Each row holds a position, which is copied before the rows are
+        // freed.
         unsafe {
             let settings = set(&IN_ORDER);
-            execute(&query, &arguments)?;
+            let rows = execute(&query, &arguments)?;
             pg_sys::AtEOXact_GUC(true, settings);
-            let table = pg_sys::SPI_tuptable;
-            let mut found = tq_memory::with_capacity(pg_sys::SPI_processed as usize)?;
-            for row in 0..pg_sys::SPI_processed as usize {
-                let mut is_null = false;
-                let place = pg_sys::SPI_getbinval(*(*table).vals.add(row), (*table).tupdesc, 1, &mut is_null);
-                found.push(*place.cast_mut_ptr::<pg_sys::ItemPointerData>());
+            let mut found = tq_memory::with_capacity(rows.count())?;
+            for row in 0..rows.count() {
+                found.push(item_pointer(rows.value(row, 1)));
             }
-            pg_sys::SPI_freetuptable(table);
+            rows.free();
             Ok(found)
         }
     }
 
     /// Locks and reads the rows at some positions, as far as they are still to be filled.
-    pub(crate) fn read(
+    pub(super) fn read(
         &self,
         target: &Target,
-        part: &Part,
+        part: &TablePart,
         places: &[pg_sys::ItemPointerData],
-        locked: Locked,
-    ) -> Result<Rows, Error> {
-        let mut rows = Rows::default();
+        locked: LockPolicy,
+    ) -> Result<LockedRows, Error> {
+        let mut rows = LockedRows::default();
         if places.is_empty() {
             return Ok(rows);
         }
@@ -180,52 +191,36 @@ impl Batch {
             part.name,
             target.open(),
             part.condition(2),
-            if locked == Locked::Skip { "SKIP LOCKED" } else { "" },
+            if locked == LockPolicy::Skip { "SKIP LOCKED" } else { "" },
         );
         let arguments = part.arguments([(pg_sys::TIDARRAYOID, tq_memory::copied(places)?.into_datum())]);
-        // SAFETY: the connection is open, by `begin`'s contract. The statement leaves its result in SPI's variables; both
-        // columns have the types that it says, and values live as long as the table of them, which is freed when all are
-        // copied.
+        // SAFETY: the connection is open, by `begin`'s contract. Both columns have the types that the statement says, and values
+        // live as long as the rows, which are freed when all are copied.
         unsafe {
-            execute(&query, &arguments)?;
-            let table = pg_sys::SPI_tuptable;
-            let (tuples, description) = ((*table).vals, (*table).tupdesc);
-            rows.locked = pg_sys::SPI_processed as usize;
-            for row in 0..rows.locked {
-                let mut is_null = false;
-                let position = pg_sys::SPI_getbinval(*tuples.add(row), description, 1, &mut is_null);
-                let position = *position.cast_mut_ptr::<pg_sys::ItemPointerData>();
-                let array = pg_sys::SPI_getbinval(*tuples.add(row), description, 2, &mut is_null);
+            let fetched = execute(&query, &arguments)?;
+            rows.locked = fetched.count();
+            for row in 0..fetched.count() {
+                let position = item_pointer(fetched.value(row, 1));
                 // A cast may make a NULL of what isn't one.
-                if is_null {
-                    continue;
-                }
-                let whole = pg_sys::pg_detoast_datum(array.cast_mut_ptr());
-                let floats = FloatArray::from_datum(pg_sys::Datum::from(whole));
-                let floats = floats.floats().map_err(|error| row_error(part, position, error))?;
-                if rows.pieces.last().is_none_or(|piece| piece.dimension != floats.len()) {
-                    rows.pieces.try_push(Piece { dimension: floats.len(), ..Piece::default() })?;
-                }
-                if let Some(piece) = rows.pieces.last_mut() {
-                    piece.positions.try_push(position)?;
-                    piece.vectors.try_extend(&floats)?;
-                }
-                if whole != array.cast_mut_ptr() {
-                    pg_sys::pfree(whole.cast());
+                if let Some(array) = fetched.value(row, 2) {
+                    FloatArray::with(array, |array| {
+                        let floats = array.floats().map_err(|error| row_error(part, position, error))?;
+                        Ok(rows.add(position, &floats)?)
+                    })?;
                 }
             }
-            pg_sys::SPI_freetuptable(table);
+            fetched.free();
         }
         Ok(rows)
     }
 
     /// Writes the records of a piece into its rows; returns how many have one then. A BEFORE trigger may leave a row as
     /// it was, or take the record back.
-    pub(crate) fn write(
+    pub(super) fn write(
         &self,
         target: &Target,
-        part: &Part,
-        piece: &Piece,
+        part: &TablePart,
+        piece: &VectorPiece,
         records: &[u8],
     ) -> Result<usize, Error> {
         // A multi-argument unnest is core's, whatever the search path says.
@@ -244,18 +239,13 @@ impl Batch {
             (pg_sys::TIDARRAYOID, tq_memory::copied(&piece.positions)?.into_datum()),
             (pg_sys::BYTEAARRAYOID, records.into_datum()),
         ]);
-        // SAFETY: the connection is open, by `begin`'s contract. The statement leaves its result in SPI's variables, a
-        // boolean in each row.
+        // SAFETY: the connection is open, by `begin`'s contract. Each row holds a boolean.
         unsafe {
-            execute(&query, &arguments)?;
-            let table = pg_sys::SPI_tuptable;
-            let filled = (0..pg_sys::SPI_processed as usize).filter(|row| {
-                let mut is_null = false;
-                pg_sys::SPI_getbinval(*(*table).vals.add(*row), (*table).tupdesc, 1, &mut is_null).value()
-                    != 0
-            });
-            let filled = filled.count();
-            pg_sys::SPI_freetuptable(table);
+            let rows = execute(&query, &arguments)?;
+            let filled = (0..rows.count())
+                .filter(|row| rows.value(*row, 1).is_some_and(|value| value.value() != 0))
+                .count();
+            rows.free();
             Ok(filled)
         }
     }

@@ -8,26 +8,26 @@
 use pgrx::IntoDatum;
 use pgrx::pg_sys;
 
-use super::statement::execute;
-use super::target::{Part, Target};
+use super::statement::{execute, item_pointer};
+use super::target::{TablePart, Target};
 use crate::error::Error;
 
 /// The rows of a table that have a vector and no record, as one snapshot sees them.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Open {
-    pub(crate) rows: u64,
+pub(super) struct RemainingRows {
+    pub(super) rows: u64,
     /// The last one's position.
     last: (u32, u16),
     /// Of all their positions: two that are equal are the same rows, which nobody has changed.
     fingerprint: i64,
 }
 
-impl Open {
+impl RemainingRows {
     /// Counts the rows.
     ///
     /// # Safety
     /// An SPI connection must be open, in a transaction.
-    pub(crate) unsafe fn count(target: &Target, part: &Part) -> Result<Open, Error> {
+    pub(super) unsafe fn count(target: &Target, part: &TablePart) -> Result<RemainingRows, Error> {
         let query = format!(
             "SELECT pg_catalog.count(*), pg_catalog.max(t.ctid), pg_catalog.sum(pg_catalog.hashtid(t.ctid)) \
              FROM {} AS t WHERE {} AND (t.{})::pg_catalog.float4[] IS NOT NULL {}",
@@ -36,33 +36,24 @@ impl Open {
             target.source,
             part.condition(1),
         );
-        // SAFETY: by the contract.
-        unsafe { execute(&query, &part.arguments([])) }?;
-        // SAFETY: the statement has just left its one row in SPI's variables, with columns of these types.
+        // SAFETY: by the contract; the statement returns one row, with columns of these types.
         unsafe {
-            let table = pg_sys::SPI_tuptable;
-            let value = |column| {
-                let mut is_null = false;
-                let value = pg_sys::SPI_getbinval(*(*table).vals, (*table).tupdesc, column, &mut is_null);
-                (!is_null).then_some(value)
-            };
-            let last = value(2).map_or((0, 0), |place| {
-                pgrx::itemptr::item_pointer_get_both(*place.cast_mut_ptr::<pg_sys::ItemPointerData>())
-            });
-            let integer = |column| value(column).map_or(0, |number| number.value() as i64);
-            let open = Open { rows: integer(1).unsigned_abs(), last, fingerprint: integer(3) };
-            pg_sys::SPI_freetuptable(table);
+            let rows = execute(&query, &part.arguments([]))?;
+            let last = pgrx::itemptr::item_pointer_get_both(item_pointer(rows.value(0, 2)));
+            let integer = |column| rows.value(0, column).map_or(0, |number| number.value() as i64);
+            let open = RemainingRows { rows: integer(1).unsigned_abs(), last, fingerprint: integer(3) };
+            rows.free();
             Ok(open)
         }
     }
 
-    pub(crate) fn last(&self) -> pg_sys::ItemPointerData {
+    pub(super) fn last(&self) -> pg_sys::ItemPointerData {
         position(self.last)
     }
 }
 
 /// A position by its block and its number there.
-pub(crate) fn position((block, offset): (u32, u16)) -> pg_sys::ItemPointerData {
+pub(super) fn position((block, offset): (u32, u16)) -> pg_sys::ItemPointerData {
     let mut position = pg_sys::ItemPointerData::default();
     pgrx::itemptr::item_pointer_set_all(&mut position, block, offset);
     position
@@ -72,16 +63,14 @@ pub(crate) fn position((block, offset): (u32, u16)) -> pg_sys::ItemPointerData {
 ///
 /// # Safety
 /// An SPI connection must be open, in a transaction.
-pub(crate) unsafe fn end_of(part: &Part) -> Result<pg_sys::ItemPointerData, Error> {
+pub(super) unsafe fn end_of(part: &TablePart) -> Result<pg_sys::ItemPointerData, Error> {
     let argument = (pg_sys::OIDOID, part.oid.into_datum());
     // SAFETY: by the contract; the statement leaves one bigint, or null for a table that is gone.
     let bytes = unsafe {
-        execute("SELECT pg_catalog.pg_relation_size($1)", &[argument])?;
-        let table = pg_sys::SPI_tuptable;
-        let mut is_null = false;
-        let bytes = pg_sys::SPI_getbinval(*(*table).vals, (*table).tupdesc, 1, &mut is_null);
-        pg_sys::SPI_freetuptable(table);
-        if is_null { 0 } else { bytes.value() as u64 }
+        let rows = execute("SELECT pg_catalog.pg_relation_size($1)", &[argument])?;
+        let bytes = rows.value(0, 1).map_or(0, |bytes| bytes.value() as u64);
+        rows.free();
+        bytes
     };
     Ok(position((u32::try_from(bytes / u64::from(pg_sys::BLCKSZ)).unwrap_or(u32::MAX), 0)))
 }

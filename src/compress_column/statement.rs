@@ -6,20 +6,19 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 
 use pgrx::IntoDatum;
 use pgrx::pg_sys;
 
-use super::target::{Part, Target};
+use super::target::{TablePart, Target};
 use crate::error::Error;
+use crate::server::spi;
+use crate::server::spi::{Access, FetchedRows, Parameter};
 
-/// A parameter of a statement: its type and value.
-pub(crate) type Argument = (pg_sys::Oid, Option<pg_sys::Datum>);
-
-impl Part {
-    /// The parameters of a statement that names the part; [`Part::condition`] is the last, where there is one.
-    pub(crate) fn arguments<const N: usize>(&self, arguments: [Argument; N]) -> Vec<Argument> {
+impl TablePart {
+    /// The parameters of a statement that names the part; [`TablePart::condition`] is the last, where there is one.
+    pub(super) fn arguments<const N: usize>(&self, arguments: [Parameter; N]) -> Vec<Parameter> {
         let mut arguments = arguments.to_vec();
         if self.by_parent {
             arguments.push((pg_sys::OIDOID, self.oid.into_datum()));
@@ -28,7 +27,7 @@ impl Part {
     }
 
     /// What tells the part from others, with the number of its parameter.
-    pub(crate) fn condition(&self, parameter: usize) -> String {
+    pub(super) fn condition(&self, parameter: usize) -> String {
         if self.by_parent {
             format!("AND t.tableoid OPERATOR(pg_catalog.=) ${parameter}")
         } else {
@@ -39,7 +38,7 @@ impl Part {
 
 impl Target {
     /// The condition of rows that are still to be filled.
-    pub(crate) fn open(&self) -> String {
+    pub(super) fn open(&self) -> String {
         format!("t.{} IS NOT NULL AND t.{} IS NULL", self.source, self.target)
     }
 }
@@ -48,37 +47,25 @@ impl Target {
 ///
 /// # Safety
 /// An SPI connection must be open, in a transaction; each value is of its type.
-pub(crate) unsafe fn execute(query: &str, arguments: &[Argument]) -> Result<(), Error> {
-    let failed = |code| Error::Spi(pgrx::spi::SpiError::SpiError(code));
-    let query = CString::new(query).map_err(|_| failed(pgrx::spi::SpiErrorCodes::Argument))?;
-    let mut types: Vec<pg_sys::Oid> = arguments.iter().map(|(oid, _)| *oid).collect();
-    let mut values: Vec<pg_sys::Datum> =
-        arguments.iter().map(|(_, datum)| datum.unwrap_or(pg_sys::Datum::null())).collect();
-    // SAFETY: by the contract; as many types as values, none null.
-    let result = unsafe {
-        pg_sys::SPI_execute_with_args(
-            query.as_ptr(),
-            arguments.len() as i32,
-            types.as_mut_ptr(),
-            values.as_mut_ptr(),
-            std::ptr::null(),
-            false,
-            0,
-        )
-    };
-    if result < 0 {
-        return Err(failed(
-            pgrx::spi::SpiErrorCodes::try_from(result).unwrap_or(pgrx::spi::SpiErrorCodes::Argument),
-        ));
-    }
-    Ok(())
+pub(super) unsafe fn execute(query: &str, arguments: &[Parameter]) -> Result<FetchedRows, Error> {
+    // SAFETY: by the contract.
+    Ok(unsafe { spi::execute(query, arguments, Access::Write, 0) }?)
+}
+
+/// A position that a statement has returned.
+///
+/// # Safety
+/// The value must be a `tid`.
+pub(super) unsafe fn item_pointer(value: Option<pg_sys::Datum>) -> pg_sys::ItemPointerData {
+    // SAFETY: by the contract it points to one.
+    value.map_or_else(Default::default, |datum| unsafe { *datum.cast_mut_ptr::<pg_sys::ItemPointerData>() })
 }
 
 /// Settings that hold until they are taken back by `AtEOXact_GUC`, or the transaction ends by an error.
 ///
 /// # Safety
 /// A transaction must be open.
-pub(crate) unsafe fn set(settings: &[(&CStr, &CStr)]) -> i32 {
+pub(super) unsafe fn set(settings: &[(&CStr, &CStr)]) -> i32 {
     // SAFETY: by the contract; names and values are NUL-terminated.
     unsafe {
         let level = pg_sys::NewGUCNestLevel();

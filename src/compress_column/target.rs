@@ -6,7 +6,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
@@ -15,34 +15,34 @@ use pgrx::spi::quote_identifier;
 
 use crate::datum::typmod::Typmod;
 use crate::error::{ColumnError, Error};
-use crate::server::encoding;
 use crate::server::memory::cushion;
+use crate::server::names::{self, type_name};
 
 /// A relation with its two columns.
-pub(crate) struct Target {
+pub(super) struct Target {
     /// The relation, for messages.
-    pub(crate) shown: String,
+    pub(super) shown: String,
     /// The column to fill.
-    pub(crate) column: String,
-    pub(crate) typmod: Typmod,
-    pub(crate) parts: Vec<Part>,
+    pub(super) column: String,
+    pub(super) typmod: Typmod,
+    pub(super) parts: Vec<TablePart>,
     /// The columns, quoted.
-    pub(crate) source: String,
-    pub(crate) target: String,
+    pub(super) source: String,
+    pub(super) target: String,
     /// `tqvec`, with its schema.
-    pub(crate) type_name: String,
+    pub(super) type_name: String,
 }
 
 /// A table that holds rows: the relation, or a partition or child of it.
 #[derive(Clone)]
-pub(crate) struct Part {
+pub(super) struct TablePart {
     /// For messages.
-    pub(crate) shown: String,
-    pub(crate) oid: pg_sys::Oid,
+    pub(super) shown: String,
+    pub(super) oid: pg_sys::Oid,
     /// What statements name, quoted.
-    pub(crate) name: String,
+    pub(super) name: String,
     /// Whether that is the parent, and the part has to be told from others.
-    pub(crate) by_parent: bool,
+    pub(super) by_parent: bool,
 }
 
 impl Target {
@@ -50,7 +50,7 @@ impl Target {
     ///
     /// # Errors
     /// No such relation or column, a relation that isn't a table, a target that isn't a `tqvec`.
-    pub(crate) fn find(relation: pg_sys::Oid, source: &str, target: &str) -> Result<Target, Error> {
+    pub(super) fn find(relation: pg_sys::Oid, source: &str, target: &str) -> Result<Target, Error> {
         let shown = shown_name(relation)?;
         let column = |name: &str| -> Result<pg_sys::AttrNumber, Error> {
             let missing =
@@ -84,25 +84,16 @@ impl Target {
 
 /// The relation's name with its schema, quoted.
 fn relation_name(relation: pg_sys::Oid) -> Result<String, Error> {
-    encoding::qualified_name(relation)?.ok_or(Error::Column(ColumnError::NoSuchRelation(relation.to_u32())))
+    names::qualified_name(relation)?.ok_or(Error::Column(ColumnError::NoSuchRelation(relation.to_u32())))
 }
 
 /// The relation's name with its schema, for messages.
 fn shown_name(relation: pg_sys::Oid) -> Result<String, Error> {
-    encoding::shown_name(relation)?.ok_or(Error::Column(ColumnError::NoSuchRelation(relation.to_u32())))
-}
-
-/// A type's name, with its schema unless that is `pg_catalog`, quoted.
-fn type_name(oid: pg_sys::Oid) -> String {
-    // SAFETY: the name of whatever type has that OID, as a NUL-terminated copy.
-    unsafe {
-        let name = pg_sys::format_type_extended(oid, -1, pg_sys::FORMAT_TYPE_FORCE_QUALIFY as u16);
-        CStr::from_ptr(name).to_string_lossy().into_owned()
-    }
+    names::shown_name(relation)?.ok_or(Error::Column(ColumnError::NoSuchRelation(relation.to_u32())))
 }
 
 /// The tables with rows behind a relation: itself, its partitions, or its children.
-fn parts(relation: pg_sys::Oid, name: &str, target: pg_sys::AttrNumber) -> Result<Vec<Part>, Error> {
+fn parts(relation: pg_sys::Oid, name: &str, target: pg_sys::AttrNumber) -> Result<Vec<TablePart>, Error> {
     cushion()?;
     const MEMBERS: &str = "WITH RECURSIVE member(oid) AS ( \
              SELECT $1 UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i \
@@ -129,7 +120,7 @@ fn parts(relation: pg_sys::Oid, name: &str, target: pg_sys::AttrNumber) -> Resul
         let own = relation_name(member)?;
         let by_parent = member != relation && (guarded || !may_update(member, target, relation));
         let statement_name = if by_parent { name.to_string() } else { format!("ONLY {own}") };
-        parts.push(Part { shown: shown_name(member)?, oid: member, name: statement_name, by_parent });
+        parts.push(TablePart { shown: shown_name(member)?, oid: member, name: statement_name, by_parent });
     }
     Ok(parts)
 }

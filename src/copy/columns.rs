@@ -11,7 +11,8 @@ use super::ids::{IdColumn, IdTarget};
 
 use super::vector_type::VectorType;
 use crate::error::{CopyError, Error};
-use crate::server::encoding::{self, EncodingError};
+use crate::server::encoding::EncodingError;
+use crate::server::names::catalog_name;
 
 /// The column that takes the vectors.
 pub(crate) struct VectorColumn {
@@ -62,7 +63,7 @@ impl TargetColumns {
         for number in numbers {
             let attribute = usize::try_from(*number - 1).ok().and_then(|index| descriptor.get(index));
             let attribute = attribute.ok_or_else(|| wrong(format!("column {number} is missing")))?;
-            let name = encoding::name_of(&attribute.attname)?;
+            let name = catalog_name(&attribute.attname)?;
             match VectorType::of(attribute.atttypid, attribute.atttypmod) {
                 Some(kind) if holds(format, kind) => vectors.push(VectorColumn { name, kind }),
                 _ => others.push((name, attribute.atttypid)),
@@ -129,6 +130,6 @@ pub(crate) fn vector_columns(relation: &PgRelation, format: Format) -> Result<Ve
                 && VectorType::of(attribute.atttypid, attribute.atttypmod)
                     .is_some_and(|kind| holds(format, kind))
         })
-        .map(|attribute| Ok(encoding::name_of(&attribute.attname)?))
+        .map(|attribute| Ok(catalog_name(&attribute.attname)?))
         .collect()
 }

@@ -13,8 +13,13 @@ use pgrx::{IntoDatum, impl_sql_translatable, pg_sys};
 use serde_json::value::RawValue;
 
 use super::record::AnyDatum;
-use crate::error::{CopyError, Error, raise};
+use crate::error::{CopyError, Error, VectorError, raise};
 use crate::server::encoding::from_server;
+
+/// An argument that must not be NULL, of a function that isn't strict.
+pub(crate) fn required<T>(argument: Option<T>, name: &'static str) -> Result<T, Error> {
+    argument.ok_or(Error::Vector(VectorError::NullArgument(name)))
+}
 
 /// A `text` argument. pgrx's own panics where it isn't UTF-8.
 pub(crate) struct Text<'fcx>(&'fcx str);

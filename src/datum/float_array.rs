@@ -48,6 +48,30 @@ impl<'a> FloatArray<'a> {
         }
     }
 
+    /// Calls `f` with the array behind `datum`, and frees the copy that was made if it had to be detoasted. What an error of the
+    /// server's leaves behind goes with its memory context.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    ///
+    /// # Safety
+    /// `datum` must be a valid, non-null array datum.
+    pub(crate) unsafe fn with<R>(
+        datum: pg_sys::Datum,
+        f: impl FnOnce(&FloatArray<'_>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        // SAFETY: by the contract; a copy is this function's own, and nothing of it is left when `f` is done.
+        unsafe {
+            let array = FloatArray::from_datum(datum);
+            let result = f(&array);
+            let plain = std::ptr::from_ref(array.array).cast_mut();
+            if plain.cast() != datum.cast_mut_ptr::<pg_sys::varlena>() {
+                pg_sys::pfree(plain.cast());
+            }
+            result
+        }
+    }
+
     /// The elements, in f32: `real[]` borrowed, `double precision[]` rounded. A double beyond f32's range becomes
     /// infinite, which whoever compresses refuses.
     ///

@@ -1,6 +1,7 @@
-//! Datums as Rust sees them: records, arrays of floats, type modifiers.
+//! Datums as Rust sees them: records, arrays of floats, type modifiers, parameters of codecs.
 
 pub(crate) mod arguments;
+pub(crate) mod codec_parameters;
 pub(crate) mod float_array;
 pub(crate) mod record;
 pub(crate) mod typmod;

@@ -134,12 +134,12 @@ unsafe fn is_short(pointer: *const pg_sys::varlena) -> bool {
 }
 
 /// The header of a `tqvec` argument, and the record's length, without fetching the rest from TOAST.
-pub(crate) struct Header {
+pub(crate) struct StoredHeader {
     bytes: Vec<u8>,
     record_len: usize,
 }
 
-impl Header {
+impl StoredHeader {
     /// The header's fields.
     pub(crate) fn parse(&self) -> Result<RecordHeader, Error> {
         Ok(RecordHeader::parse(&self.bytes)?)
@@ -151,10 +151,10 @@ impl Header {
     }
 }
 
-impl_sql_translatable!(Header, arg_only = "tqvec");
+impl_sql_translatable!(StoredHeader, arg_only = "tqvec");
 
 // SAFETY: the SQL declarations name `tqvec` for these arguments, whose datums are varlenas.
-unsafe impl<'fcx> ArgAbi<'fcx> for Header {
+unsafe impl<'fcx> ArgAbi<'fcx> for StoredHeader {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
         // SAFETY: the argument is a varlena (see the impl) and not null; `toast_raw_datum_size` counts a four-byte
         // header, and the slice is a fresh plain varlena.
@@ -163,7 +163,7 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Header {
             let record_len = pg_sys::toast_raw_datum_size(datum) - pg_sys::VARHDRSZ;
             let slice = pg_sys::pg_detoast_datum_slice(datum.cast_mut_ptr(), 0, RECORD_HEADER_LEN as i32);
             let bytes = <&[u8]>::from_datum(pg_sys::Datum::from(slice), false).unwrap_or_default();
-            Header { bytes: bytes.to_vec(), record_len }
+            StoredHeader { bytes: bytes.to_vec(), record_len }
         }
     }
 }

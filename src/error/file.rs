@@ -1,7 +1,9 @@
 //! What a file of vectors can be refused for, on its way in or out.
 
 use pgrx::PgSqlErrorCode as Code;
+use tq_files::{MergeError, RowsError};
 
+use super::crates::files::{container_code, file_code, rows_code};
 use super::*;
 
 /// What a file of vectors can be refused for, on its way in or out.

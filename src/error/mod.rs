@@ -4,7 +4,6 @@
 //! [`Error::report`] gives it its code, message, detail and hint. Messages follow PostgreSQL's style: lower case,
 //! no full stop, the offending value named; details and hints are sentences.
 
-pub(crate) mod interrupts;
 use std::ffi::CStr;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -12,13 +11,14 @@ use std::path::PathBuf;
 use pgrx::PgSqlErrorCode as Code;
 use pgrx::pg_sys::panic::ErrorReport;
 use tq_codec::CodecError;
-use tq_files::{ContainerError, CorpusFileError, FileError, MergeError, RowsError};
-use tq_format::{BitWidth, CorpusError, MAX_DIMENSION, RecordError, qvec, tqcb::TqcbError};
+use tq_files::{CorpusFileError, FileError};
+use tq_format::{BitWidth, CorpusError, MAX_DIMENSION, RecordError, tqcb::TqcbError};
 use tq_memory::OutOfMemory;
 
-use self::messages::{
-    codec_message, corpus_file_message, residual_words, shortened, sidecar_message, tqcb_message,
-};
+use self::crates::codec::{codec_code, codec_message, sidecar_message, tqcb_message};
+use self::crates::files::{corpus_file_message, file_code};
+use self::messages::{residual_words, shortened};
+use crate::server::aggregate_state::NotAggregate;
 use crate::server::encoding::{self, EncodingError};
 use crate::server::file_access::AccessError;
 use crate::server::kept_error::{CallError, KeptError};
@@ -27,7 +27,9 @@ mod advice;
 mod codec;
 mod column;
 mod copy;
+mod crates;
 mod file;
+pub(crate) mod interrupts;
 mod messages;
 mod sample;
 mod vector;
@@ -147,76 +149,6 @@ fn is_memory(error: &Error) -> bool {
     false
 }
 
-fn codec_code(error: &CodecError) -> Code {
-    match error {
-        CodecError::DimensionOutOfRange { dimension } if *dimension > u64::from(MAX_DIMENSION) => {
-            Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED
-        }
-        CodecError::RotationUnavailable { .. } => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
-        CodecError::OutOfMemory { .. } | CodecError::TrainingMemory { .. } => Code::ERRCODE_OUT_OF_MEMORY,
-        CodecError::ResidualOverflow { .. }
-        | CodecError::NormTooLarge { .. }
-        | CodecError::DecodedOverflow { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-        CodecError::NeighboursOutOfRange { .. }
-        | CodecError::QueriesOutOfRange { .. }
-        | CodecError::CodebookCount { .. }
-        | CodecError::CodebookNotFinite { .. }
-        | CodecError::CodebookNotAscending { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
-        _ => Code::ERRCODE_DATA_EXCEPTION,
-    }
-}
-
-/// What a matrix in a file can be refused for.
-fn rows_code(error: &RowsError) -> Code {
-    match error {
-        RowsError::File(error) => file_code(error),
-        RowsError::Container(error) => container_code(error),
-        RowsError::Memory(_) => Code::ERRCODE_OUT_OF_MEMORY,
-        RowsError::Value { .. } => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-        RowsError::Corpus(_) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-        RowsError::Codec { source, .. } | RowsError::Setup(source) => codec_code(source),
-        RowsError::Qvec(qvec::Error::OutOfMemory { .. }) => Code::ERRCODE_OUT_OF_MEMORY,
-        RowsError::Qvec(_) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-        RowsError::QvecSeed { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
-        RowsError::QvecTooMany { .. } => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-        RowsError::QvecId { .. } => Code::ERRCODE_DATA_EXCEPTION,
-        RowsError::QvecDuplicateId { .. } => Code::ERRCODE_UNIQUE_VIOLATION,
-        RowsError::QvecIdCount { .. } => Code::ERRCODE_INTERNAL_ERROR,
-    }
-}
-
-/// What a file of tensors can be refused for.
-fn container_code(error: &ContainerError) -> Code {
-    match error {
-        ContainerError::Memory(_) => Code::ERRCODE_OUT_OF_MEMORY,
-        ContainerError::Unsupported(_) => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
-        ContainerError::NotRows { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
-        ContainerError::Checksum { .. } => Code::ERRCODE_DATA_CORRUPTED,
-        ContainerError::Malformed(_) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-    }
-}
-
-/// As core's `errcode_for_file_access`.
-fn file_code(error: &FileError) -> Code {
-    match error {
-        FileError::Io { source, .. } => match source.kind() {
-            std::io::ErrorKind::NotFound => Code::ERRCODE_UNDEFINED_FILE,
-            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-                Code::ERRCODE_INSUFFICIENT_PRIVILEGE
-            }
-            std::io::ErrorKind::NotADirectory | std::io::ErrorKind::IsADirectory => {
-                Code::ERRCODE_WRONG_OBJECT_TYPE
-            }
-            std::io::ErrorKind::StorageFull => Code::ERRCODE_DISK_FULL,
-            std::io::ErrorKind::OutOfMemory => Code::ERRCODE_OUT_OF_MEMORY,
-            _ => Code::ERRCODE_IO_ERROR,
-        },
-        FileError::IsDirectory { .. } | FileError::NotRegular { .. } => Code::ERRCODE_WRONG_OBJECT_TYPE,
-        FileError::TooLong { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-        _ => Code::ERRCODE_IO_ERROR,
-    }
-}
-
 /// Whether an error of PostgreSQL's, given by its code and untranslated message, is about a COPY format that it doesn't know.
 pub(crate) fn is_unknown_copy_format(code: i32, message: &CStr) -> bool {
     code == Code::ERRCODE_INVALID_PARAMETER_VALUE as i32 && message == c"COPY format \"%s\" not recognized"
@@ -231,6 +163,12 @@ impl From<CallError> for Error {
     }
 }
 
+impl From<NotAggregate> for Error {
+    fn from(_: NotAggregate) -> Self {
+        Error::Vector(VectorError::NotAggregate)
+    }
+}
+
 /// What stands on the ground knows nothing of [`Error`]; functions that SQL calls pass its errors on as any other.
 macro_rules! reported {
     ($($ground:ty),*) => {
@@ -241,7 +179,7 @@ macro_rules! reported {
         })*
     };
 }
-reported!(EncodingError, AccessError);
+reported!(EncodingError, AccessError, NotAggregate);
 
 impl From<Error> for ErrorReport {
     fn from(error: Error) -> Self {

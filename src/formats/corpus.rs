@@ -80,7 +80,8 @@ fn tq_corpus_info(
     if header.config_hash.contains('\0') {
         return Err(Error::Vector(VectorError::HashNotText).into());
     }
-    let codec = registry::name_of(&header.config_hash, header.dimension, header.bit_width, header.residual)?;
+    let codec =
+        registry::codec_name(&header.config_hash, header.dimension, header.bit_width, header.residual)?;
     Ok(TableIterator::once((
         header.vector_count as i64,
         header.dimension as i32,

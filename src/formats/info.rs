@@ -93,7 +93,8 @@ fn corpus(path: &Path, held: &mut Option<Hold>) -> Result<Item, Error> {
     if let Err(MetadataError::Memory(error)) = metadata {
         return Err(error.into());
     }
-    let codec = registry::name_of(&header.config_hash, header.dimension, header.bit_width, header.residual)?;
+    let codec =
+        registry::codec_name(&header.config_hash, header.dimension, header.bit_width, header.residual)?;
     let (described, ids, user) = match &metadata {
         Ok(Some(metadata)) => (
             metadata.codec.is_some(),

@@ -2,23 +2,23 @@
 
 use pgrx::prelude::*;
 
-use crate::datum::record::{Header, Record};
+use crate::datum::record::{Record, StoredHeader};
 use crate::error::{Error, SqlResult, VectorError};
 use crate::registry;
 use crate::server::encoding;
 
 #[pg_extern(sql = false)]
-fn tq_dimension(header: Header) -> SqlResult<i32> {
+fn tq_dimension(header: StoredHeader) -> SqlResult<i32> {
     Ok(header.parse()?.dimension as i32)
 }
 
 #[pg_extern(sql = false)]
-fn tq_bit_width(header: Header) -> SqlResult<i32> {
+fn tq_bit_width(header: StoredHeader) -> SqlResult<i32> {
     Ok(i32::from(header.parse()?.bit_width.bits()))
 }
 
 #[pg_extern(sql = false)]
-fn tq_config_hash(header: Header) -> SqlResult<String> {
+fn tq_config_hash(header: StoredHeader) -> SqlResult<String> {
     let header = header.parse()?;
     let hash = header.hash_str();
     if hash.contains('\0') {
@@ -29,7 +29,7 @@ fn tq_config_hash(header: Header) -> SqlResult<String> {
 
 /// A record with a residual is longer than one without; its length is known without reading it.
 #[pg_extern(sql = false)]
-fn tq_has_residual(header: Header) -> SqlResult<bool> {
+fn tq_has_residual(header: StoredHeader) -> SqlResult<bool> {
     let parsed = header.parse()?;
     Ok(header.record_len() > tq_format::record_len(parsed.bit_width, parsed.dimension, false))
 }

@@ -10,17 +10,18 @@
 #![allow(unsafe_code)]
 
 use pgrx::prelude::*;
-use pgrx::{Internal, PgMemoryContexts, pg_sys};
+use pgrx::{Internal, pg_sys};
 use tq_codec::{RotationKind, scale_for_norm};
 use tq_memory::{Grow, OutOfMemory};
 
 use crate::datum::record::Record;
 use crate::error::{Error, SqlResult, VectorError};
 use crate::registry;
+use crate::server::aggregate_state::{keep, same, state};
 
 /// What an aggregate has seen.
 #[derive(Default)]
-struct Sums {
+struct VectorSums {
     count: u64,
     rotated: Vec<RotatedSum>,
     /// One decoded record.
@@ -34,7 +35,7 @@ struct RotatedSum {
     values: Vec<f64>,
 }
 
-impl Sums {
+impl VectorSums {
     /// The sum of this rotation, made if it isn't there.
     fn of(&mut self, kind: RotationKind, seed: u64, dimension: usize) -> Result<&mut RotatedSum, Error> {
         if let Some(first) = self.rotated.first()
@@ -70,7 +71,7 @@ impl Sums {
         Ok(())
     }
 
-    fn add_all(&mut self, other: &Sums) -> Result<(), Error> {
+    fn add_all(&mut self, other: &VectorSums) -> Result<(), Error> {
         for theirs in &other.rotated {
             let ours = self.of(theirs.kind, theirs.seed, theirs.values.len())?;
             ours.values.iter_mut().zip(&theirs.values).for_each(|(sum, value)| *sum += value);
@@ -116,14 +117,14 @@ impl Sums {
         Ok(bytes)
     }
 
-    /// What [`Sums::to_bytes`] made.
+    /// What [`VectorSums::to_bytes`] made.
     ///
     /// # Errors
     /// [`VectorError::NotAggregate`] for anything else, [`Error::Memory`].
-    fn from_bytes(bytes: &[u8]) -> Result<Sums, Error> {
+    fn from_bytes(bytes: &[u8]) -> Result<VectorSums, Error> {
         let (count, mut rest) =
             bytes.split_first_chunk::<8>().ok_or(Error::Vector(VectorError::NotAggregate))?;
-        let mut sums = Sums { count: u64::from_ne_bytes(*count), ..Sums::default() };
+        let mut sums = VectorSums { count: u64::from_ne_bytes(*count), ..VectorSums::default() };
         while !rest.is_empty() {
             let (kind, seed, values, tail) =
                 Self::first_sum(rest).ok_or(Error::Vector(VectorError::NotAggregate))?;
@@ -149,35 +150,6 @@ impl Sums {
     }
 }
 
-/// The state behind an aggregate's `internal` argument, if it has one yet.
-///
-/// # Safety
-/// The argument must be the state of one of the aggregates here, which alone hold it.
-unsafe fn state<'a>(argument: Internal) -> Option<&'a mut Sums> {
-    // SAFETY: by the contract the datum is null or a pointer from `new_state`, whose memory lives as long as the
-    // aggregate.
-    unsafe { argument.unwrap().and_then(|datum| datum.cast_mut_ptr::<Sums>().as_mut()) }
-}
-
-/// A new state in the aggregate's memory context, dropped with it.
-///
-/// # Safety
-/// `fcinfo` must be the running call's.
-unsafe fn new_state(fcinfo: pg_sys::FunctionCallInfo, sums: Sums) -> Result<*mut Sums, Error> {
-    // SAFETY: AggCheckCallContext writes a context that outlives the aggregate's transition calls.
-    unsafe {
-        let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
-        if pg_sys::AggCheckCallContext(fcinfo, &mut context) == 0 {
-            return Err(Error::Vector(VectorError::NotAggregate));
-        }
-        Ok(PgMemoryContexts::For(context).leak_and_drop_on_delete(sums))
-    }
-}
-
-fn internal(pointer: *mut Sums) -> Internal {
-    Internal::from(Some(pg_sys::Datum::from(pointer)))
-}
-
 /// SFUNC: adds a record; NULLs don't count.
 #[pg_extern(sql = false)]
 fn tqvec_accumulate(
@@ -185,17 +157,17 @@ fn tqvec_accumulate(
     record: Option<Record<'_>>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> SqlResult<Internal> {
-    // SAFETY: ops.sql declares the function as the aggregates' transition function alone; `new_state` checks that it
+    // SAFETY: ops.sql declares the function as the aggregates' transition function alone; `keep` checks that it
     // runs as one.
     unsafe {
-        let pointer = match state(sums) {
+        let sums: &mut VectorSums = match state(sums) {
             Some(sums) => sums,
-            None => new_state(fcinfo, Sums::default())?,
+            None => keep(fcinfo, VectorSums::default())?,
         };
         if let Some(record) = record {
-            (*pointer).add_record(&record)?;
+            sums.add_record(&record)?;
         }
-        Ok(internal(pointer))
+        Ok(same(sums))
     }
 }
 
@@ -204,14 +176,14 @@ fn tqvec_accumulate(
 fn tqvec_combine(left: Internal, right: Internal, fcinfo: pg_sys::FunctionCallInfo) -> SqlResult<Internal> {
     // SAFETY: as in tqvec_accumulate; the two states are different ones.
     unsafe {
-        let pointer = match state(left) {
+        let sums: &mut VectorSums = match state(left) {
             Some(left) => left,
-            None => new_state(fcinfo, Sums::default())?,
+            None => keep(fcinfo, VectorSums::default())?,
         };
         if let Some(right) = state(right) {
-            (*pointer).add_all(right)?;
+            sums.add_all(right)?;
         }
-        Ok(internal(pointer))
+        Ok(same(sums))
     }
 }
 
@@ -219,7 +191,7 @@ fn tqvec_combine(left: Internal, right: Internal, fcinfo: pg_sys::FunctionCallIn
 #[pg_extern(sql = false)]
 fn tqvec_serialize(sums: Internal) -> SqlResult<Vec<u8>> {
     // SAFETY: PostgreSQL passes the state of the transition function.
-    let bytes = unsafe { state(sums) }.map(|sums| sums.to_bytes()).transpose();
+    let bytes = unsafe { state(sums) }.map(|sums: &mut VectorSums| sums.to_bytes()).transpose();
     Ok(bytes.map_err(Error::from)?.unwrap_or_default())
 }
 
@@ -230,21 +202,21 @@ fn tqvec_deserialize(
     _unused: Internal,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> SqlResult<Internal> {
-    let sums = Sums::from_bytes(bytes)?;
+    let sums = VectorSums::from_bytes(bytes)?;
     // SAFETY: fcinfo is the running call's.
-    Ok(internal(unsafe { new_state(fcinfo, sums)? }))
+    Ok(same(unsafe { keep(fcinfo, sums) }?))
 }
 
 /// FINALFUNC of `sum`.
 #[pg_extern(sql = false)]
 fn tqvec_sum(sums: Internal) -> SqlResult<Option<Vec<f32>>> {
     // SAFETY: PostgreSQL passes the state of the transition function.
-    Ok(unsafe { state(sums) }.map_or(Ok(None), |sums| sums.finish(1.0))?)
+    Ok(unsafe { state(sums) }.map_or(Ok(None), |sums: &mut VectorSums| sums.finish(1.0))?)
 }
 
 /// FINALFUNC of `avg`.
 #[pg_extern(sql = false)]
 fn tqvec_avg(sums: Internal) -> SqlResult<Option<Vec<f32>>> {
     // SAFETY: PostgreSQL passes the state of the transition function.
-    Ok(unsafe { state(sums) }.map_or(Ok(None), |sums| sums.finish(sums.count as f64))?)
+    Ok(unsafe { state(sums) }.map_or(Ok(None), |sums: &mut VectorSums| sums.finish(sums.count as f64))?)
 }

@@ -1,21 +1,15 @@
 //! `tq_compress`, `tq_decompress`, `tq_normalize`.
 
 use pgrx::prelude::*;
-use tq_codec::RotationKind;
-use tq_format::BitWidth;
 
 use crate::datum::arguments::Text;
+use crate::datum::codec_parameters;
 use crate::datum::float_array::FloatArray;
 use crate::datum::record::{Record, RecordOut};
 use crate::datum::typmod::Typmod;
-use crate::error::{Error, SqlResult, VectorError, cut};
+use crate::error::{Error, SqlResult};
 use crate::registry;
 use crate::registry::compress_floats;
-
-/// Bit width from an SQL integer.
-pub(crate) fn bit_width(bits: i32) -> Result<BitWidth, Error> {
-    u32::try_from(bits).ok().and_then(BitWidth::from_bits).ok_or(Error::Vector(VectorError::BitWidth(bits)))
-}
 
 /// Compresses with the built-in codec.
 #[pg_extern(sql = false)]
@@ -25,10 +19,8 @@ fn tq_compress_builtin(
     residual: bool,
     rotation: Text<'_>,
 ) -> SqlResult<RecordOut<'static>> {
-    let rotation = &*rotation;
-    let rotation = RotationKind::from_name(rotation)
-        .ok_or_else(|| Error::Vector(VectorError::Rotation(cut(rotation))))?;
-    let typmod = Typmod::of_fidelity(bit_width(bits)?, residual, rotation);
+    let rotation = codec_parameters::rotation(&rotation)?;
+    let typmod = Typmod::of_fidelity(codec_parameters::bit_width(bits)?, residual, rotation);
     Ok(compress_floats(&floats.floats()?, typmod)?.into())
 }
 

@@ -5,12 +5,10 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::CString;
-
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::spi::{SpiError, SpiErrorCodes};
+use pgrx::spi::SpiErrorCodes;
 use tq_codec::evaluate::{Evaluator, MOST_NEIGHBOURS, MOST_QUERIES, Sample, Training};
 use tq_codec::{BUILTIN_SEED, CodecError, RotationKind, Workers, check_rotatable};
 use tq_format::{BitWidth, MAX_DIMENSION};
@@ -24,6 +22,8 @@ use crate::query::one_select;
 use crate::registry;
 use crate::server::memory::cushion;
 use crate::server::settings;
+use crate::server::spi;
+use crate::server::spi::FetchedRows;
 
 /// The floats of a sample, in bytes. While it is read and rotated, little more is held at a time.
 const MOST_BYTES: usize = 1 << 30;
@@ -78,8 +78,12 @@ fn in_range(number: i32, most: usize) -> Option<usize> {
     usize::try_from(number).ok().filter(|number| (1..=most).contains(number))
 }
 
-fn evaluate(rows: Rows, k: usize, queries: usize) -> Result<Vec<tq_codec::evaluate::Evaluation>, Error> {
-    let Rows { vectors, dimension, count, nulls } = rows;
+fn evaluate(
+    rows: SampleRows,
+    k: usize,
+    queries: usize,
+) -> Result<Vec<tq_codec::evaluate::Evaluation>, Error> {
+    let SampleRows { vectors, dimension, count, nulls } = rows;
     let detail = (nulls > 0).then(|| format!("Rows left out because they are NULL: {nulls}."));
     if count <= k as u64 {
         return Err(CodecError::SampleTooSmall { rows: count as usize, k }.into());
@@ -110,7 +114,7 @@ fn evaluate(rows: Rows, k: usize, queries: usize) -> Result<Vec<tq_codec::evalua
 
 /// What the query returned: *n* × *d*.
 #[derive(Default)]
-struct Rows {
+struct SampleRows {
     vectors: Vec<f32>,
     dimension: usize,
     /// Vectors, and NULLs beside them.
@@ -118,7 +122,7 @@ struct Rows {
     nulls: u64,
 }
 
-impl Rows {
+impl SampleRows {
     fn add(&mut self, vector: &[f32]) -> Result<(), Error> {
         if self.count == 0 {
             self.dimension = vector.len();
@@ -149,7 +153,7 @@ impl Rows {
 }
 
 /// Runs the query, and keeps what its first column holds.
-fn read(query: &str) -> Result<Rows, Error> {
+fn read(query: &str) -> Result<SampleRows, Error> {
     cushion()?;
     // The cast in the target list makes a real[] of whatever has a cast to it; the line break ends a comment. The first column's
     // new name is none that another column has.
@@ -157,9 +161,8 @@ fn read(query: &str) -> Result<Rows, Error> {
     let query = format!(
         "SELECT (q.\"tq_evaluate: vector\")::pg_catalog.float4[] FROM ({query}\n) AS q(\"tq_evaluate: vector\")"
     );
-    let spi = |code| Error::Spi(SpiError::SpiError(code));
-    let query = CString::new(query).map_err(|_| spi(SpiErrorCodes::Argument))?;
-    let mut rows = Rows::default();
+    let query = spi::statement(&query)?;
+    let mut rows = SampleRows::default();
     // SAFETY: everything happens on the connection that is opened first; an error closes it with the transaction, and takes the
     // variable back. The cursor has no arguments. It runs read-only, that is in the calling statement's snapshot, and one query
     // alone; functions in it run as in a read-only transaction, which can't be made another from within. Only the variable says
@@ -168,7 +171,7 @@ fn read(query: &str) -> Result<Rows, Error> {
         let read_only = pg_sys::XactReadOnly;
         pg_sys::XactReadOnly = true;
         if pg_sys::SPI_connect() != pg_sys::SPI_OK_CONNECT as i32 {
-            return Err(spi(SpiErrorCodes::Connect));
+            return Err(spi::failed(SpiErrorCodes::Connect).into());
         }
         let cursor = pg_sys::SPI_cursor_open_with_args(
             std::ptr::null(),
@@ -181,7 +184,7 @@ fn read(query: &str) -> Result<Rows, Error> {
             0,
         );
         if cursor.is_null() {
-            return Err(spi(SpiErrorCodes::Cursor));
+            return Err(spi::failed(SpiErrorCodes::Cursor).into());
         }
         loop {
             poll();
@@ -189,7 +192,7 @@ fn read(query: &str) -> Result<Rows, Error> {
             if pg_sys::SPI_processed == 0 {
                 break;
             }
-            keep(&mut rows)?;
+            add_fetched(&mut rows)?;
         }
         pg_sys::SPI_cursor_close(cursor);
         pg_sys::SPI_finish();
@@ -202,32 +205,24 @@ fn read(query: &str) -> Result<Rows, Error> {
 ///
 /// # Safety
 /// SPI's variables must hold the result of a query with one column of type `real[]`.
-unsafe fn keep(rows: &mut Rows) -> Result<(), Error> {
+unsafe fn add_fetched(rows: &mut SampleRows) -> Result<(), Error> {
     // SAFETY: by the contract; values live as long as the table of them, which is freed when all are copied.
     unsafe {
-        let table = pg_sys::SPI_tuptable;
-        let (tuples, description) = ((*table).vals, (*table).tupdesc);
-        for tuple in 0..pg_sys::SPI_processed as usize {
-            let mut is_null = false;
-            let array = pg_sys::SPI_getbinval(*tuples.add(tuple), description, 1, &mut is_null);
-            if is_null {
+        let fetched = FetchedRows::current();
+        for row in 0..fetched.count() {
+            let Some(array) = fetched.value(row, 1) else {
                 rows.nulls += 1;
                 continue;
-            }
-            let whole = pg_sys::pg_detoast_datum(array.cast_mut_ptr());
-            let floats = FloatArray::from_datum(pg_sys::Datum::from(whole)).floats();
-            floats.and_then(|floats| rows.add(&floats)).map_err(|source| match source {
+            };
+            FloatArray::with(array, |array| rows.add(&array.floats()?)).map_err(|source| match source {
                 Error::Sample(SampleError::TooLarge { .. }) | Error::Sample(SampleError::Memory(_)) => source,
                 source => Error::Sample(SampleError::Row {
                     row: rows.count + rows.nulls + 1,
                     source: Box::new(source),
                 }),
             })?;
-            if whole != array.cast_mut_ptr() {
-                pg_sys::pfree(whole.cast());
-            }
         }
-        pg_sys::SPI_freetuptable(table);
+        fetched.free();
     }
     Ok(())
 }

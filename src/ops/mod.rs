@@ -3,14 +3,14 @@
 mod accessors;
 mod aggregate;
 mod compress;
+mod datum_key;
 mod distance;
 mod evaluate;
-mod kept;
-mod key;
 mod once;
 mod serial;
 mod support;
 mod train;
+mod value_cache;
 mod version;
 
 /// Called once, when the library is loaded.

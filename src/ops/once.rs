@@ -14,11 +14,12 @@ use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
 use tq_memory::OutOfMemory;
 
-use super::kept::Kept;
-use super::key;
-use super::key::Key;
+use super::datum_key;
+use super::datum_key::DatumKey;
 use super::serial;
+use super::value_cache::ValueCache;
 use crate::error::{Error, VectorError, raise};
+use crate::server::expressions::{cast_function, is_varlena, nodes};
 
 /// Memory for the results that one call keeps.
 const KEPT_BYTES: usize = 4 << 20;
@@ -28,16 +29,16 @@ const PATIENCE: u32 = 16;
 const RETRY: u32 = 16;
 
 /// A copy of a varlena, aligned as one.
-struct Copied {
+struct KeptResult {
     serial: u64,
     words: Vec<u64>,
 }
 
 /// State of one call.
-struct Once {
+struct RepeatedCast {
     conversion: *mut pg_sys::ExprState,
     context: *mut pg_sys::ExprContext,
-    kept: Kept<Copied>,
+    kept: ValueCache<KeptResult>,
     /// Where the result of the call before is.
     last: Option<usize>,
     /// What it has given out last.
@@ -46,16 +47,16 @@ struct Once {
     misses: u32,
 }
 
-impl Drop for Once {
+impl Drop for RepeatedCast {
     fn drop(&mut self) {
         serial::withdraw(self.given);
     }
 }
 
-impl Copied {
+impl KeptResult {
     /// # Safety
     /// `datum` must be a varlena that is neither compressed nor out of line.
-    unsafe fn of(datum: pg_sys::Datum) -> Result<Copied, OutOfMemory> {
+    unsafe fn of(datum: pg_sys::Datum) -> Result<KeptResult, OutOfMemory> {
         let serial = serial::next();
         // SAFETY: by the contract its header says how many bytes it has, and there is room for so many.
         unsafe {
@@ -63,12 +64,12 @@ impl Copied {
             let size = pgrx::varsize_any(varlena);
             let mut words = tq_memory::filled(size.div_ceil(size_of::<u64>()), 0u64)?;
             words.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(varlena.cast::<u8>(), size);
-            Ok(Copied { serial, words })
+            Ok(KeptResult { serial, words })
         }
     }
 }
 
-impl Once {
+impl RepeatedCast {
     /// The cast of the argument.
     ///
     /// # Safety
@@ -88,7 +89,7 @@ impl Once {
             if self.misses > PATIENCE && !self.misses.is_multiple_of(RETRY) {
                 return self.convert(argument);
             }
-            let hash = key::hash(argument);
+            let hash = datum_key::hash(argument);
             if let Some(place) = self.kept.find(hash, argument) {
                 self.misses = 0;
                 return self.give(place);
@@ -104,18 +105,18 @@ impl Once {
     /// Keeps a result, and returns where it is.
     ///
     /// # Safety
-    /// That of [`Once::result`]; `result` must be a varlena that is neither compressed nor out of line.
+    /// That of [`RepeatedCast::result`]; `result` must be a varlena that is neither compressed nor out of line.
     unsafe fn keep(
         &mut self,
         hash: u64,
         argument: pg_sys::Datum,
         result: pg_sys::Datum,
     ) -> Result<usize, OutOfMemory> {
-        let mut key = Key::default();
+        let mut key = DatumKey::default();
         // SAFETY: by the contract.
         let copied = unsafe {
             key.store(argument)?;
-            Copied::of(result)?
+            KeptResult::of(result)?
         };
         let bytes = size_of_val(copied.words.as_slice());
         self.kept.insert(hash, key, copied, bytes)
@@ -137,7 +138,7 @@ impl Once {
     /// Runs the cast, in the memory context of the row.
     ///
     /// # Safety
-    /// That of [`Once::result`].
+    /// That of [`RepeatedCast::result`].
     #[allow(ffi_unwind_calls)] // in a guard of pgrx's
     unsafe fn convert(&self, argument: pg_sys::Datum) -> pg_sys::Datum {
         // SAFETY: state and context were made by PostgreSQL and live as long as this.
@@ -162,7 +163,7 @@ impl Once {
 ///
 /// # Safety
 /// `expression` must be null or a valid expression node.
-unsafe fn prepare(expression: *mut pg_sys::Node) -> Result<Once, Error> {
+unsafe fn prepare(expression: *mut pg_sys::Node) -> Result<RepeatedCast, Error> {
     // SAFETY: the node's tag says what it is; the catalog is asked by OIDs.
     unsafe {
         if expression.is_null() || (*expression).type_ != pg_sys::NodeTag::T_FuncExpr {
@@ -170,10 +171,10 @@ unsafe fn prepare(expression: *mut pg_sys::Node) -> Result<Once, Error> {
         }
         let conversion = conversion(expression.cast()).ok_or(Error::Vector(VectorError::OnceCall))?;
         // ExecInitExpr checks the right to execute the cast's function.
-        Ok(Once {
+        Ok(RepeatedCast {
             conversion: pg_sys::ExecInitExpr(conversion.cast(), std::ptr::null_mut()),
             context: pg_sys::CreateStandaloneExprContext(),
-            kept: Kept::new(KEPT_BYTES),
+            kept: ValueCache::new(KEPT_BYTES),
             last: None,
             given: 0,
             misses: 0,
@@ -258,32 +259,6 @@ unsafe fn placeholder(of: pg_sys::Oid, collation: pg_sys::Oid) -> *mut pg_sys::N
     }
 }
 
-/// The nodes of a list.
-///
-/// # Safety
-/// The list must be null or a valid list of nodes, for as long as the iterator is used.
-pub(crate) unsafe fn nodes(list: *const pg_sys::List) -> impl Iterator<Item = *mut pg_sys::Node> {
-    // SAFETY: by the contract.
-    let length = if list.is_null() { 0 } else { unsafe { (*list).length as usize } };
-    // SAFETY: by the contract, and within the list's length.
-    (0..length).map(move |index| unsafe { (*(*list).elements.add(index)).ptr_value.cast() })
-}
-
-/// The function of the cast between two types, or `InvalidOid` if there is none.
-pub(crate) fn cast_function(source: pg_sys::Oid, target: pg_sys::Oid) -> pg_sys::Oid {
-    /// Fixed in `catalog/pg_cast.h`.
-    const CASTFUNC: pg_sys::AttrNumber = 4;
-    let (cache, null) = (pg_sys::SysCacheIdentifier::CASTSOURCETARGET as i32, pg_sys::Datum::null());
-    // SAFETY: a look-up in a system catalog by its key, of a column that is an OID.
-    unsafe { pg_sys::GetSysCacheOid(cache, CASTFUNC, source.into(), target.into(), null, null) }
-}
-
-/// Whether values of the type are varlenas.
-pub(crate) fn is_varlena(of: pg_sys::Oid) -> bool {
-    // SAFETY: a look-up in a system catalog.
-    unsafe { pg_sys::get_typlen(of) == -1 }
-}
-
 #[allow(unreachable_pub)] // reached by its symbol
 #[doc(hidden)]
 #[unsafe(no_mangle)]
@@ -311,7 +286,7 @@ pub unsafe extern "C-unwind" fn tq_once(fcinfo: pg_sys::FunctionCallInfo) -> pg_
             let once = once.unwrap_or_else(|error| raise(error));
             (*flinfo).fn_extra = PgMemoryContexts::For(memory).leak_and_drop_on_delete(once).cast();
         }
-        let once = &mut *(*flinfo).fn_extra.cast::<Once>();
+        let once = &mut *(*flinfo).fn_extra.cast::<RepeatedCast>();
         once.result((*fcinfo).args.as_slice(1)[0].value)
     }
 }

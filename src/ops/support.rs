@@ -15,10 +15,10 @@
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::once::{cast_function, is_varlena, nodes};
+use crate::server::expressions::{cast_function, is_varlena, nodes};
 
 /// What the functions here know about the one that is called.
-struct Called {
+struct DistanceCall {
     call: *mut pg_sys::FuncExpr,
     schema: pg_sys::Oid,
     extension: pg_sys::Oid,
@@ -26,12 +26,12 @@ struct Called {
     types: [pg_sys::Oid; 2],
 }
 
-impl Called {
+impl DistanceCall {
     /// `None` for calls that can't be of one of the distances from floats.
     ///
     /// # Safety
     /// `call` must be a valid node.
-    unsafe fn of(call: *mut pg_sys::FuncExpr) -> Option<Called> {
+    unsafe fn of(call: *mut pg_sys::FuncExpr) -> Option<DistanceCall> {
         // SAFETY: by the contract; what the catalog returns is an array of as many OIDs as it says.
         unsafe {
             let function = (*call).funcid;
@@ -40,7 +40,7 @@ impl Called {
             if count != 2 || nodes((*call).args).count() != 2 {
                 return None;
             }
-            Some(Called {
+            Some(DistanceCall {
                 call,
                 schema: pg_sys::get_func_namespace(function),
                 extension: pg_sys::getExtensionOfObject(pg_sys::ProcedureRelationId, function),
@@ -93,7 +93,7 @@ impl Called {
     /// The call that does the same for less; null if this is it.
     ///
     /// # Safety
-    /// That of [`Called::of`].
+    /// That of [`DistanceCall::of`].
     unsafe fn simplified(&self) -> Option<*mut pg_sys::Node> {
         // SAFETY: the nodes are valid; a new list takes what was changed, and the old one stays as it is.
         unsafe {
@@ -246,7 +246,7 @@ pub unsafe extern "C-unwind" fn tq_distance_support(fcinfo: pg_sys::FunctionCall
             return pg_sys::Datum::null();
         }
         let call = (*request.cast::<pg_sys::SupportRequestSimplify>()).fcall;
-        let simplified = Called::of(call).and_then(|called| called.simplified());
+        let simplified = DistanceCall::of(call).and_then(|called| called.simplified());
         simplified.map_or(pg_sys::Datum::null(), pg_sys::Datum::from)
     }
 }

@@ -21,6 +21,7 @@ use tq_memory::OutOfMemory;
 
 use super::generation::generation;
 use super::rotations;
+use super::rotations::StoredRotation;
 use crate::error::{Error, RegistryError};
 use crate::server::settings;
 
@@ -29,29 +30,29 @@ use crate::server::settings;
 const MOST_MAPPED: usize = 64;
 
 #[derive(Default)]
-struct Cache {
+struct CodecCache {
     generation: u64,
     clock: u64,
-    codecs: HashMap<[u8; 64], Entry>,
+    codecs: HashMap<[u8; 64], CachedCodec>,
     /// Hashes of registered codecs by name.
     names: HashMap<String, [u8; 64]>,
-    rotations: HashMap<RotationKey, Kept>,
+    rotations: HashMap<RotationKey, CachedRotation>,
 }
 
 pub(super) type RotationKey = (RotationKind, u64, u32);
 
-struct Entry {
+struct CachedCodec {
     codec: Arc<Codec>,
     last_use: u64,
 }
 
 /// A rotation that some codec uses, and the file behind it if it is mapped.
-struct Kept {
+struct CachedRotation {
     rotation: Weak<Rotation>,
     file: Option<Arc<MatrixFile>>,
 }
 
-impl Kept {
+impl CachedRotation {
     fn intact(&self) -> bool {
         self.file.as_ref().is_none_or(|file| file.intact())
     }
@@ -62,7 +63,7 @@ fn key_of(codec: &Codec) -> RotationKey {
 }
 
 thread_local! {
-    static CACHE: RefCell<Cache> = RefCell::default();
+    static CACHE: RefCell<CodecCache> = RefCell::default();
 }
 
 /// Makes the cache now, for which the C library may allocate.
@@ -80,7 +81,7 @@ pub(super) fn get_or_prepare(
         cache.clock += 1;
         let clock = cache.clock;
         let entry = cache.codecs.get_mut(hash)?;
-        if !cache.rotations.get(&key_of(&entry.codec)).is_none_or(Kept::intact) {
+        if !cache.rotations.get(&key_of(&entry.codec)).is_none_or(CachedRotation::intact) {
             let lost = key_of(&entry.codec);
             cache.forget_rotation(lost);
             return None;
@@ -95,7 +96,7 @@ pub(super) fn get_or_prepare(
     let codec = prepare()?;
     CACHE.with_borrow_mut(|cache| {
         cache.codecs.try_reserve(1).map_err(OutOfMemory::from)?;
-        cache.codecs.insert(*hash, Entry { codec: codec.clone(), last_use: cache.clock });
+        cache.codecs.insert(*hash, CachedCodec { codec: codec.clone(), last_use: cache.clock });
         cache.shrink(settings::codec_cache_bytes(), hash);
         Ok(codec)
     })
@@ -128,12 +129,12 @@ pub(super) fn rotation(kind: RotationKind, seed: u64, dimension: u32) -> Result<
     if let Some(rotation) = kept {
         return Ok(rotation);
     }
-    CACHE.with_borrow_mut(Cache::drop_unused);
-    let (rotation, file) = rotations::obtain(kind, seed, dimension)?;
+    CACHE.with_borrow_mut(CodecCache::drop_unused);
+    let StoredRotation { rotation, file } = rotations::open_or_build(kind, seed, dimension)?;
     CACHE.with_borrow_mut(|cache| {
         cache.forget_rotation(key);
         cache.rotations.try_reserve(1).map_err(OutOfMemory::from)?;
-        cache.rotations.insert(key, Kept { rotation: Arc::downgrade(&rotation), file });
+        cache.rotations.insert(key, CachedRotation { rotation: Arc::downgrade(&rotation), file });
         Ok(rotation)
     })
 }
@@ -151,7 +152,7 @@ pub(super) fn confirm_rotation(key: RotationKey) -> Result<(), Error> {
     })
 }
 
-impl Cache {
+impl CodecCache {
     fn drop_if_stale(&mut self) {
         let now = generation();
         if self.generation != now {

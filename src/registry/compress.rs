@@ -3,9 +3,10 @@
 use tq_codec::{Codec, CodecError};
 use tq_format::MAX_DIMENSION;
 
+use super::coding::encode;
+use super::lookup::of_typmod;
 use crate::datum::typmod::Typmod;
 use crate::error::Error;
-use crate::registry;
 
 /// Compresses floats with the built-in codec, to the fidelity that `typmod` asks for.
 ///
@@ -20,10 +21,9 @@ pub(crate) fn compress_floats(floats: &[f32], typmod: Typmod) -> Result<Vec<u8>,
     typmod.check_dimension(dimension)?;
     // Before the codec is looked up: its rotation may have to be built first, which takes time.
     tq_codec::check_vector(floats)?;
-    let (width, residual) = typmod.fidelity();
-    let codec = registry::builtin(dimension, width, residual, typmod.rotation())?;
-    let mut record = tq_memory::with_capacity(tq_format::record_len(width, dimension, residual))?;
-    registry::encode(&codec, floats, &mut record)?;
+    let codec = of_typmod(typmod, dimension)?;
+    let mut record = tq_memory::with_capacity(record_len(&codec))?;
+    encode(&codec, floats, &mut record)?;
     Ok(record)
 }
 

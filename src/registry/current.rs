@@ -7,19 +7,20 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::CString;
-
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
-use pgrx::spi::SpiErrorCodes;
 
-use super::table::{Location, Row};
+use super::table;
+use super::table::CodecRow;
 use crate::error::Error;
 use crate::server::memory::cushion;
+use crate::server::spi;
+use crate::server::spi::Access;
 
-/// Whether the row is in the table by the newest snapshot, which sees what is committed and the own transaction's
+/// Whether later statements may rely on the row, or this one alone: whether it is in the table by the newest snapshot, which sees what is committed and the own transaction's
 /// changes.
-pub(super) fn is_current(table: Location, row: &Row) -> Result<bool, Error> {
+pub(super) fn is_current(row: &CodecRow) -> Result<bool, Error> {
+    let table = table::location()?;
     cushion()?;
     // The hash stands for all columns but these.
     let query = format!(
@@ -27,38 +28,23 @@ pub(super) fn is_current(table: Location, row: &Row) -> Result<bool, Error> {
          AND codebook OPERATOR(pg_catalog.=) $3",
         table.name()?
     );
-    let failed = |code| Error::Spi(pgrx::spi::SpiError::SpiError(code));
-    let query = CString::new(query).map_err(|_| failed(SpiErrorCodes::Argument))?;
     let arguments = [
         DatumWithOid::from(row.config_hash.as_str()),
         DatumWithOid::from(row.name.as_str()),
         DatumWithOid::from(row.codebook.clone()),
     ];
-    let mut types = arguments.each_ref().map(DatumWithOid::oid);
-    let mut values = arguments
+    let parameters = arguments
         .each_ref()
-        .map(|argument| argument.datum().map_or(pg_sys::Datum::null(), |datum| datum.sans_lifetime()));
+        .map(|argument| (argument.oid(), argument.datum().map(|datum| datum.sans_lifetime())));
     Spi::connect(|_| {
-        // SAFETY: an SPI connection is open; as many types as values, none null. The snapshot is copied when it is pushed,
-        // and popped here or, after an error, with the transaction. A statement that may write would take its own.
-        let (status, found) = unsafe {
+        // SAFETY: an SPI connection is open; each value is of its type. The snapshot is copied when it is pushed, and popped here
+        // or, after an error, with the transaction. A statement that may write would take its own.
+        let found = unsafe {
             pg_sys::PushActiveSnapshot(pg_sys::GetCatalogSnapshot(table.oid));
-            let status = pg_sys::SPI_execute_with_args(
-                query.as_ptr(),
-                arguments.len() as i32,
-                types.as_mut_ptr(),
-                values.as_mut_ptr(),
-                std::ptr::null(),
-                true,
-                1,
-            );
-            let found = pg_sys::SPI_processed;
+            let found = spi::execute(&query, &parameters, Access::ReadOnly, 1);
             pg_sys::PopActiveSnapshot();
-            (status, found)
+            found?.count()
         };
-        if status < 0 {
-            return Err(failed(SpiErrorCodes::try_from(status).unwrap_or(SpiErrorCodes::Argument)));
-        }
         Ok(found == 1)
     })
 }

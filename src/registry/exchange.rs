@@ -10,9 +10,9 @@ use tq_codec::{Codebook, CodecConfig, RotationKind, builtin, sidecar};
 use tq_files::{AtomicFile, FileError, read_small};
 use tq_format::{BitWidth, tqcb};
 
-use super::functions::register;
+use super::registration::register;
 use super::table;
-use super::table::Row;
+use super::table::CodecRow;
 use crate::datum::arguments::Text;
 use crate::datum::typmod::Typmod;
 use crate::error::{Error, RegistryError, SqlResult, notice};
@@ -59,16 +59,7 @@ fn import(name: &str, codebook_path: &str, json_path: &str) -> Result<String, Er
             sidecar: (json_path, config.bit_width()),
         }));
     }
-    register(&Row {
-        name: name.to_string(),
-        config_hash: config_hash.clone(),
-        dimension: config.dimension(),
-        bit_width,
-        seed: config.seed(),
-        residual: config.residual(),
-        rotation: config.rotation(),
-        codebook,
-    })?;
+    register(&CodecRow::of(name.to_string(), &config, codebook))?;
     Ok(config_hash)
 }
 

@@ -3,15 +3,16 @@
 use pgrx::AnyNumeric;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use tq_codec::{Codebook, CodecConfig, RotationKind};
-use tq_format::BitWidth;
+use tq_codec::{Codebook, CodecConfig};
 
+use super::registration::register;
 use super::rotations;
 use super::table;
-use super::table::Row;
-use crate::datum::arguments::Text;
+use super::table::CodecRow;
+use crate::datum::arguments::{Text, required};
+use crate::datum::codec_parameters;
 use crate::datum::float_array::FloatArray;
-use crate::error::{Error, RegistryError, SqlResult, VectorError};
+use crate::error::{Error, RegistryError, SqlResult};
 
 /// Columns, and expressions, that `tq_drop_codec` names before it says "and more".
 const LISTED: usize = 5;
@@ -27,33 +28,25 @@ fn tq_create_codec(
     codebook: Option<FloatArray<'_>>,
     rotation: Option<Text<'_>>,
 ) -> SqlResult<String> {
-    let name = name.as_deref();
-    let rotation = rotation.as_deref();
-    let name = name.ok_or(Error::Vector(VectorError::NullArgument("name")))?;
-    let dimension = dimension.ok_or(Error::Vector(VectorError::NullArgument("dimension")))?;
-    let bits = bit_width.ok_or(Error::Vector(VectorError::NullArgument("bit_width")))?;
-    let residual = residual.ok_or(Error::Vector(VectorError::NullArgument("residual")))?;
-    let seed = seed.ok_or(Error::Vector(VectorError::NullArgument("seed")))?.to_string();
-    let rotation = rotation.ok_or(Error::Vector(VectorError::NullArgument("rotation")))?;
+    let name = required(name.as_deref(), "name")?;
+    let dimension = required(dimension, "dimension")?;
+    let bits = required(bit_width, "bit_width")?;
+    let residual = required(residual, "residual")?;
+    let seed = required(seed, "seed")?.to_string();
+    let rotation = required(rotation.as_deref(), "rotation")?;
 
-    let width = u32::try_from(bits)
-        .ok()
-        .and_then(BitWidth::from_bits)
-        .ok_or(Error::Vector(VectorError::BitWidth(bits)))?;
-    let kind = RotationKind::from_name(rotation)
-        .ok_or_else(|| Error::Vector(VectorError::Rotation(crate::error::cut(rotation))))?;
-    let seed = whole(&seed).to_owned();
-    let parsed_seed = seed.parse().map_err(|_| Error::Registry(RegistryError::SeedRange(seed.clone())))?;
-    let config = CodecConfig::new(width, parsed_seed, table::dimension(dimension)?, residual, kind);
+    let bit_width = codec_parameters::bit_width(bits)?;
+    let rotation = codec_parameters::rotation(rotation)?;
+    let seed = codec_parameters::seed(whole(&seed))?;
+    let config =
+        CodecConfig::new(bit_width, seed, codec_parameters::dimension(dimension)?, residual, rotation);
     let config = config.map_err(Error::from)?;
     let codebook = match codebook {
         Some(entries) => tq_memory::copied(&entries.floats()?).map_err(Error::from)?,
-        None => Codebook::lloyd_max(width, config.dimension()).entries().to_vec(),
+        None => Codebook::lloyd_max(bit_width, config.dimension()).entries().to_vec(),
     };
     let hash = config.hash().to_string();
-    let row =
-        table::row_from_sql(name.into(), hash.clone(), dimension, bits, &seed, residual, rotation, codebook)?;
-    register(&row)?;
+    register(&CodecRow::of(name.into(), &config, codebook))?;
     Ok(hash)
 }
 
@@ -63,33 +56,6 @@ fn whole(number: &str) -> &str {
         .split_once('.')
         .filter(|(_, zeros)| zeros.bytes().all(|zero| zero == b'0'))
         .map_or(number, |(whole, _)| whole)
-}
-
-/// Adds a codec to the table, unless it is wrong or one that is there stands in its way.
-pub(super) fn register(row: &Row) -> Result<(), Error> {
-    row.check()?;
-    refuse_duplicate(row)?;
-    table::insert(row)
-}
-
-/// Says which codec stands in the way, where a unique violation would only name an index.
-fn refuse_duplicate(row: &Row) -> Result<(), Error> {
-    if let Some(existing) = table::by_hash(&row.config_hash)? {
-        return Err(if existing.codebook != row.codebook {
-            Error::Registry(RegistryError::CodebookConflict {
-                existing: existing.name,
-                hash: existing.config_hash,
-            })
-        } else if existing.name == row.name {
-            Error::Registry(RegistryError::CodecExists(existing.name))
-        } else {
-            Error::Registry(RegistryError::CodecRegistered(existing.name))
-        });
-    }
-    match table::by_name(&row.name)? {
-        Some(existing) => Err(Error::Registry(RegistryError::CodecExists(existing.name))),
-        None => Ok(()),
-    }
 }
 
 /// Drops a codec. Whether a column still holds its records cannot be known without reading all of them, so where

@@ -34,7 +34,16 @@ thread_local! {
 }
 
 /// A rotation, and the file behind it if it has one.
-pub(super) type Obtained = (Arc<Rotation>, Option<Arc<MatrixFile>>);
+pub(super) struct StoredRotation {
+    pub(super) rotation: Arc<Rotation>,
+    pub(super) file: Option<Arc<MatrixFile>>,
+}
+
+impl From<Rotation> for StoredRotation {
+    fn from(rotation: Rotation) -> Self {
+        StoredRotation { rotation: Arc::new(rotation), file: None }
+    }
+}
 
 /// Where the files are.
 fn folder() -> MatrixFolder {
@@ -53,21 +62,21 @@ fn folder() -> MatrixFolder {
 }
 
 /// The rotation of this kind, seed and dimension, from its file or built.
-pub(super) fn obtain(kind: RotationKind, seed: u64, dimension: u32) -> Result<Obtained, Error> {
+pub(super) fn open_or_build(kind: RotationKind, seed: u64, dimension: u32) -> Result<StoredRotation, Error> {
     if kind != RotationKind::Haar || dimension < SMALLEST || cfg!(target_endian = "big") {
-        return Ok((Arc::new(build(kind, seed, dimension)?), None));
+        return Ok(build(kind, seed, dimension)?.into());
     }
     let key = MatrixKey { kind: HAAR, seed, dimension };
     let folder = folder();
     match folder.open(key, &mut poll) {
-        Ok(file) => return shared(seed, dimension, file),
+        Ok(file) => return mapped(seed, dimension, file),
         Err(failure) if failure.is_missing() => {}
         Err(failure) => error::log(failure.to_string(), "The matrix is built anew."),
     }
     let rotation = build(kind, seed, dimension)?;
     let stored = rotation.matrix().map_or(Ok(()), |matrix| store(&folder, key, matrix));
     match stored.and_then(|()| folder.open(key, &mut poll).map_err(Error::from)) {
-        Ok(file) => return shared(seed, dimension, file),
+        Ok(file) => return mapped(seed, dimension, file),
         // Another session has cleared the folder, or made room for its own: as it wanted, and nothing to warn of.
         Err(Error::RotationFile(failure)) if failure.is_missing() => {}
         Err(failure) => {
@@ -79,7 +88,7 @@ pub(super) fn obtain(kind: RotationKind, seed: u64, dimension: u32) -> Result<Ob
             }
         }
     }
-    Ok((Arc::new(rotation), None))
+    Ok(rotation.into())
 }
 
 /// The rotations that are kept, as (kind, seed, dimension, bytes of the file).
@@ -98,9 +107,10 @@ fn build(kind: RotationKind, seed: u64, dimension: u32) -> Result<Rotation, Erro
     Ok(build_rotation_polling(kind, seed, dimension, &mut poll)?)
 }
 
-fn shared(seed: u64, dimension: u32, file: MatrixFile) -> Result<Obtained, Error> {
+fn mapped(seed: u64, dimension: u32, file: MatrixFile) -> Result<StoredRotation, Error> {
     let file = Arc::new(file);
-    Ok((Arc::new(Rotation::haar_from(seed, dimension, file.clone())?), Some(file)))
+    let rotation = Arc::new(Rotation::haar_from(seed, dimension, file.clone())?);
+    Ok(StoredRotation { rotation, file: Some(file) })
 }
 
 fn store(folder: &MatrixFolder, key: MatrixKey, matrix: &[f64]) -> Result<(), Error> {

@@ -6,41 +6,41 @@
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
-use std::sync::Arc;
 
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
-use tq_codec::{Codebook, Codec, CodecConfig, RotationKind};
+use tq_codec::{Codebook, CodecConfig, RotationKind};
 use tq_format::BitWidth;
 
-use super::{cache, current, generation};
+use super::generation;
+use crate::datum::codec_parameters;
 use crate::datum::typmod::Typmod;
-use crate::error::{Error, RegistryError, VectorError};
-use crate::server::encoding;
+use crate::error::{Error, RegistryError};
 use crate::server::memory::cushion;
+use crate::server::names::qualified_name;
 use crate::server::recovery::refuse_in_recovery;
 
-/// Which table it is.
+/// The table, as this session has found it.
 #[derive(Clone, Copy)]
-pub(super) struct Location {
+pub(super) struct RegistryTable {
     pub(super) oid: pg_sys::Oid,
     generation: u64,
 }
 
-impl Location {
+impl RegistryTable {
     /// Its qualified, quoted name. Not kept: nothing tells a session that another has renamed the schema, and a third could put
     /// a table of its own where the old name leads.
     pub(super) fn name(self) -> Result<String, Error> {
-        encoding::qualified_name(self.oid)?.ok_or(Error::Registry(RegistryError::NoRegistry))
+        qualified_name(self.oid)?.ok_or(Error::Registry(RegistryError::NoRegistry))
     }
 }
 
 thread_local! {
-    static LOCATION: Cell<Option<Location>> = const { Cell::new(None) };
+    static LOCATION: Cell<Option<RegistryTable>> = const { Cell::new(None) };
 }
 
 /// One registered codec.
-pub(super) struct Row {
+pub(super) struct CodecRow {
     pub(super) name: String,
     pub(super) config_hash: String,
     pub(super) dimension: u32,
@@ -51,7 +51,21 @@ pub(super) struct Row {
     pub(super) codebook: Vec<f32>,
 }
 
-impl Row {
+impl CodecRow {
+    /// The row of a codec.
+    pub(super) fn of(name: String, config: &CodecConfig, codebook: Vec<f32>) -> CodecRow {
+        CodecRow {
+            name,
+            config_hash: config.hash().to_string(),
+            dimension: config.dimension(),
+            bit_width: config.bit_width(),
+            seed: config.seed(),
+            residual: config.residual(),
+            rotation: config.rotation(),
+            codebook,
+        }
+    }
+
     pub(super) fn config(&self) -> Result<CodecConfig, Error> {
         Ok(CodecConfig::new(self.bit_width, self.seed, self.dimension, self.residual, self.rotation)?)
     }
@@ -79,24 +93,13 @@ impl Row {
         }
         Ok(())
     }
-
-    /// Whether later statements may rely on the row, or this one alone.
-    pub(super) fn is_current(&self) -> Result<bool, Error> {
-        current::is_current(location()?, self)
-    }
-
-    pub(super) fn prepare(&self) -> Result<Arc<Codec>, Error> {
-        if !self.is_current()? {
-            generation::expire();
-        }
-        let config = self.config()?;
-        let rotation = cache::rotation(config.rotation(), config.seed(), config.dimension())?;
-        let codebook = Codebook::new(self.bit_width, self.codebook.clone())?;
-        Ok(Arc::new(Codec::new(config, codebook, rotation)?))
-    }
 }
 
-fn location() -> Result<Location, Error> {
+/// Which table it is.
+///
+/// # Errors
+/// The extension has none.
+pub(super) fn location() -> Result<RegistryTable, Error> {
     let generation = generation::generation();
     let known = LOCATION.get().filter(|location| location.generation == generation);
     let location = match known {
@@ -108,7 +111,7 @@ fn location() -> Result<Location, Error> {
     Ok(location)
 }
 
-fn find(generation: u64) -> Result<Location, Error> {
+fn find(generation: u64) -> Result<RegistryTable, Error> {
     cushion()?;
     const QUERY: &str = "SELECT c.oid FROM pg_catalog.pg_extension e \
          JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) e.extnamespace \
@@ -117,11 +120,11 @@ fn find(generation: u64) -> Result<Location, Error> {
         let rows = client.select(QUERY, Some(1), &[])?;
         if rows.is_empty() { Ok(None) } else { rows.first().get_one::<pg_sys::Oid>() }
     })?;
-    found.map(|oid| Location { oid, generation }).ok_or(Error::Registry(RegistryError::NoRegistry))
+    found.map(|oid| RegistryTable { oid, generation }).ok_or(Error::Registry(RegistryError::NoRegistry))
 }
 
 /// The row with this hash.
-pub(super) fn by_hash(hash: &str) -> Result<Option<Row>, Error> {
+pub(super) fn by_hash(hash: &str) -> Result<Option<CodecRow>, Error> {
     // The format allows what PostgreSQL's text does not; a row can't hold it.
     if hash.contains('\0') {
         return Ok(None);
@@ -130,11 +133,11 @@ pub(super) fn by_hash(hash: &str) -> Result<Option<Row>, Error> {
 }
 
 /// The row with this name.
-pub(super) fn by_name(name: &str) -> Result<Option<Row>, Error> {
+pub(super) fn by_name(name: &str) -> Result<Option<CodecRow>, Error> {
     select("name", name)
 }
 
-fn select(key: &str, value: &str) -> Result<Option<Row>, Error> {
+fn select(key: &str, value: &str) -> Result<Option<CodecRow>, Error> {
     cushion()?;
     let table = location()?.name()?;
     let query = format!(
@@ -189,26 +192,17 @@ pub(super) fn row_from_sql(
     residual: bool,
     rotation: &str,
     codebook: Vec<f32>,
-) -> Result<Row, Error> {
-    Ok(Row {
+) -> Result<CodecRow, Error> {
+    Ok(CodecRow {
         name,
         config_hash,
-        dimension: self::dimension(dimension)?,
-        bit_width: u32::try_from(bit_width)
-            .ok()
-            .and_then(BitWidth::from_bits)
-            .ok_or(Error::Vector(VectorError::BitWidth(bit_width)))?,
-        seed: seed.parse().map_err(|_| Error::Registry(RegistryError::SeedRange(seed.to_string())))?,
+        dimension: codec_parameters::dimension(dimension)?,
+        bit_width: codec_parameters::bit_width(bit_width)?,
+        seed: codec_parameters::seed(seed)?,
         residual,
-        rotation: RotationKind::from_name(rotation)
-            .ok_or_else(|| Error::Vector(VectorError::Rotation(rotation.to_string())))?,
+        rotation: codec_parameters::rotation(rotation)?,
         codebook,
     })
-}
-
-/// A dimension as SQL has it; whether a codec can have it is another matter.
-pub(super) fn dimension(dimension: i32) -> Result<u32, Error> {
-    u32::try_from(dimension).map_err(|_| Error::Registry(RegistryError::Dimension(dimension)))
 }
 
 /// Whether the current user may add rows, in this transaction.
@@ -224,7 +218,7 @@ pub(super) fn may_insert() -> Result<bool, Error> {
 }
 
 /// Adds a row, which the caller has checked.
-pub(super) fn insert(row: &Row) -> Result<(), Error> {
+pub(super) fn insert(row: &CodecRow) -> Result<(), Error> {
     insert_with(row, "").map(drop)
 }
 
@@ -233,11 +227,11 @@ pub(super) fn insert(row: &Row) -> Result<(), Error> {
 ///
 /// No index is named: whichever one were, two sessions that add the same row could find each other by the other one, which
 /// would be an error of theirs.
-pub(super) fn insert_unless_there(row: &Row) -> Result<bool, Error> {
+pub(super) fn insert_unless_there(row: &CodecRow) -> Result<bool, Error> {
     insert_with(row, "ON CONFLICT DO NOTHING")
 }
 
-fn insert_with(row: &Row, clause: &str) -> Result<bool, Error> {
+fn insert_with(row: &CodecRow, clause: &str) -> Result<bool, Error> {
     cushion()?;
     let table = location()?.name()?;
     let query = format!(
@@ -277,7 +271,7 @@ pub(super) fn delete(name: &str) -> Result<(), Error> {
 }
 
 /// Columns of tables whose type admits the codec's records, as `schema.table.column`.
-pub(super) fn columns_that_may_hold(codec: &Row) -> Result<Vec<String>, Error> {
+pub(super) fn columns_that_may_hold(codec: &CodecRow) -> Result<Vec<String>, Error> {
     cushion()?;
     let query = "SELECT pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname), a.atttypmod \
          FROM pg_catalog.pg_extension e \
@@ -294,7 +288,7 @@ pub(super) fn columns_that_may_hold(codec: &Row) -> Result<Vec<String>, Error> {
 
 /// What computes with records of such columns whenever it likes, as PostgreSQL describes it: indexes and statistics on an
 /// expression, constraints, generated columns. Functions that need no codec don't count; that others might is all that is known.
-pub(super) fn expressions_that_may_decode(codec: &Row) -> Result<Vec<String>, Error> {
+pub(super) fn expressions_that_may_decode(codec: &CodecRow) -> Result<Vec<String>, Error> {
     const HARMLESS: [&str; 6] =
         ["tqvec", "tq_dimension", "tq_bit_width", "tq_has_residual", "tq_config_hash", "tq_indices"];
     let query = "SELECT pg_catalog.pg_describe_object(d.classid, d.objid, 0), a.atttypmod \
@@ -328,7 +322,7 @@ pub(super) fn expressions_that_may_decode(codec: &Row) -> Result<Vec<String>, Er
 fn named_where_fitting(
     query: &str,
     arguments: &[DatumWithOid<'_>],
-    codec: &Row,
+    codec: &CodecRow,
 ) -> Result<Vec<String>, Error> {
     Spi::connect(|client| {
         let mut names = Vec::new();

@@ -8,7 +8,6 @@
 use std::ffi::{CStr, c_int};
 
 use pgrx::pg_sys;
-use pgrx::spi::quote_qualified_identifier;
 
 /// Text that can't pass between Rust and the database.
 #[derive(thiserror::Error, Debug)]
@@ -49,42 +48,6 @@ pub(crate) fn from_server(bytes: &[u8]) -> Result<&str, EncodingError> {
     match foreign() {
         Some(encoding) if !bytes.is_ascii() => Err(EncodingError::Foreign(encoding)),
         _ => text.map_err(|_| EncodingError::NotUtf8),
-    }
-}
-
-/// [`from_server`] of a name from the catalogs.
-pub(crate) fn name_of(name: &pg_sys::NameData) -> Result<String, EncodingError> {
-    // SAFETY: a name is an array of bytes in which a NUL stands behind the name.
-    unsafe { from_server(CStr::from_ptr(name.data.as_ptr()).to_bytes()).map(str::to_owned) }
-}
-
-/// A relation's name with its schema, quoted; `None` if there is no such relation.
-///
-/// # Errors
-/// [`from_server`].
-pub(crate) fn qualified_name(relation: pg_sys::Oid) -> Result<Option<String>, EncodingError> {
-    Ok(names_of(relation)?.map(|(schema, table)| quote_qualified_identifier(schema, table)))
-}
-
-/// [`qualified_name`] for messages, which put quotes around it: the names as they are.
-///
-/// # Errors
-/// [`from_server`].
-pub(crate) fn shown_name(relation: pg_sys::Oid) -> Result<Option<String>, EncodingError> {
-    Ok(names_of(relation)?.map(|(schema, table)| format!("{schema}.{table}")))
-}
-
-/// A relation's schema and its own name, in the current memory context.
-fn names_of<'a>(relation: pg_sys::Oid) -> Result<Option<(&'a str, &'a str)>, EncodingError> {
-    // SAFETY: look-ups by OID, whose results are null for what doesn't exist, else NUL-terminated copies.
-    unsafe {
-        let table = pg_sys::get_rel_name(relation);
-        let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation));
-        if table.is_null() || schema.is_null() {
-            return Ok(None);
-        }
-        let text = |pointer| from_server(CStr::from_ptr(pointer).to_bytes());
-        Ok(Some((text(schema)?, text(table)?)))
     }
 }
 

@@ -13,9 +13,10 @@ use pgrx::Internal;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::prelude::*;
 
+use crate::datum::arguments::required;
 use crate::datum::record::Varlena;
+use crate::error::SqlResult;
 use crate::error::interrupts::poll;
-use crate::error::{Error, SqlResult, VectorError};
 use crate::server::pg_compat::statistics_target;
 
 /// Rows of the sample for each unit of the statistics target, as PostgreSQL takes them.
@@ -26,10 +27,7 @@ const GROWING: f64 = 0.1;
 /// The type's `ANALYZE` function: says how a column is to be analysed.
 #[pg_extern(sql = false)]
 fn tqvec_typanalyze(stats: Internal) -> SqlResult<bool> {
-    let stats = stats
-        .unwrap()
-        .ok_or(Error::Vector(VectorError::NullArgument("stats")))?
-        .cast_mut_ptr::<pg_sys::VacAttrStats>();
+    let stats = required(stats.unwrap(), "stats")?.cast_mut_ptr::<pg_sys::VacAttrStats>();
     // SAFETY: an argument of type internal can't be made in SQL; ANALYZE passes this struct.
     unsafe {
         (*stats).minrows = ROWS_A_TARGET.saturating_mul(statistics_target(stats));
@@ -40,7 +38,7 @@ fn tqvec_typanalyze(stats: Internal) -> SqlResult<bool> {
 
 /// What was found in a sample.
 #[derive(Default)]
-struct Sample {
+struct ColumnSample {
     nulls: usize,
     /// Bytes in the rows, where a value out of line is a pointer.
     width: usize,
@@ -59,7 +57,7 @@ unsafe extern "C-unwind" fn compute(
     total: f64,
 ) {
     let Some(fetch) = fetch else { return };
-    let mut sample = Sample::default();
+    let mut sample = ColumnSample::default();
     for row in 0..rows {
         poll();
         // SAFETY: ANALYZE's own function, its own struct, a row of the sample.
@@ -104,7 +102,7 @@ unsafe fn fetch_row(
     (!is_null).then_some(value)
 }
 
-impl Sample {
+impl ColumnSample {
     /// Takes a value in.
     ///
     /// # Safety

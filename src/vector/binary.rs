@@ -13,19 +13,19 @@ use crate::datum::typmod::Typmod;
 use crate::error::{Error, SqlResult, VectorError};
 
 /// The message that RECEIVE reads from.
-struct Message<'fcx>(&'fcx mut pg_sys::StringInfoData);
+struct ReceiveBuffer<'fcx>(&'fcx mut pg_sys::StringInfoData);
 
-impl_sql_translatable!(Message<'_>, arg_only = "internal");
+impl_sql_translatable!(ReceiveBuffer<'_>, arg_only = "internal");
 
 // SAFETY: PostgreSQL calls a RECEIVE function with a StringInfo as its first argument, alone in using it.
-unsafe impl<'fcx> ArgAbi<'fcx> for Message<'fcx> {
+unsafe impl<'fcx> ArgAbi<'fcx> for ReceiveBuffer<'fcx> {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
         // SAFETY: see the impl; `Internal` passes the pointer through.
         unsafe {
             let internal: Option<pgrx::Internal> = arg.unbox_arg_using_from_datum();
             let pointer =
                 internal.and_then(|i| i.unwrap()).map_or(std::ptr::null_mut(), |d| d.cast_mut_ptr());
-            Message(&mut *pointer)
+            ReceiveBuffer(&mut *pointer)
         }
     }
 }
@@ -33,7 +33,7 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Message<'fcx> {
 /// `tqvec`'s RECEIVE: the whole rest of the message is one record.
 #[pg_extern(sql = false)]
 fn tqvec_recv<'fcx>(
-    message: Message<'fcx>,
+    message: ReceiveBuffer<'fcx>,
     _element: pg_sys::Oid,
     typmod: i32,
 ) -> SqlResult<RecordOut<'fcx>> {

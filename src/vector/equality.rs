@@ -261,7 +261,7 @@ fn compressed(record: &[u8], modifier: i32) -> Result<Option<Vec<u8>>, Error> {
 
 /// What [`tqvec_comparand`] was last asked, and the answer.
 #[derive(Default)]
-struct Memory {
+struct ComparandCache {
     /// The value stays the same from row to row, so that the answer's datum may be given more than once.
     is_fixed: bool,
     asked: Option<(Vec<u8>, i32)>,
@@ -290,17 +290,17 @@ pub unsafe extern "C-unwind" fn tqvec_comparand(fcinfo: pg_sys::FunctionCallInfo
         let arguments = (*fcinfo).args.as_slice(2);
         let (value, modifier) = (arguments[0].value, arguments[1].value.value() as i32);
         let flinfo = (*fcinfo).flinfo;
-        let mut own = Memory::default();
+        let mut own = ComparandCache::default();
         let memory = if flinfo.is_null() {
             &mut own
         } else {
             if (*flinfo).fn_extra.is_null() {
                 let is_fixed = pg_sys::get_fn_expr_arg_stable(flinfo, 0);
                 (*flinfo).fn_extra = PgMemoryContexts::For((*flinfo).fn_mcxt)
-                    .leak_and_drop_on_delete(Memory { is_fixed, ..Memory::default() })
+                    .leak_and_drop_on_delete(ComparandCache { is_fixed, ..ComparandCache::default() })
                     .cast();
             }
-            &mut *(*flinfo).fn_extra.cast::<Memory>()
+            &mut *(*flinfo).fn_extra.cast::<ComparandCache>()
         };
         let record = Varlena::packed(value);
         let asked = memory.ask(record.bytes(), modifier);
@@ -319,7 +319,7 @@ pub unsafe extern "C-unwind" fn tqvec_comparand(fcinfo: pg_sys::FunctionCallInfo
     }
 }
 
-impl Memory {
+impl ComparandCache {
     /// Sees to it that `answer` is that of this question.
     fn ask(&mut self, record: &[u8], modifier: i32) -> Result<(), Error> {
         if self.asked.as_ref().is_some_and(|asked| asked.1 == modifier && asked.0 == record) {

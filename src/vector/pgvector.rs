@@ -30,7 +30,7 @@ fn tq_enable_pgvector() -> SqlResult<()> {
         let Some(their_oid) = type_oid("vector", name)? else { continue };
         let our_oid = type_oid("tinyquant", "tqvec")?.ok_or(Error::Registry(RegistryError::NoRegistry))?;
         let (tqvec, vector) = (qualified(&ours, "tqvec"), qualified(&theirs, name));
-        created |= ensure(Cast {
+        created |= ensure(CastDefinition {
             function: format!("{tqvec}({vector}, integer, boolean)"),
             returns: &tqvec,
             body: format!("{tqvec}(($1)::pg_catalog.float4[], $2, $3)"),
@@ -40,7 +40,7 @@ fn tq_enable_pgvector() -> SqlResult<()> {
             oids: (their_oid, our_oid),
         })?;
         let (decompress, from_array) = (qualified(&ours, "tq_decompress"), qualified(&theirs, from_array));
-        created |= ensure(Cast {
+        created |= ensure(CastDefinition {
             function: format!("{}({tqvec}, integer, boolean)", qualified(&ours, name)),
             returns: &vector,
             body: format!("{from_array}({decompress}($1), $2, $3)"),
@@ -59,7 +59,7 @@ fn tq_enable_pgvector() -> SqlResult<()> {
 /// The catalog `pg_cast`, fixed in `catalog/pg_cast.h`.
 const PG_CAST: u32 = 2605;
 
-struct Cast<'a> {
+struct CastDefinition<'a> {
     /// With the types of its arguments.
     function: String,
     returns: &'a str,
@@ -71,12 +71,12 @@ struct Cast<'a> {
 }
 
 /// Makes what isn't there of a cast; returns whether the cast itself wasn't.
-fn ensure(wanted: Cast<'_>) -> Result<bool, Error> {
+fn ensure(wanted: CastDefinition<'_>) -> Result<bool, Error> {
     let (source, target) = wanted.oids;
     if let Some(cast) = cast_oid(source, target)? {
         // Of two values, since a cast needs no function.
         // SAFETY: reads the session's state.
-        if cast_function(cast)? == function_oid(&wanted.function)? && unsafe { pg_sys::superuser() } {
+        if function_behind(cast)? == function_oid(&wanted.function)? && unsafe { pg_sys::superuser() } {
             tie(pg_sys::Oid::from(PG_CAST), cast)?;
             if let Some(function) = function_oid(&wanted.function)? {
                 tie(pg_sys::ProcedureRelationId, function)?;
@@ -88,8 +88,8 @@ fn ensure(wanted: Cast<'_>) -> Result<bool, Error> {
     Ok(true)
 }
 
-fn create(new: Cast<'_>) -> Result<(), Error> {
-    let Cast { function, returns, body, comment, cast, context, oids } = new;
+fn create(new: CastDefinition<'_>) -> Result<(), Error> {
+    let CastDefinition { function, returns, body, comment, cast, context, oids } = new;
     // The function may be there: dropping a cast leaves it, and so may somebody who had it made by another hand. What
     // is there is replaced, and belongs to whoever makes the cast, so that nobody else can change what the cast does.
     run(&format!(
@@ -186,7 +186,7 @@ fn cast_oid(source: pg_sys::Oid, target: pg_sys::Oid) -> Result<Option<pg_sys::O
 }
 
 /// The function that a cast calls, if it calls one.
-fn cast_function(cast: pg_sys::Oid) -> Result<Option<pg_sys::Oid>, Error> {
+fn function_behind(cast: pg_sys::Oid) -> Result<Option<pg_sys::Oid>, Error> {
     first(
         "SELECT p.oid FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) c.castfunc \
          WHERE c.oid OPERATOR(pg_catalog.=) $1",

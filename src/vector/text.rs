@@ -44,7 +44,7 @@ fn tqvec_in(
 fn read(input: &CStr, typmod: Typmod) -> Result<Vec<u8>, Error> {
     let text = input
         .to_str()
-        .map_err(|_| Error::Vector(VectorError::TextSyntax(shortened(&input.to_string_lossy()))))?;
+        .map_err(|_| Error::Vector(VectorError::TextSyntax(beginning(&input.to_string_lossy()))))?;
     match VectorText::parse(text).map_err(|error| refused(text, error))? {
         VectorText::Record(bytes) => {
             typmod.check(&RecordView::parse(&bytes)?)?;
@@ -65,13 +65,13 @@ fn refused(text: &str, error: TextError) -> Error {
     match error {
         TextError::Memory(error) => Error::Memory(error),
         TextError::Empty => Error::Vector(VectorError::ArrayEmpty),
-        TextError::Range(number) => Error::Vector(VectorError::TextRange(shortened(&number))),
+        TextError::Range(number) => Error::Vector(VectorError::TextRange(beginning(&number))),
         TextError::OddDigits | TextError::NotDigit { .. } => Error::Vector(VectorError::TextHex(error)),
-        _ => Error::Vector(VectorError::TextSyntax(shortened(text.trim()))),
+        _ => Error::Vector(VectorError::TextSyntax(beginning(text.trim()))),
     }
 }
 
-fn shortened(text: &str) -> String {
+fn beginning(text: &str) -> String {
     match text.char_indices().nth(QUOTED_INPUT) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_string(),

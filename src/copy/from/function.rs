@@ -13,10 +13,10 @@ use crate::copy::columns::{vector_columns, wanted_types};
 use crate::datum::arguments::{Json, Text};
 use crate::error::{ColumnError, CopyError, Error, FormatError, SqlResult};
 use crate::formats::{Direction, check_option, format_of, option_value};
-use crate::server::encoding;
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 use crate::server::memory::cushion;
+use crate::server::names::qualified_name;
 use crate::server::recovery::refuse_in_recovery;
 
 /// What the `options` argument says: what concerns the function, and COPY's own options.
@@ -65,7 +65,7 @@ fn tq_import(relation: pg_sys::Oid, path: Text<'_>, options: Json) -> SqlResult<
         // SAFETY: opening by OID takes a lock and raises an error if there is no such relation; the guard closes it.
         let relation =
             unsafe { PgRelation::with_lock(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE) };
-        let table = encoding::qualified_name(relation.oid())?
+        let table = qualified_name(relation.oid())?
             .ok_or(Error::Column(ColumnError::NoSuchRelation(relation.oid().to_u32())))?;
         (table, vector_columns(&relation, format)?)
     };

@@ -32,10 +32,10 @@ use super::statement::{Endpoint, Statement};
 use super::vector_type::VectorType;
 use crate::error::{CopyError, Error, notice};
 use crate::formats::{Matrix, check_content, open_matrix};
-use crate::server::encoding;
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 use crate::server::kept_error::keeping;
+use crate::server::names::catalog_name;
 use crate::server::pg_compat;
 
 // Called without pgrx's guard, so that their errors stay as they are.
@@ -289,7 +289,7 @@ unsafe fn refuse_generated(relation: pg_sys::Relation, clause: *mut pg_sys::Node
         let columns = PgRelation::from_pg(relation);
         for attribute in columns.tuple_desc().iter() {
             if attribute.attgenerated != 0 && (whole || is_used(i32::from(attribute.attnum))) {
-                return Err(Error::Copy(CopyError::WhereGenerated(encoding::name_of(&attribute.attname)?)));
+                return Err(Error::Copy(CopyError::WhereGenerated(catalog_name(&attribute.attname)?)));
             }
         }
     }

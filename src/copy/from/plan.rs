@@ -15,7 +15,7 @@ use crate::datum::typmod::Typmod;
 use crate::error::{ColumnError, CopyError, Error, FormatError, VectorError};
 use crate::formats::check_described;
 use crate::registry;
-use crate::registry::Learned;
+use crate::registry::CodecRegistration;
 use crate::server::settings;
 
 /// A column of type `tqvec` that is to be filled.
@@ -71,8 +71,8 @@ impl Plan {
         if let Some((config, codebook)) = &metadata.codec {
             check_described(path, header, config)?;
             // Whether it could be registered shows below.
-            match registry::learn(config, codebook)? {
-                Learned::Known | Learned::Registered | Learned::NotAllowed => {}
+            match registry::register_described(config, codebook)? {
+                CodecRegistration::Known | CodecRegistration::Registered | CodecRegistration::NotAllowed => {}
             }
         }
         let recompression = recompression(statement, path, header, column)?;

@@ -30,10 +30,10 @@ use super::vector_type::VectorType;
 use crate::error::{CopyError, Error};
 use crate::formats::checked_metadata;
 use crate::registry;
-use crate::server::encoding;
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 use crate::server::kept_error::keeping;
+use crate::server::names::catalog_name;
 use crate::server::pg_compat;
 
 // Called without pgrx's guard, so that their errors stay as they are.
@@ -266,7 +266,7 @@ impl ResultColumns {
         };
         match (vectors.as_slice(), others.as_slice()) {
             ([], [(_, attribute)]) => Err(Error::Copy(CopyError::ColumnType {
-                column: encoding::name_of(&attribute.attname)?,
+                column: catalog_name(&attribute.attname)?,
                 got: type_name(attribute.atttypid),
                 wanted,
             })),
@@ -279,7 +279,7 @@ impl ResultColumns {
                         Ok(ResultColumns { vector: *vector, kind: *kind, id: Some((*id, id_type)) })
                     }
                     None => Err(Error::Copy(CopyError::ExportIdType {
-                        column: encoding::name_of(&attribute.attname)?,
+                        column: catalog_name(&attribute.attname)?,
                         got: type_name(attribute.atttypid),
                     })),
                 }

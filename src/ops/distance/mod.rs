@@ -17,23 +17,25 @@
 #![allow(unsafe_code)]
 
 mod operand;
+mod pair;
 mod site;
+mod site_query;
 
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
 use tq_codec::Metric;
 
-use self::operand::{Kind, Operand};
+use self::operand::{Operand, OperandKind};
 use self::site::CallSite;
-use super::once::nodes;
 use crate::error::raise;
+use crate::server::expressions::nodes;
 
 /// What a distance function computes.
 #[derive(Clone, Copy)]
-struct Function {
+struct DistanceFunction {
     metric: Metric,
     negate: bool,
-    kinds: [Kind; 2],
+    kinds: [OperandKind; 2],
 }
 
 /// Which argument the plan holds fixed, and whether as a constant.
@@ -85,7 +87,7 @@ unsafe fn is_fixed(node: *mut pg_sys::Node) -> bool {
 /// # Safety
 /// `fcinfo` must be the call information of a strict two-argument function whose arguments have the types that
 /// `function` says.
-unsafe fn call(fcinfo: pg_sys::FunctionCallInfo, function: Function) -> pg_sys::Datum {
+unsafe fn call(fcinfo: pg_sys::FunctionCallInfo, function: DistanceFunction) -> pg_sys::Datum {
     // SAFETY: a strict function with two arguments has both, not null; flinfo is valid or null; fn_extra belongs to
     // this function alone, and what it points to is dropped together with fn_mcxt.
     unsafe {
@@ -128,8 +130,11 @@ macro_rules! distance_function {
         #[unsafe(no_mangle)]
         #[pg_guard]
         pub unsafe extern "C-unwind" fn $name(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-            const FUNCTION: Function =
-                Function { metric: Metric::$metric, negate: $negate, kinds: [Kind::$left, Kind::$right] };
+            const FUNCTION: DistanceFunction = DistanceFunction {
+                metric: Metric::$metric,
+                negate: $negate,
+                kinds: [OperandKind::$left, OperandKind::$right],
+            };
             // SAFETY: ops.sql declares the function STRICT with these argument types.
             unsafe { call(fcinfo, FUNCTION) }
         }

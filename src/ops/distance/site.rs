@@ -12,21 +12,16 @@
 //! of the centroids; from the tenth on none is rotated. The other way round, each row's ten neighbours among a thousand: a
 //! rotation or two for each of the ten, as ever.
 
-use std::sync::Arc;
+use tq_codec::Metric;
 
-use tq_codec::{Codec, Metric, PreparedQuery, distance_f32};
-use tq_format::RecordView;
-
-use super::operand::{Kind, Operand};
-use crate::error::{Error, RegistryError, VectorError};
-use crate::ops::kept::{Kept, Seen};
-use crate::ops::key::Key;
+use super::operand::{Operand, OperandKind};
+use super::pair::{between_floats, between_records, share_rotation};
+use super::site_query::SiteQuery;
+use crate::error::{Error, RegistryError};
+use crate::ops::datum_key::DatumKey;
+use crate::ops::value_cache::{RecentHashes, ValueCache};
 use crate::registry;
-use crate::registry::Query;
-use crate::server::settings;
 
-/// Codecs of one column for which a query is kept prepared. A column rarely mixes more than two.
-const PREPARED_LIMIT: usize = 32;
 /// Memory for the queries that a call site keeps: some two hundred of 1536 dimensions.
 const KEPT_BYTES: usize = 8 << 20;
 /// So many more calls without anything known than with, and most of the next ones look nothing up.
@@ -41,28 +36,28 @@ pub(super) struct CallSite {
     /// Which argument the plan holds fixed, and whether as a constant; `None` until the first call.
     planned: Option<(Option<usize>, bool)>,
     /// What the call before took for the query.
-    current: Option<Place>,
+    current: Option<QueryPlace>,
     /// A query that isn't worth keeping, and its value.
-    loose: Source,
-    loose_key: Key,
-    kept: Kept<Source>,
+    loose: SiteQuery,
+    loose_key: DatumKey,
+    kept: ValueCache<SiteQuery>,
     generation: u64,
     /// The arguments of the call before, where nothing needs a rotation.
-    last: [Key; 2],
-    recent: Recent,
+    last: [DatumKey; 2],
+    recent: RecentCalls,
 }
 
 /// Where a query is.
 #[derive(Clone, Copy)]
-enum Place {
+enum QueryPlace {
     Loose,
     Kept(usize),
 }
 
 /// What is known of the calls in which both arguments vary.
 #[derive(Default)]
-struct Recent {
-    seen: Seen,
+struct RecentCalls {
+    seen: RecentHashes,
     /// [`Operand::tag`] of the arguments.
     tags: [u64; 2],
     /// Whether an argument had been seen before it came this time.
@@ -74,13 +69,15 @@ struct Recent {
     calls: u32,
 }
 
-/// A query, and what was prepared of it.
-#[derive(Default)]
-struct Source {
-    /// Which argument it was.
-    side: usize,
-    query: Query,
-    prepared: Vec<PreparedQuery>,
+impl RecentCalls {
+    /// Counts a call; whether it is one of those that look nothing up, because nothing has come again for long.
+    fn looks_nothing_up(&mut self, likely: Option<usize>) -> bool {
+        if likely.is_some() {
+            self.misses = 0;
+        }
+        self.calls = self.calls.wrapping_add(1);
+        self.misses > PATIENCE && !self.calls.is_multiple_of(RETRY)
+    }
 }
 
 impl Default for CallSite {
@@ -88,77 +85,13 @@ impl Default for CallSite {
         CallSite {
             planned: None,
             current: None,
-            loose: Source::default(),
-            loose_key: Key::default(),
-            kept: Kept::new(KEPT_BYTES),
+            loose: SiteQuery::default(),
+            loose_key: DatumKey::default(),
+            kept: ValueCache::new(KEPT_BYTES),
             generation: 0,
             last: Default::default(),
-            recent: Recent::default(),
+            recent: RecentCalls::default(),
         }
-    }
-}
-
-impl Source {
-    fn new(side: usize, operand: &Operand) -> Result<Source, Error> {
-        let query = match operand.kind {
-            Kind::Floats => Query::Floats(operand.to_floats()?),
-            Kind::Record => operand.with_record(Query::from_record)?,
-        };
-        Ok(Source { side, query, prepared: Vec::new() })
-    }
-
-    /// The distance of the other argument; `None` if that takes a rotation of the query, which `may_rotate` doesn't allow.
-    #[inline]
-    fn distance(&mut self, metric: Metric, row: &Operand, may_rotate: bool) -> Result<Option<f64>, Error> {
-        let dimension = self.query.dimension();
-        match row.kind {
-            Kind::Record => row.with_record(|record| {
-                if record.dimension() as usize != dimension {
-                    return Err(dimensions_differ(self.side, dimension, record.dimension() as usize));
-                }
-                let Some(prepared) = self.prepared_for(record, may_rotate)? else { return Ok(None) };
-                // While the kernel runs on this row, the next one comes into the cache.
-                tq_simd::prefetch_below(record.as_bytes());
-                registry::distance(prepared, metric, record).map(Some)
-            }),
-            Kind::Floats if !may_rotate && self.query.is_rotated() => Ok(None),
-            Kind::Floats => row.with_floats(|floats| {
-                if floats.len() != dimension {
-                    return Err(dimensions_differ(self.side, dimension, floats.len()));
-                }
-                Ok(Some(distance_f32(metric, self.query.floats()?, floats)))
-            }),
-        }
-    }
-
-    /// The query, prepared for the record's codec. Codecs changed since the query was taken are no concern here:
-    /// the call site forgets its queries then.
-    #[inline]
-    fn prepared_for(
-        &mut self,
-        record: &RecordView<'_>,
-        may_rotate: bool,
-    ) -> Result<Option<&PreparedQuery>, Error> {
-        let position = match self.prepared.iter().position(|prepared| prepared.matches(record)) {
-            Some(position) => position,
-            None => {
-                let codec: Arc<Codec> = registry::for_record(record)?;
-                if !may_rotate && !self.query.shares_rotation(&codec) {
-                    return Ok(None);
-                }
-                if self.prepared.len() == PREPARED_LIMIT {
-                    self.prepared.clear();
-                }
-                self.prepared.push(self.query.prepare(codec, settings::simd_level())?);
-                self.prepared.len() - 1
-            }
-        };
-        Ok(self.prepared.get(position))
-    }
-
-    fn memory_bytes(&self) -> usize {
-        let prepared: usize = self.prepared.iter().map(PreparedQuery::memory_bytes).sum();
-        size_of_val(self.prepared.as_slice()) + 4 * self.query.dimension() + prepared
     }
 }
 
@@ -195,28 +128,28 @@ impl CallSite {
         self.current = None;
         self.kept.clear();
         self.recent.seen.clear();
-        self.last.iter_mut().for_each(Key::clear);
+        self.last.iter_mut().for_each(DatumKey::clear);
     }
 
     #[inline]
-    fn source(&mut self, place: Place) -> &mut Source {
+    fn source(&mut self, place: QueryPlace) -> &mut SiteQuery {
         match place {
-            Place::Loose => &mut self.loose,
-            Place::Kept(place) => self.kept.value(place),
+            QueryPlace::Loose => &mut self.loose,
+            QueryPlace::Kept(place) => self.kept.value(place),
         }
     }
 
     #[inline]
-    fn holds(&self, place: Place, operand: &Operand) -> bool {
+    fn holds(&self, place: QueryPlace, operand: &Operand) -> bool {
         match place {
-            Place::Loose => operand.is(&self.loose_key),
-            Place::Kept(place) => operand.is_in(&self.kept, place),
+            QueryPlace::Loose => operand.is(&self.loose_key),
+            QueryPlace::Kept(place) => operand.is_in(&self.kept, place),
         }
     }
 
     /// The distance of a call whose query isn't known yet: that is `likely` this argument.
     fn look(&mut self, metric: Metric, operands: &[Operand; 2], likely: Option<usize>) -> Result<f64, Error> {
-        let records = operands.iter().all(|operand| operand.kind == Kind::Record);
+        let records = operands.iter().all(|operand| operand.kind == OperandKind::Record);
         if metric != Metric::L1 && !records {
             return self.look_for_rotated(metric, operands, likely);
         }
@@ -254,22 +187,12 @@ impl CallSite {
         let same = [tags[0] == self.recent.tags[0], tags[1] == self.recent.tags[1]];
         self.recent.tags = tags;
         let likely = likely.or_else(|| [1, 0].into_iter().find(|&side| same[side]));
-        if likely.is_some() {
-            self.recent.misses = 0;
-        }
-        self.recent.calls = self.recent.calls.wrapping_add(1);
-        if self.recent.misses > PATIENCE && !self.recent.calls.is_multiple_of(RETRY) {
+        if self.recent.looks_nothing_up(likely) {
             return between_floats(metric, operands);
         }
         let hashes = [operands[0].hash(0), operands[1].hash(1)];
-        for side in [1, 0] {
-            let Some(place) = operands[side].find_in(&self.kept, hashes[side]) else { continue };
-            let found = self.kept.value(place).distance(metric, &operands[1 - side], false)?;
-            if let Some(distance) = found {
-                self.recent.misses = self.recent.misses.saturating_sub(HIT);
-                self.settle(place);
-                return Ok(distance);
-            }
+        if let Some(distance) = self.distance_from_kept(metric, operands, hashes)? {
+            return Ok(distance);
         }
         if likely.is_none() {
             self.recent.misses = (self.recent.misses + 1).min(2 * PATIENCE);
@@ -280,16 +203,47 @@ impl CallSite {
             }
         }
         let side = self.side_to_rotate(operands, likely);
-        if !self.recent.known[side] {
-            return self.take(side, operands, metric);
+        if self.recent.known[side] {
+            self.keep(side, hashes[side], operands, metric)
+        } else {
+            self.take(side, operands, metric)
         }
-        let place = match operands[side].find_in(&self.kept, hashes[side]) {
+    }
+
+    /// The distance from a query that is kept, if one of the arguments is one and needs no rotation for the other.
+    fn distance_from_kept(
+        &mut self,
+        metric: Metric,
+        operands: &[Operand; 2],
+        hashes: [u64; 2],
+    ) -> Result<Option<f64>, Error> {
+        for side in [1, 0] {
+            let Some(place) = operands[side].find_in(&self.kept, hashes[side]) else { continue };
+            let found = self.kept.value(place).distance(metric, &operands[1 - side], false)?;
+            if found.is_some() {
+                self.recent.misses = self.recent.misses.saturating_sub(HIT);
+                self.settle(place);
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Keeps an argument as a query, and rotates it for the other one.
+    fn keep(
+        &mut self,
+        side: usize,
+        hash: u64,
+        operands: &[Operand; 2],
+        metric: Metric,
+    ) -> Result<f64, Error> {
+        let place = match operands[side].find_in(&self.kept, hash) {
             Some(place) => place,
             None => {
-                let (mut key, source) = (Key::default(), Source::new(side, &operands[side])?);
+                let (mut key, query) = (DatumKey::default(), SiteQuery::new(side, &operands[side])?);
                 operands[side].keep_in(&mut key)?;
-                let bytes = source.memory_bytes();
-                self.kept.insert(hashes[side], key, source, bytes)?
+                let bytes = query.memory_bytes();
+                self.kept.insert(hash, key, query, bytes)?
             }
         };
         let before = self.kept.value(place).memory_bytes();
@@ -301,7 +255,7 @@ impl CallSite {
     }
 
     fn settle(&mut self, place: usize) {
-        self.current = Some(Place::Kept(place));
+        self.current = Some(QueryPlace::Kept(place));
     }
 
     /// Which argument is rotated, where one has to be.
@@ -309,7 +263,7 @@ impl CallSite {
         let recent = &mut self.recent;
         let Some(side) = likely else {
             // Either costs the same. Floats first: a record needs no rotation for others of its codec.
-            let order = if operands[0].kind == Kind::Floats { [0, 1] } else { [1, 0] };
+            let order = if operands[0].kind == OperandKind::Floats { [0, 1] } else { [1, 0] };
             return order.into_iter().find(|&side| recent.known[side]).unwrap_or(order[0]);
         };
         if recent.known[1 - side] && recent.credit > 0 {
@@ -324,60 +278,10 @@ impl CallSite {
     fn take(&mut self, side: usize, operands: &[Operand; 2], metric: Metric) -> Result<f64, Error> {
         // Forgotten first, so that an error on the way leaves no half-made query behind.
         self.current = None;
-        self.loose = Source::new(side, &operands[side])?;
+        self.loose = SiteQuery::new(side, &operands[side])?;
         operands[side].keep_in(&mut self.loose_key)?;
-        self.current = Some(Place::Loose);
+        self.current = Some(QueryPlace::Loose);
         let distance = self.loose.distance(metric, &operands[1 - side], true)?;
         distance.ok_or(Error::Registry(RegistryError::RotationLost))
     }
-}
-
-/// Whether two records are in the same rotated space; two of different dimensions are for the caller to refuse.
-fn share_rotation(operands: &[Operand; 2]) -> Result<bool, Error> {
-    operands[0].with_record(|left| {
-        operands[1].with_record(|right| {
-            let codecs = [registry::for_record(left)?, registry::for_record(right)?];
-            Ok(left.dimension() != right.dimension()
-                || Arc::ptr_eq(codecs[0].rotation(), codecs[1].rotation()))
-        })
-    })
-}
-
-/// Both arguments vary, and are records: the distance in the rotated space, if it is the same for both.
-fn between_records(metric: Metric, operands: &[Operand; 2]) -> Result<Option<f64>, Error> {
-    operands[0].with_record(|left| {
-        operands[1].with_record(|right| {
-            if left.dimension() != right.dimension() {
-                return Err(Error::Vector(VectorError::DimensionsDiffer(
-                    left.dimension(),
-                    right.dimension(),
-                )));
-            }
-            let codecs = [registry::for_record(left)?, registry::for_record(right)?];
-            if !Arc::ptr_eq(codecs[0].rotation(), codecs[1].rotation()) {
-                return Ok(None);
-            }
-            let vector = || tq_memory::filled(left.dimension() as usize, 0.0);
-            let mut vectors = [vector()?, vector()?];
-            codecs[0].decode_rotated(left, &mut vectors[0])?;
-            codecs[1].decode_rotated(right, &mut vectors[1])?;
-            Ok(Some(distance_f32(metric, &vectors[0], &vectors[1])))
-        })
-    })
-}
-
-/// Both arguments vary: the distance in the original space.
-fn between_floats(metric: Metric, operands: &[Operand; 2]) -> Result<f64, Error> {
-    let left = operands[0].to_floats()?;
-    let right = operands[1].to_floats()?;
-    if left.len() != right.len() {
-        return Err(dimensions_differ(0, left.len(), right.len()));
-    }
-    Ok(distance_f32(metric, &left, &right))
-}
-
-/// Names the dimensions in the order of the arguments.
-fn dimensions_differ(query_side: usize, query: usize, row: usize) -> Error {
-    let (left, right) = if query_side == 0 { (query, row) } else { (row, query) };
-    Error::Vector(VectorError::DimensionsDiffer(left as u32, right as u32))
 }

@@ -13,14 +13,14 @@ use super::serial;
 /// For a value in TOAST these are the bytes of its pointer, which names one stored value and no other. In-memory
 /// representations (expanded arrays of PL/pgSQL) may change behind their pointer and are compared by content.
 #[derive(Default)]
-pub(crate) struct Key {
+pub(crate) struct DatumKey {
     present: bool,
     /// The number of the result of `tq_once` that the value was, which saves a comparison of bytes.
     serial: Option<u64>,
     bytes: Vec<u8>,
 }
 
-impl Key {
+impl DatumKey {
     /// Whether it is that value.
     ///
     /// # Safety
@@ -43,7 +43,7 @@ impl Key {
     /// [`OutOfMemory`]; then it holds nothing.
     ///
     /// # Safety
-    /// That of [`Key::holds`].
+    /// That of [`DatumKey::holds`].
     pub(crate) unsafe fn store(&mut self, datum: pg_sys::Datum) -> Result<(), OutOfMemory> {
         self.present = false;
         self.serial = serial::serial_of(datum);
@@ -69,10 +69,10 @@ impl Key {
     }
 }
 
-/// A hash of the bytes that [`Key`] keeps, or of the serial number.
+/// A hash of the bytes that [`DatumKey`] keeps, or of the serial number.
 ///
 /// # Safety
-/// That of [`Key::holds`].
+/// That of [`DatumKey::holds`].
 pub(crate) unsafe fn hash(datum: pg_sys::Datum) -> u64 {
     if let Some(serial) = serial::serial_of(datum) {
         return xxh3_64(&serial.to_ne_bytes());
@@ -84,7 +84,7 @@ pub(crate) unsafe fn hash(datum: pg_sys::Datum) -> u64 {
 /// A hash of a few of the bytes: cheap however long the value is, and often different where values are.
 ///
 /// # Safety
-/// That of [`Key::holds`].
+/// That of [`DatumKey::holds`].
 pub(crate) unsafe fn tag(datum: pg_sys::Datum) -> u64 {
     // SAFETY: by the contract.
     unsafe {
@@ -97,10 +97,10 @@ pub(crate) unsafe fn tag(datum: pg_sys::Datum) -> u64 {
     }
 }
 
-/// Calls `f` with the bytes that [`Key`] keeps.
+/// Calls `f` with the bytes that [`DatumKey`] keeps.
 ///
 /// # Safety
-/// That of [`Key::holds`].
+/// That of [`DatumKey::holds`].
 #[inline]
 unsafe fn with_bytes<R>(datum: pg_sys::Datum, f: impl FnOnce(&[u8]) -> R) -> R {
     let pointer = datum.cast_mut_ptr::<pg_sys::varlena>();

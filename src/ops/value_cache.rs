@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use pgrx::pg_sys;
 use tq_memory::{Grow, OutOfMemory};
 
-use super::key::Key;
+use super::datum_key::DatumKey;
 
 /// Bytes of an entry of the table of hashes.
 const PLACE_BYTES: usize = size_of::<(u64, usize)>() + 1;
@@ -18,25 +18,25 @@ const PLACE_BYTES: usize = size_of::<(u64, usize)>() + 1;
 const MOST_ENTRIES: usize = 4096;
 
 /// Values, each with the datum that it was made from.
-pub(crate) struct Kept<T> {
-    entries: Vec<Entry<T>>,
+pub(crate) struct ValueCache<T> {
+    entries: Vec<CachedValue<T>>,
     places: HashMap<u64, usize>,
     bytes: usize,
     most_bytes: usize,
     dice: u64,
 }
 
-struct Entry<T> {
+struct CachedValue<T> {
     hash: u64,
-    key: Key,
+    key: DatumKey,
     value: T,
     bytes: usize,
 }
 
-impl<T> Kept<T> {
+impl<T> ValueCache<T> {
     /// Nothing yet; it will take about so many bytes at most.
     pub(crate) fn new(most_bytes: usize) -> Self {
-        Kept {
+        ValueCache {
             entries: Vec::new(),
             places: HashMap::new(),
             bytes: 0,
@@ -52,7 +52,7 @@ impl<T> Kept<T> {
         self.bytes = 0;
     }
 
-    /// Where the value for this datum is, whose [hash](super::key::hash) is given.
+    /// Where the value for this datum is, whose [hash](super::datum_key::hash) is given.
     ///
     /// # Safety
     /// `datum` must be a valid, non-null varlena datum.
@@ -65,14 +65,14 @@ impl<T> Kept<T> {
     /// Whether the value there is for this datum.
     ///
     /// # Safety
-    /// That of [`Kept::find`].
+    /// That of [`ValueCache::find`].
     #[inline]
     pub(crate) unsafe fn holds(&self, place: usize, datum: pg_sys::Datum) -> bool {
         // SAFETY: by the contract.
         self.entries.get(place).is_some_and(|entry| unsafe { entry.key.holds(datum) })
     }
 
-    /// The value at a place that [`Kept::find`], [`Kept::insert`] or [`Kept::resize`] has named last.
+    /// The value at a place that [`ValueCache::find`], [`ValueCache::insert`] or [`ValueCache::grow`] has named last.
     #[inline]
     pub(crate) fn value(&mut self, place: usize) -> &mut T {
         &mut self.entries[place].value
@@ -85,7 +85,7 @@ impl<T> Kept<T> {
     pub(crate) fn insert(
         &mut self,
         hash: u64,
-        key: Key,
+        key: DatumKey,
         value: T,
         bytes: usize,
     ) -> Result<usize, OutOfMemory> {
@@ -94,7 +94,7 @@ impl<T> Kept<T> {
         if let Some(place) = self.places.get(&hash) {
             self.remove(*place);
         }
-        let bytes = size_of::<Entry<T>>() + key.memory_bytes() + bytes;
+        let bytes = size_of::<CachedValue<T>>() + key.memory_bytes() + bytes;
         while !self.entries.is_empty()
             && (self.bytes + bytes > self.most_bytes || self.entries.len() == MOST_ENTRIES)
         {
@@ -103,7 +103,7 @@ impl<T> Kept<T> {
         }
         self.bytes += bytes;
         self.places.insert(hash, self.entries.len());
-        self.entries.push(Entry { hash, key, value, bytes });
+        self.entries.push(CachedValue { hash, key, value, bytes });
         Ok(self.entries.len() - 1)
     }
 
@@ -141,9 +141,9 @@ impl<T> Kept<T> {
 
 /// Which of some thousand hashes were met before, lately.
 #[derive(Default)]
-pub(crate) struct Seen(Vec<u64>);
+pub(crate) struct RecentHashes(Vec<u64>);
 
-impl Seen {
+impl RecentHashes {
     /// Takes note of a hash, if there is memory for it; returns whether it was noted already.
     pub(crate) fn insert(&mut self, hash: u64) -> bool {
         if self.0.try_resize(MOST_ENTRIES, 0).is_err() {

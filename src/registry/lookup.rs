@@ -1,0 +1,126 @@
+//! Codecs by shape, by record, by file, by name and by hash, prepared for use.
+
+use std::sync::Arc;
+
+use tq_codec::builtin as builtin_codec;
+use tq_codec::{Codebook, Codec, CodecConfig, RotationKind};
+use tq_format::{BitWidth, CorpusHeader, RecordView};
+
+use super::cache;
+use super::current::is_current;
+use super::generation;
+use super::table;
+use super::table::CodecRow;
+use crate::datum::typmod::Typmod;
+use crate::error::{Error, RegistryError, cut};
+
+/// The built-in codec of a shape and a rotation.
+pub(crate) fn builtin(
+    dimension: u32,
+    bit_width: BitWidth,
+    residual: bool,
+    rotation: RotationKind,
+) -> Result<Arc<Codec>, Error> {
+    let config = builtin_codec::config(dimension, bit_width, residual, rotation)?;
+    cache::get_or_prepare(config.hash().as_bytes(), || prepare_builtin(config))
+}
+
+/// The built-in codec of the fidelity that a type modifier asks for. Whether it admits the dimension is for the caller to check.
+pub(crate) fn of_typmod(typmod: Typmod, dimension: u32) -> Result<Arc<Codec>, Error> {
+    let (width, residual) = typmod.fidelity();
+    builtin(dimension, width, residual, typmod.rotation())
+}
+
+/// The codec that a record names.
+///
+/// # Errors
+/// A codec that is neither built in nor registered.
+pub(crate) fn for_record(record: &RecordView<'_>) -> Result<Arc<Codec>, Error> {
+    cache::get_or_prepare(record.hash_field(), || {
+        let (dimension, width, residual) = (record.dimension(), record.bit_width(), record.has_residual());
+        if let Some(kind) = builtin_codec::rotation_of(record.hash_field(), dimension, width, residual) {
+            return prepare_builtin(builtin_codec::config(dimension, width, residual, kind)?);
+        }
+        match table::by_hash(record.config_hash())? {
+            Some(row) => prepare_registered(&row),
+            None => Err(Error::Registry(RegistryError::UnknownCodec(
+                record.config_hash().escape_debug().to_string(),
+            ))),
+        }
+    })
+}
+
+/// What the codec that a file names is called here, if it is known; prepares nothing.
+pub(crate) fn codec_name(
+    hash: &str,
+    dimension: u32,
+    width: BitWidth,
+    residual: bool,
+) -> Result<Option<String>, Error> {
+    if builtin_codec::rotation_of(hash.as_bytes(), dimension, width, residual).is_some() {
+        return Ok(Some("built-in".to_string()));
+    }
+    Ok(table::by_hash(hash)?.map(|row| row.name))
+}
+
+/// The codec that a corpus names.
+///
+/// # Errors
+/// A codec that is neither built in nor registered.
+pub(crate) fn of_corpus(header: &CorpusHeader) -> Result<Arc<Codec>, Error> {
+    let (dimension, width, residual) = (header.dimension, header.bit_width, header.residual);
+    match builtin_codec::rotation_of(header.config_hash.as_bytes(), dimension, width, residual) {
+        Some(kind) => builtin(dimension, width, residual, kind),
+        None => by_hash(&header.config_hash),
+    }
+}
+
+/// A codec that a file describes, prepared for this statement alone.
+pub(crate) fn of_description(config: &CodecConfig, codebook: &Codebook) -> Result<Arc<Codec>, Error> {
+    let rotation = cache::rotation(config.rotation(), config.seed(), config.dimension())?;
+    Ok(Arc::new(Codec::new(*config, codebook.clone(), rotation)?))
+}
+
+/// A registered codec by its hash alone.
+fn by_hash(hash: &str) -> Result<Arc<Codec>, Error> {
+    let row = table::by_hash(hash)?
+        .ok_or_else(|| Error::Registry(RegistryError::UnknownCodec(hash.escape_debug().to_string())))?;
+    cache::get_or_prepare(row.config()?.hash().as_bytes(), || prepare_registered(&row))
+}
+
+/// Whether a codec that a file names is known here, for notices; prepares nothing.
+pub(crate) fn is_known(hash: &str, dimension: u32, width: BitWidth, residual: bool) -> Result<bool, Error> {
+    Ok(codec_name(hash, dimension, width, residual)?.is_some())
+}
+
+/// A registered codec by its name or its hash.
+pub(crate) fn by_name_or_hash(codec: &str) -> Result<Arc<Codec>, Error> {
+    let find = || match table::by_name(codec)? {
+        Some(row) => Ok(row),
+        None => table::by_hash(codec)?.ok_or_else(|| Error::Registry(RegistryError::NoSuchCodec(cut(codec)))),
+    };
+    if let Some(hash) = cache::hash_of_name(codec) {
+        return cache::get_or_prepare(&hash, || prepare_registered(&find()?));
+    }
+    let row = find()?;
+    let hash = *row.config()?.hash().as_bytes();
+    if is_current(&row)? {
+        cache::remember_name(codec, hash);
+    }
+    cache::get_or_prepare(&hash, || prepare_registered(&row))
+}
+
+fn prepare_registered(row: &CodecRow) -> Result<Arc<Codec>, Error> {
+    if !is_current(row)? {
+        generation::expire();
+    }
+    let config = row.config()?;
+    let rotation = cache::rotation(config.rotation(), config.seed(), config.dimension())?;
+    let codebook = Codebook::new(row.bit_width, row.codebook.clone())?;
+    Ok(Arc::new(Codec::new(config, codebook, rotation)?))
+}
+
+fn prepare_builtin(config: CodecConfig) -> Result<Arc<Codec>, Error> {
+    let rotation = cache::rotation(config.rotation(), config.seed(), config.dimension())?;
+    Ok(Arc::new(Codec::builtin(config.dimension(), config.bit_width(), config.residual(), rotation)?))
+}
