@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# QVEC, zTensor and Burnpack among accidents, as export.sh, corpus.sh and rights.sh have corpora: written files that are
+# QVEC, zTensor and Burnpack among accidents, as copy_to.sh, corpus_in_place.sh and rights.sh have corpora: written files that are
 # cancelled, killed, failing or on a full disk; read ones that are cut off or rewritten; rights, memory, the client, and
 # what is no file.
 # shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh

@@ -4,8 +4,8 @@
 # shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
 . "${HELPERS:?}"
 use_server "${PG_BIN:?}"
-# shellcheck source=population.bash
-. "$(dirname "$0")/population.bash"
+# shellcheck source=fixtures.bash
+. "$(dirname "$0")/fixtures.bash"
 
 # Without the library preloaded: the first call in a session loads it.
 cluster=$RUN/life

@@ -3,8 +3,8 @@
 # version, and from one of an older version if there is one.
 # shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
 . "${HELPERS:?}"
-# shellcheck source=documents.bash
-. "$(dirname "$0")/documents.bash"
+# shellcheck source=document_blocks.bash
+. "$(dirname "$0")/document_blocks.bash"
 use_server "${PG_BIN:?}"
 this=$PG_BIN
 

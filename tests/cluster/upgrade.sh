@@ -4,8 +4,8 @@
 # version, and is upgraded afterwards.
 # shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
 . "${HELPERS:?}"
-# shellcheck source=population.bash
-. "$(dirname "$0")/population.bash"
+# shellcheck source=fixtures.bash
+. "$(dirname "$0")/fixtures.bash"
 use_server "${PG_BIN:?}"
 if [ -z "${OLD_PG_BIN:-}" ]; then
     echo "# SKIPPED: no server older than PostgreSQL $PG_MAJOR is here"

@@ -3,8 +3,8 @@
 # "Scaling out" in docs/operations.md. Searches are sorted and cut off where the rows are, and find what one server with all the rows finds.
 # shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
 . "${HELPERS:?}"
-# shellcheck source=documents.bash
-. "$(dirname "$0")/documents.bash"
+# shellcheck source=document_blocks.bash
+. "$(dirname "$0")/document_blocks.bash"
 use_server "${PG_BIN:?}"
 
 db1=$RUN/db1

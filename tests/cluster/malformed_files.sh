@@ -100,7 +100,7 @@ done
 
 mutants=${MUTANTS:-2000}
 mkdir -m 755 "$RUN/mutants"
-python3 "$REPO/tests/cluster/mutate.py" "$files/base" "$RUN/mutants" "$mutants" 20
+python3 "$REPO/tests/cluster/damage_files.py" "$files/base" "$RUN/mutants" "$mutants" 20
 started=$SECONDS
 mapfile -t paths < <(seq -f "$RUN/mutants/%.0f" 0 $((mutants - 1)))
 load "${paths[@]}"

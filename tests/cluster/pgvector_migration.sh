@@ -2,8 +2,8 @@
 # The way of docs/pgvector.md from a column of pgvector's to a compressed one, run as it is written, with others at work on the table.
 # shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
 . "${HELPERS:?}"
-# shellcheck source=documents.bash
-. "$(dirname "$0")/documents.bash"
+# shellcheck source=document_blocks.bash
+. "$(dirname "$0")/document_blocks.bash"
 use_server "${PG_BIN:?}"
 
 cluster=$RUN/migration

@@ -1,4 +1,4 @@
-"""How soon a statement answers a cancel: cancel.py SOCKET MOMENTS SEED STATEMENT
+"""How soon a statement answers a cancel: cancel_latency.py SOCKET MOMENTS SEED STATEMENT
 
 Runs the statement once to its end, then MOMENTS times with a cancel at a random moment of that time, each time in the
 same session and with `SELECT 41 + 1` behind it. Prints: cancelled of MOMENTS, worst and median of the milliseconds

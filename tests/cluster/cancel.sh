@@ -111,7 +111,7 @@ seed=0
 soon() { # NAME STATEMENT
     local said
     seed=$((seed + 1))
-    said=$(python3 "$(dirname "$0")/cancel.py" "$cluster/.s.PGSQL.5432" "${CANCELS:-10}" $seed "$2" 2>&1) || true
+    said=$(python3 "$(dirname "$0")/cancel_latency.py" "$cluster/.s.PGSQL.5432" "${CANCELS:-10}" $seed "$2" 2>&1) || true
     echo "# $1: cancelled $said"
     # Nothing here takes seconds without looking up, even on a machine with much else to do.
     if [[ $said =~ ^([0-9]+)\ of\ .*worst\ ([0-9]+)\. ]] && [ "${BASH_REMATCH[1]}" -gt 0 ] && [ "${BASH_REMATCH[2]}" -lt 2000 ]; then
