@@ -1,17 +1,15 @@
 #!/usr/bin/env bash
 # Corpora in their files: a file that is cut off, grows or is rewritten during a scan, a search or a check is the error
 # of that statement and of nothing else; a cancel is answered at once; what is not read to its end is closed.
-# shellcheck source=../../scripts/lib.sh
-. "$HELPERS"
+# shellcheck source-path=SCRIPTDIR source=helpers.bash
+. "$(dirname "$0")/helpers.bash"
 
-c=$RUN/corpus$PG_MAJOR
-cluster_create "$c"
-cluster_start "$c"
-cluster_psql "$c" -c 'CREATE EXTENSION tinyquant'
-corpus=$c/large.tqcv
+one_cluster corpus
+create_extension
+corpus=$cluster/large.tqcv
 
 # 400,000 records of 256 dimensions at 8 bits, 332 MB with their lengths: the same few hundred over and over.
-cluster_psql "$c" -At >"$RUN/records" <<'SQL'
+cluster_psql "$cluster" -At >"$RUN/records" <<'SQL'
 SELECT encode(tq_compress(tq_normalize(array_agg(hashint8extended(i, s)::real)), 8)::bytea, 'hex')
 FROM generate_series(1, 400) s, generate_series(1, 256) i GROUP BY s ORDER BY s;
 SQL
@@ -20,7 +18,8 @@ write_corpus() {
 import struct, sys
 records = [bytes.fromhex(line) for line in open(sys.argv[2])]
 config_hash, times = records[0][1:65], 1000
-header = b"TQCV\x01\0\0\0" + struct.pack("<QIBBH", len(records) * times, 256, 8, 0, 64) + config_hash + struct.pack("<I", 0)
+header = b"TQCV\x01\0\0\0" + struct.pack("<QIBBH", len(records) * times, 256, 8, 0, 64)
+header += config_hash + struct.pack("<I", 0)
 header += b"\0" * (-len(header) % 8)
 body = b"".join(struct.pack("<I", len(record)) + record for record in records)
 with open(sys.argv[1], "wb") as f:
@@ -32,85 +31,92 @@ PY
 }
 write_corpus
 query="(SELECT tq_normalize(array_agg(i::real)) FROM generate_series(1, 256) i)"
-is "$(cluster_value "$c" "SELECT records FROM tq_corpus_info('$corpus')")" 400000 "the corpus is there"
+is "$(value "SELECT records FROM tq_corpus_info('$corpus')")" 400000 "the corpus is there"
 
 # ---- another session works all the time, and so does a backend that has the file mapped, too
 {
     while [ ! -e "$RUN/stop" ]; do
-        cluster_value "$c" "SELECT count(*) FROM generate_series(1, 1000)" || echo broken
+        value "SELECT count(*) FROM generate_series(1, 1000)" || echo broken
     done
 } >"$RUN/other.out" 2>&1 &
 other=$!
 
-# during NAME STATEMENT CHANGE: runs the statement in a session that goes on, and the change as soon as the statement
-# has begun; prints what the session said. The statement runs for seconds, as often as it takes.
+# has_it_mapped: whether the session `changed` has the corpus mapped
+has_it_mapped() {
+    local pid
+    pid=$(value "SELECT pid FROM pg_stat_activity
+        WHERE application_name = 'changed' AND state = 'active' AND query LIKE '%large%'")
+    [ -n "$pid" ] && as_server_user grep -q large.tqcv "/proc/$pid/maps" 2>/dev/null
+}
+# during STATEMENT CHANGE...: runs the statement in a session that goes on, and the change as soon as the statement has
+# begun; prints what the session said. The statement runs for seconds, as often as it takes.
 during() {
-    local pid session
-    PGAPPNAME=changed "$PG_BIN/psql" -X -At -h "$c" -U postgres -d postgres -v VERBOSITY=verbose \
-        -c "$1" -c 'SELECT 41 + 1' >"$RUN/changed.out" 2>&1 &
+    local session
+    surviving_session changed "$1"
     session=$!
-    for _ in $(seq 400); do
-        pid=$(cluster_value "$c" "SELECT pid FROM pg_stat_activity WHERE application_name = 'changed' AND state = 'active' AND query LIKE '%large%'")
-        # By then it has the file mapped.
-        if [ -n "$pid" ] && as_server_user grep -q large.tqcv "/proc/$pid/maps" 2>/dev/null; then break; fi
-        sleep 0.02
-    done
+    shift
+    wait_until has_it_mapped || true
     sleep 0.1
-    eval "$2"
+    "$@"
     wait "$session" || true
     cat "$RUN/changed.out"
 }
+append() { printf x >>"$corpus"; }
 
 # A search of L1 rotates every record back: this one takes long enough to be met in the middle.
 search="SELECT count(*) FROM tq_corpus_search('$corpus', $query, 10, 'l1')"
 scan="SELECT count(pg_sleep(0.00005)) FROM (SELECT tq_corpus_scan('$corpus') OFFSET 0) s"
 # A check is over too soon to be met: so one after the other, until one fails or finds something.
-verify="DO \$\$ BEGIN LOOP ASSERT NOT EXISTS (SELECT FROM tq_corpus_verify('$corpus')), 'faults were found'; END LOOP; END \$\$"
+verify="DO \$\$ BEGIN
+    LOOP
+        ASSERT NOT EXISTS (SELECT FROM tq_corpus_verify('$corpus')), 'faults were found';
+    END LOOP;
+END \$\$"
 for what in scan search verify; do
-    for change in "truncate -s 0 '$corpus'" "truncate -s 40000000 '$corpus'"; do
-        out=$(during "${!what}" "$change")
-        like "$out" '58030.*large.tqcv" was truncated while it was being read|faults were found' "$what, ${change% *}: an error"
-        like "$out" '42$' "$what, ${change% *}: the session goes on"
+    for size in 0 40000000; do
+        out=$(during "${!what}" truncate -s "$size" "$corpus")
+        like "$out" '58030.*large.tqcv" was truncated while it was being read|faults were found' \
+            "$what, truncate -s $size: an error"
+        like "$out" '42$' "$what, truncate -s $size: the session goes on"
         write_corpus
     done
 done
 for what in scan search; do
-    out=$(during "${!what}" "printf x >>'$corpus'")
+    out=$(during "${!what}" append)
     like "$out" '58030.*large.tqcv" was modified while it was being read' "$what: a file that grows is an error"
     write_corpus
-    out=$(during "${!what}" "write_corpus")
-    like "$out" '58030.*large.tqcv" was (modified|truncated) while it was being read' "$what: a file that is rewritten is an error"
+    out=$(during "${!what}" write_corpus)
+    like "$out" '58030.*large.tqcv" was (modified|truncated) while it was being read' \
+        "$what: a file that is rewritten is an error"
     like "$out" '42$' "$what: the session goes on"
 done
 
 # ---- a cancel
-cancel() {
+cancelled() { # NAME STATEMENT
     local session started ended
-    PGAPPNAME=cancelled "$PG_BIN/psql" -X -At -h "$c" -U postgres -d postgres -v VERBOSITY=terse -c "$1" -c 'SELECT 41 + 1' \
-        >"$RUN/cancelled.out" 2>&1 &
+    surviving_session cancelled "$2"
     session=$!
-    for _ in $(seq 200); do
-        [ "$(cluster_value "$c" "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cancelled' AND state = 'active'")" = 1 ] && break
-        sleep 0.02
-    done
+    wait_until is_active cancelled || true
     sleep 0.2
     # From before the cancelling session connects: an upper bound.
     started=$(date +%s%N)
-    cluster_value "$c" "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'cancelled'" >/dev/null
+    cancel cancelled
     wait "$session" || true
     ended=$(date +%s%N)
-    like "$(cat "$RUN/cancelled.out")" "canceling statement due to user request" "$2 is cancelled"
-    echo "# $2: psql ended $(((ended - started) / 1000000)) ms after the cancel was begun"
-    like "$(cat "$RUN/cancelled.out")" '42$' "$2: the session goes on"
+    like "$(cat "$RUN/cancelled.out")" "canceling statement due to user request" "$1 is cancelled"
+    echo "# $1: psql ended $(((ended - started) / 1000000)) ms after the cancel was begun"
+    like "$(cat "$RUN/cancelled.out")" '42$' "$1: the session goes on"
 }
-cancel "$search" "a search by L1"
-cancel "SELECT sum(n) FROM generate_series(1, 1000) i, LATERAL (SELECT count(*) AS n FROM tq_corpus_search('$corpus', $query, 10 + i * 0)) s" "a search"
-cancel "$scan" "a scan"
-cancel "SELECT count(*) FROM tq_corpus_scan('$corpus'), generate_series(1, 100)" "a scan in FROM"
-cancel "$verify" "a check"
+cancelled "a search by L1" "$search"
+cancelled "a search" "
+    SELECT sum(n) FROM generate_series(1, 1000) i,
+        LATERAL (SELECT count(*) AS n FROM tq_corpus_search('$corpus', $query, 10 + i * 0)) s"
+cancelled "a scan" "$scan"
+cancelled "a scan in FROM" "SELECT count(*) FROM tq_corpus_scan('$corpus'), generate_series(1, 100)"
+cancelled "a check" "$verify"
 
 # ---- what is not read to its end is unmapped and closed, also after an error
-left=$(cluster_psql "$c" -At 2>/dev/null -v ON_ERROR_STOP=0 <<SQL
+left=$(cluster_psql "$cluster" -At 2>/dev/null -v ON_ERROR_STOP=0 <<SQL
 SELECT count(*) FROM (SELECT tq_corpus_scan('$corpus') LIMIT 3) s;
 SELECT 1 / (ordinal - 2) FROM (SELECT (tq_corpus_scan('$corpus')).ordinal) s;
 BEGIN; SELECT 1 / (ordinal - 2) FROM (SELECT (tq_corpus_scan('$corpus')).ordinal) s; ROLLBACK;
@@ -122,6 +128,6 @@ like "$left" 'mapped false' "nothing stays mapped"
 touch "$RUN/stop"
 wait "$other" || true
 is "$(sort -u "$RUN/other.out")" 1000 "the other session noticed nothing"
-is "$(grep -c 'terminated by signal' "$c/server.log" || true)" 0 "no backend died"
-cluster_stop "$c"
+is "$(grep -c 'terminated by signal' "$cluster/server.log" || true)" 0 "no backend died"
+cluster_stop "$cluster"
 done_testing
