@@ -42,6 +42,7 @@ BEGIN
     RETURN NEW;
 END $$;
 SQL
+if [ -n "$with_statements" ]; then execute 'CREATE EXTENSION pg_stat_statements'; fi
 # said STATEMENT: its command tag
 said() { cluster_psql "$cluster" -c '\set QUIET off' -c "$1" 2>&1 | tail -1; }
 # failing STATEMENT...: what they say, in one line

@@ -110,15 +110,18 @@ is "$(sed -nE 's/^FROM postgres:([0-9]+)-.*/\1/p' "$ROOT/Dockerfile")" "$PG_MAJO
 
 # COPY . .
 is "$(instructions 1 COPY)" '. .' "stage 1: the sources are copied"
-mkdir "$RUN/src"
+# In the same folder each time, so that what is built from it is built once for all runs.
+image=$BUILD/image
+rm -rf "$image"
+mkdir -p "$image/src"
 exclude=()
 while read -r name; do exclude+=("--exclude=./$name"); done <"$ROOT/.dockerignore"
-tar -C "$ROOT" "${exclude[@]}" -cf - . | tar -C "$RUN/src" -xf -
-is "$(cd "$RUN/src" && ls -d .git target .build dist 2>/dev/null)" '' "stage 1: without what is built"
+tar -C "$ROOT" "${exclude[@]}" -cf - . | tar -C "$image/src" -xf -
+is "$(cd "$image/src" && ls -d .git target .build dist 2>/dev/null)" '' "stage 1: without what is built"
 is "$(instructions 1 RUN | sed 1d)" 'make package' "stage 1: make package"
 # The image builds all crates, the tests only what isn't built yet.
 make_package() (
-    cd "$RUN/src" || exit
+    cd "$image/src" || exit
     unset PG_CONFIG
     export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target} PATH=$BUILD/tools/bin:$PATH
     bash -c "$(instructions 1 RUN | sed 1d)"
@@ -131,11 +134,11 @@ fi
 read -r from pattern target <<<"$(instructions 2 COPY | grep -- --from)"
 is "$from $target" '--from=build /tmp/' "stage 2: the package is copied"
 # shellcheck disable=SC2206 # a pattern
-deb=("$RUN"${pattern%\*.deb}*.deb)
+deb=("$image"${pattern%\*.deb}*.deb)
 is "${#deb[@]} $(basename "${deb[0]}")" \
     "1 postgresql-${PG_MAJOR}-tinyquant_$version-1_$(dpkg --print-architecture).deb" "stage 2: which is this"
 for file in $(instructions 2 COPY | sed -n '/--from/!s/ .*//p'); do
-    is "$(stat -c %n "$RUN/src/$file")" "$RUN/src/$file" "stage 2: $file is there"
+    is "$(stat -c %n "$image/src/$file")" "$image/src/$file" "stage 2: $file is there"
 done
 
 # A machine with Debian's server and its dependencies, as dpkg sees it.
