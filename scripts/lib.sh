@@ -206,8 +206,8 @@ install_extension() {
 }
 
 # build_package MAJOR PG_CONFIG DIR: the release build as files below a folder, each where that server has its own.
-# Bindings must come from the very server, whatever else .build/pgrx names. Where it names this one, nothing is said: the
-# variable's coming and going would have them generated anew each time, and all that stands on them built again.
+# Bindings must come from the very server, whatever else .build/pgrx names. Where it names this one, nothing is said:
+# the variable's coming and going would have them generated anew each time, and all that stands on them built again.
 build_package() {
     if ! grep -qxF "pg$1 = \"$2\"" "$PGRX_HOME/config.toml" 2>/dev/null; then export PGRX_PG_CONFIG_PATH=$2; fi
     (cd "$ROOT" && cargo_pgrx package --no-default-features --features "pg$1" --pg-config "$2" --out-dir "$3")
