@@ -34,7 +34,7 @@ bench: ## exact scans beside pgvector, and the kernels; ROWS=100000 DIMS=1536 QU
 fmt: ## format the Rust sources
 	cargo fmt --all
 
-lint: ## clippy, format, who may import whom
+lint: ## clippy, format, shellcheck, who may import whom
 	@scripts/lint
 
 doc: ## documentation of the crates, into target/doc

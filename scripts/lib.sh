@@ -12,6 +12,7 @@
 #   cluster_start DIR; cluster_stop DIR [MODE]; cluster_restart DIR [MODE]
 #   cluster_psql DIR [ARGS...]         psql; database postgres unless -d says otherwise
 #   cluster_value DIR SQL [DATABASE]   the bare result of one statement
+#   cluster_has DIR EXTENSION          whether the server could create it
 #   cluster_session DIR NAME SQL       in the background, as application NAME; its output goes to $RUN/NAME.out
 #   cluster_wait DIR SQL               until SQL gives t, a quarter of a minute at most
 #   ok NAME; not_ok NAME [WHY]; is GOT WANT NAME; like GOT REGEX NAME; done_testing
@@ -204,6 +205,14 @@ install_extension() {
     (cd "$ROOT" && cargo_pgrx install --release --no-default-features --features "pg$PG_MAJOR" --pg-config "$PG_CONFIG")
 }
 
+# build_package MAJOR PG_CONFIG DIR: the release build as files below a folder, each where that server has its own.
+# Bindings must come from the very server, whatever else .build/pgrx names. Where it names this one, nothing is said:
+# the variable's coming and going would have them generated anew each time, and all that stands on them built again.
+build_package() {
+    if ! grep -qxF "pg$1 = \"$2\"" "$PGRX_HOME/config.toml" 2>/dev/null; then export PGRX_PG_CONFIG_PATH=$2; fi
+    (cd "$ROOT" && cargo_pgrx package --no-default-features --features "pg$1" --pg-config "$2" --out-dir "$3")
+}
+
 # ---- private clusters -----------------------------------------------------------------------------------------
 
 new_run_dir() {
@@ -278,6 +287,10 @@ cluster_psql() {
 
 cluster_value() {
     cluster_psql "$1" -At -d "${3:-postgres}" -c "$2"
+}
+
+cluster_has() {
+    [ "$(cluster_value "$1" "SELECT count(*) FROM pg_available_extensions WHERE name = '$2'")" = 1 ]
 }
 
 cluster_session() {

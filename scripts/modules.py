@@ -1,8 +1,8 @@
 """Who imports whom among the modules of one Rust crate, read from its text.
 
-A module is a file. An import is a path in a `use` or in the code that begins with `crate`, `self`, `super` or the name of
-a module below; a name that a module only passes on (`pub use`) counts as one of the module that defines it, so that a
-folder's front (`mod.rs`) isn't taken for a dependency of what stands behind it.
+A module is a file. An import is a path in a `use` or in the code that begins with `crate`, `self`, `super` or the name
+of a module below; a name that a module only passes on (`pub use`) counts as one of the module that defines it, so that
+a folder's front (`mod.rs`) isn't taken for a dependency of what stands behind it.
 """
 
 import re

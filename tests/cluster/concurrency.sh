@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# pgbench with 16 clients at once on the same tables, files and codecs: searches, inserts, updates, deletes, vacuum, COPY
-# both ways, codecs that come and go. No error but serialization failures, no deadlock, every row and file right
+# pgbench with 16 clients at once on the same tables, files and codecs: searches, inserts, updates, deletes, vacuum,
+# COPY both ways, codecs that come and go. No error but serialization failures, no deadlock, every row and file right
 # afterwards, and backends whose memory doesn't grow.
 #
 # CONCURRENCY_SECONDS says how long (12; no less).
-# shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
-. "${HELPERS:?}"
-use_server "${PG_BIN:?}"
+# shellcheck source-path=SCRIPTDIR source=helpers.bash
+. "$(dirname "$0")/helpers.bash"
 
 seconds=${CONCURRENCY_SECONDS:-12}
 clients=16
@@ -14,16 +13,12 @@ clients=16
 # allocator's breathing. A leak of 200 bytes a statement shows in two minutes.
 allowed_kb=1024
 
-c=$RUN/concurrency
 # The codec cache is small so that it is full before memory is measured, and is emptied and filled all the time.
-cluster_create "$c" 'max_connections = 40' 'deadlock_timeout = 200ms' 'autovacuum_naptime = 1s' 'max_wal_size = 1GB' \
-    'tinyquant.codec_cache = 1MB' 'tinyquant.threads = 2' "log_line_prefix = '%m [%p] %e '"
-cluster_start "$c"
-value() { cluster_value "$c" "$1"; }
-files=$RUN/files
-as_server_user mkdir "$files"
+one_cluster concurrency 'max_connections = 40' 'deadlock_timeout = 200ms' 'autovacuum_naptime = 1s' \
+    'max_wal_size = 1GB' 'tinyquant.codec_cache = 1MB' 'tinyquant.threads = 2' "log_line_prefix = '%m [%p] %e '"
+files_folder
 
-cluster_psql "$c" <<'SQL'
+cluster_psql "$cluster" <<'SQL'
 CREATE EXTENSION tinyquant;
 CREATE TABLE reference (k int PRIMARY KEY, v real[] NOT NULL, e tqvec(96, 4) NOT NULL);
 INSERT INTO reference SELECT k, v, v FROM (
@@ -49,7 +44,7 @@ value "COPY (SELECT tq_compress(v, 'imported') FROM reference LIMIT 100) TO '$fi
 # Its name comes from its hash when a file brings it back.
 hash=$(value "SELECT config_hash FROM tq_codec WHERE name = 'imported'")
 
-# ---- what clients do: NAME WEIGHT, and the script ---------------------------------------------------------------------------
+# ---- what clients do: NAME WEIGHT, and the script ---------------------------------------------------------------
 
 weights=()
 transaction() {
@@ -83,7 +78,8 @@ transaction serializable 5 <<'SQL'
 \set k random(0, 511)
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 SELECT count(*), min(e <=> (SELECT v FROM reference WHERE k = :k)) FROM t WHERE k = :k;
-UPDATE t SET k = :k, e = (SELECT e FROM reference WHERE k = :k) WHERE id = (SELECT min(id) FROM t WHERE k = (:k + 1) % 512);
+UPDATE t SET k = :k, e = (SELECT e FROM reference WHERE k = :k)
+    WHERE id = (SELECT min(id) FROM t WHERE k = (:k + 1) % 512);
 COMMIT;
 SQL
 transaction vacuum 1 <<'SQL'
@@ -116,12 +112,15 @@ DELETE FROM passing WHERE client = :client_id;
 SELECT tq_drop_codec('of client ' || :client_id);
 SQL
 
-# ---- the run, and the memory of the backends meanwhile ---------------------------------------------------------------------
+# ---- the run, and the memory of the backends meanwhile ----------------------------------------------------------
 
-# `PID KB` of each client's backend: private memory, the least of a dozen samples, because it is large for a moment in a COPY.
+# `PID KB` of each client's backend: private memory, the least of a dozen samples, because it is large for a moment in a
+# COPY.
 memory() {
     local i pids
-    pids=$(value "SELECT string_agg(format('/proc/%s/status', pid), ' ') FROM pg_stat_activity WHERE application_name = 'pgbench'")
+    pids=$(value "
+        SELECT string_agg(format('/proc/%s/status', pid), ' ') FROM pg_stat_activity
+        WHERE application_name = 'pgbench'")
     for ((i = 0; i < 12; i++)); do
         # shellcheck disable=SC2086 # a list
         awk '$1 == "Pid:" { pid = $2 } $1 == "RssAnon:" { print pid, $2 }' $pids 2>/dev/null || true
@@ -129,44 +128,54 @@ memory() {
     done | sort -k1,1 -k2,2n | awk '$1 != last { print; last = $1 }'
 }
 
-PGOPTIONS='-c client_min_messages=error' "$PG_BIN/pgbench" -n -M prepared -c $clients -j 2 -T "$seconds" --max-tries=100 --failures-detailed --random-seed="${CONCURRENCY_SEED:-1}" \
-    "${weights[@]}" -h "$c" -U postgres postgres >"$RUN/pgbench.out" 2>"$RUN/pgbench.err" &
+PGOPTIONS='-c client_min_messages=error' "$PG_BIN/pgbench" -n -M prepared -c $clients -j 2 -T "$seconds" \
+    --max-tries=100 --failures-detailed --random-seed="${CONCURRENCY_SEED:-1}" \
+    "${weights[@]}" -h "$cluster" -U postgres postgres >"$RUN/pgbench.out" 2>"$RUN/pgbench.err" &
 pgbench=$!
 sleep $((seconds / 3))
 memory >"$RUN/memory.warm"
 sleep $((seconds - seconds / 3 - 6))
 memory >"$RUN/memory.end"
-wait $pgbench && status=0 || status=$?
+status=0
+wait $pgbench || status=$?
 
 is "$status" 0 "pgbench runs to its end"
-is "$(grep -v '^pgbench: ' "$RUN/pgbench.err" | head -n 5)$(grep -i -E 'abort|error' "$RUN/pgbench.err" | head -n 5)" "" "no client gave up"
-grep -E '^(number of transactions actually|number of failed|number of serialization|number of deadlock|total number of retries|tps)' \
+is "$({ grep -v '^pgbench: ' "$RUN/pgbench.err" || true
+        grep -i -E 'abort|error' "$RUN/pgbench.err" || true; } | head -n 5)" "" "no client gave up"
+said='number of transactions actually|number of failed|number of serialization|number of deadlock'
+grep -E "^($said|total number of retries|tps)" \
     "$RUN/pgbench.out" | sed 's/^/# /'
-is "$(grep -E '\] [0-9A-Z]{5} (ERROR|FATAL|PANIC):' "$c/server.log" | grep -v ' 40001 ERROR' | head -n 5)" "" \
+is "$(grep -E '\] [0-9A-Z]{5} (ERROR|FATAL|PANIC):' "$cluster/server.log" | grep -v ' 40001 ERROR' | head -n 5)" "" \
     "no error but serialization failures"
-is "$(grep -cE 'deadlock|terminated by signal|panicked' "$c/server.log" || true)" 0 "no deadlock, no crash"
+is "$(grep -cE 'deadlock|terminated by signal|panicked' "$cluster/server.log" || true)" 0 "no deadlock, no crash"
 growth=$(join "$RUN/memory.warm" "$RUN/memory.end" | awk '{ print $3 - $2, $1, $2, $3 }' | sort -n)
 echo "# private memory, kB: growth, backend, warm, end"
 awk '{ print "#   " $0 }' <<<"$growth"
 is "$(wc -l <<<"$growth")" $clients "the memory of all backends was measured"
 is "$(awk -v allowed=$allowed_kb '$1 > allowed' <<<"$growth")" "" "and is flat"
 
-# ---- what is left ------------------------------------------------------------------------------------------------------------
+# ---- what is left -----------------------------------------------------------------------------------------------
 
 for table in t loaded; do
-    is "$(value "SELECT count(*) FROM $table LEFT JOIN reference USING (k, e) WHERE v IS NULL")" 0 "every row of $table is right"
+    is "$(value "SELECT count(*) FROM $table LEFT JOIN reference USING (k, e) WHERE v IS NULL")" 0 \
+        "every row of $table is right"
 done
-is "$(value "SET enable_seqscan = off; SELECT count(*) FROM t JOIN reference USING (e)")" "$(value 'SELECT count(*) FROM t')" \
-    "the index finds every row"
-is "$(value "SELECT string_agg(name, ' ') FROM tq_codec WHERE name NOT IN ('lasting', 'imported', '$hash')")" "" "no codec is left over"
+is "$(value 'SET enable_seqscan = off; SELECT count(*) FROM t JOIN reference USING (e)')" \
+    "$(value 'SELECT count(*) FROM t')" "the index finds every row"
+is "$(value "SELECT string_agg(name, ' ') FROM tq_codec WHERE name NOT IN ('lasting', 'imported', '$hash')")" "" \
+    "no codec is left over"
 is "$(value 'SELECT count(*) FROM passing')" 0 "nor a record of one"
-is "$(value "SELECT count(*), count(fault) FROM pg_ls_dir('$files') file LEFT JOIN LATERAL tq_corpus_verify('$files/' || file) ON true")" \
+is "$(value "
+    SELECT count(*), count(fault)
+    FROM pg_ls_dir('$files') file LEFT JOIN LATERAL tq_corpus_verify('$files/' || file) ON true")" \
     "$((clients + 3))|0" "all files are whole"
 # A codec that a file describes is registered under its hash, which no other codec may take as its name.
-value "SELECT drop_if_there('$hash'), drop_if_there('imported')" >/dev/null 2>&1
-like "$(value "SELECT tq_create_codec('$hash', 8)" 2>&1)" "can't be the name of this codec: it names another" "a file's codec can't lose its name to another"
-is "$(value "COPY foreign_records (e, client) FROM '$files/imported.tqcv' (FORMAT tqcv, IDS 'ordinal'); SELECT name FROM tq_codec WHERE config_hash = '$hash'" 2>&1)" \
-    "$hash" "and has it after the next import"
+execute "SELECT drop_if_there('$hash'), drop_if_there('imported')" 2>/dev/null
+like "$(value "SELECT tq_create_codec('$hash', 8)" 2>&1)" "can't be the name of this codec: it names another" \
+    "a file's codec can't lose its name to another"
+is "$(value "
+    COPY foreign_records (e, client) FROM '$files/imported.tqcv' (FORMAT tqcv, IDS 'ordinal');
+    SELECT name FROM tq_codec WHERE config_hash = '$hash'" 2>&1)" "$hash" "and has it after the next import"
 is "$(find "$files" -name '*.tqtmp')" "" "no unfinished file is left"
-cluster_stop "$c"
+cluster_stop "$cluster"
 done_testing

@@ -1,41 +1,37 @@
 #!/usr/bin/env bash
-# The server is killed by SIGKILL, round after round, while clients insert, update, load, export, create codecs and build
-# rotations. After each recovery: what was acknowledged is there, with the bytes it must have; the codecs are sound; kept
-# rotations are right; files are old or new, whole, and alone.
+# The server is killed by SIGKILL, round after round, while clients insert, update, load, export, create codecs and
+# build rotations. After each recovery: what was acknowledged is there, with the bytes it must have; the codecs are
+# sound; kept rotations are right; files are old or new, whole, and alone.
 #
 # CRASH_ROUNDS says how many rounds (4: half a minute), CRASH_SEED when the blows fall.
 # shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
-. "${HELPERS:?}"
-use_server "${PG_BIN:?}"
+# shellcheck source-path=SCRIPTDIR source=helpers.bash
+. "$(dirname "$0")/helpers.bash"
 
 rounds=${CRASH_ROUNDS:-4}
 RANDOM=${CRASH_SEED:=$$}
 echo "# CRASH_ROUNDS=$rounds CRASH_SEED=$CRASH_SEED"
 
-c=$RUN/crash
-cluster_create "$c" 'max_wal_size = 64MB' 'checkpoint_timeout = 30s' 'autovacuum_naptime = 1s' 'log_checkpoints = off'
-value() { cluster_value "$c" "$1"; }
+cluster=$RUN/crash
+cluster_create "$cluster" 'max_wal_size = 64MB' 'checkpoint_timeout = 30s' 'autovacuum_naptime = 1s' \
+    'log_checkpoints = off'
 
 # Not by pg_ctl: what is killed must be a child of this shell, since not every container's first process takes away
 # the dead, and a postmaster that is still listed keeps its successor from starting.
 start_server() {
-    local i
-    as_server_user "$PG_BIN/postgres" -D "$c/data" >>"$c/server.log" 2>&1 &
-    for ((i = 0; i < 600; i++)); do
-        if value 'SELECT 1' >/dev/null 2>&1; then return 0; fi
-        sleep 0.05
-    done
-    tail -n 30 "$c/server.log"
+    as_server_user "$PG_BIN/postgres" -D "$cluster/data" >>"$cluster/server.log" 2>&1 &
+    if wait_until accepts_connections "$cluster"; then return 0; fi
+    tail -n 30 "$cluster/server.log"
     return 1
 }
 start_server
 folder=$RUN/files
 as_server_user mkdir "$folder"
 
-# ---- what everything is compared with -----------------------------------------------------------------------------------
+# ---- what everything is compared with ---------------------------------------------------------------------------
 
 # Version n of row id has the vector (7 · id + n) mod 512: whoever reads it knows its bytes.
-cluster_psql "$c" <<'SQL'
+cluster_psql "$cluster" <<'SQL'
 CREATE EXTENSION tinyquant;
 CREATE TABLE reference (k int PRIMARY KEY, v real[] NOT NULL, e tqvec(300, 4) NOT NULL);
 INSERT INTO reference SELECT k, v, v FROM (
@@ -43,9 +39,14 @@ INSERT INTO reference SELECT k, v, v FROM (
     FROM generate_series(0, 511) k, generate_series(1, 300) i GROUP BY k) s;
 CREATE TABLE t (id bigint PRIMARY KEY, version int NOT NULL, e tqvec(300, 4) NOT NULL);
 INSERT INTO t SELECT id, 0, v FROM generate_series(1, 1000) id JOIN reference ON k = 7 * id % 512;
-CREATE TABLE loaded (batch bigint NOT NULL DEFAULT current_setting('crash.batch')::bigint, id int NOT NULL, e tqvec NOT NULL);
+CREATE TABLE loaded (
+    batch bigint NOT NULL DEFAULT current_setting('crash.batch')::bigint,
+    id int NOT NULL,
+    e tqvec NOT NULL
+);
 CREATE FUNCTION probe(codec text, dimension int) RETURNS text LANGUAGE sql RETURN
-    (SELECT md5(tq_compress(tq_normalize(array_agg(sin(i)::real ORDER BY i)), codec)::text) FROM generate_series(1, dimension) i);
+    (SELECT md5(tq_compress(tq_normalize(array_agg(sin(i)::real ORDER BY i)), codec)::text)
+     FROM generate_series(1, dimension) i);
 CHECKPOINT;
 SQL
 distances="SELECT md5(string_agg((e <=> (SELECT v FROM reference WHERE k = 0))::text, ' ' ORDER BY k)) FROM reference"
@@ -64,13 +65,20 @@ for file in ids plain; do
     done
 done
 
-# ---- the clients: psql with long scripts, which print what has been committed --------------------------------------------
+# ---- the clients: psql with long scripts, which print what has been committed -----------------------------------
 
-script() { awk -v count="$1" 'NR == 1 { text = $0; next } { text = text "\n" $0 }
-    END { for (n = 1; n <= count; n++) { line = text; gsub("NNN", n, line); print line } }'; }
+# script COUNT: what is read, that many times, with the round's number for NNN
+script() {
+    awk -v count="$1" '
+        NR == 1 { text = $0; next }
+        { text = text "\n" $0 }
+        END { for (n = 1; n <= count; n++) { line = text; gsub("NNN", n, line); print line } }'
+}
 for client in 0 1; do
     script 9000 >"$RUN/insert$client.sql" <<SQL
-INSERT INTO t SELECT id, 0, v FROM (SELECT (2 * :round + $client) * 10000::bigint + NNN) s (id) JOIN reference ON k = 7 * id % 512 RETURNING id, version;
+INSERT INTO t SELECT id, 0, v
+    FROM (SELECT (2 * :round + $client) * 10000::bigint + NNN) s (id) JOIN reference ON k = 7 * id % 512
+    RETURNING id, version;
 SQL
     script 500 >"$RUN/codec$client.sql" <<SQL
 \\set name 'codec ':round'-$client-NNN'
@@ -80,7 +88,9 @@ SELECT probe(:'name', :dimension) \\g /dev/null
 SQL
 done
 script 9000 >"$RUN/update0.sql" <<'SQL'
-UPDATE t SET version = version + 1, e = (SELECT v FROM reference WHERE k = (7 * t.id + t.version + 1) % 512) WHERE id = 1 + NNN * 37 % 1000 RETURNING id, version;
+UPDATE t SET version = version + 1, e = (SELECT v FROM reference WHERE k = (7 * t.id + t.version + 1) % 512)
+    WHERE id = 1 + NNN * 37 % 1000
+    RETURNING id, version;
 SQL
 script 2000 >"$RUN/batch0.sql" <<SQL
 SELECT :round * 10000 + NNN AS batch \\gset
@@ -89,7 +99,7 @@ COPY loaded (id, e) FROM '$folder/source.tqcv' (FORMAT tqcv);
 \\echo :batch
 SQL
 for file in ids plain; do
-    { export_to "$folder/$file.tqcv" "$(columns_of $file)" 0 && export_to "$folder/$file.tqcv" "$(columns_of $file)" 1; } |
+    for version in 0 1; do export_to "$folder/$file.tqcv" "$(columns_of $file)" $version; done |
         script 1000 >"$RUN/export-${file}0.sql"
 done
 script 1000 >"$RUN/vacuum0.sql" <<'SQL'
@@ -102,14 +112,15 @@ clients=(insert0 insert1 update0 batch0 codec0 codec1 export-ids0 export-plain0 
 run_clients() { # ROUND: in the background; they end when the server does
     local client
     for client in "${clients[@]}"; do
-        cluster_psql "$c" -At -v round="$1" -f "$RUN/$client.sql" >>"$RUN/$client.acknowledged" 2>"$RUN/$client.errors" &
+        cluster_psql "$cluster" -At -v round="$1" -f "$RUN/$client.sql" \
+            >>"$RUN/$client.acknowledged" 2>"$RUN/$client.errors" &
     done
 }
 
 # kill_server HOW: the postmaster alone, whose children notice, or all of them at one blow
 kill_server() {
-    local postmaster children i
-    postmaster=$(head -n 1 "$c/data/postmaster.pid")
+    local postmaster children
+    postmaster=$(head -n 1 "$cluster/data/postmaster.pid")
     children=$(cat "/proc/$postmaster/task/$postmaster/children")
     # shellcheck disable=SC2086 # a list
     if [ "$1" = all ]; then
@@ -118,19 +129,19 @@ kill_server() {
         as_server_user kill -9 "$postmaster"
     fi 2>/dev/null || true
     wait
-    for ((i = 0; i < 300; i++)); do
-        # shellcheck disable=SC2046,SC2086 # a list
-        if ! grep -qs . $(printf '/proc/%s/cmdline ' $children); then return 0; fi
-        sleep 0.05
-    done
-    return 1
+    # shellcheck disable=SC2086 # a list
+    wait_until gone $children
+}
+gone() { # PROCESS...
+    # shellcheck disable=SC2046 # a list
+    ! grep -qs . $(printf '/proc/%s/cmdline ' "$@")
 }
 
-# ---- what must hold -------------------------------------------------------------------------------------------------------
+# ---- what must hold ---------------------------------------------------------------------------------------------
 
 # Prints what doesn't, a line each.
 faults_of_tables() {
-    cluster_psql "$c" -At 2>&1 <<SQL || true
+    cluster_psql "$cluster" -At 2>&1 <<SQL || true
 SET client_min_messages = warning;
 CREATE TEMP TABLE acknowledged (id bigint, version int);
 \copy acknowledged FROM PROGRAM 'cat $RUN/insert*.acknowledged $RUN/update0.acknowledged' (DELIMITER '|')
@@ -180,8 +191,8 @@ faults_of_files() {
     rm -f "$folder/next.tqcv"
     find "$folder" -mindepth 1 ! -name source.tqcv ! -name ids.tqcv ! -name plain.tqcv -printf 'left behind: %p\n'
     # Rotations have been kept since the recovery, too.
-    find "$c/data/pg_tinyquant" -mindepth 1 ! -name 'matrix-1-*' -printf 'left behind: %p\n'
-    find "$c/data/base/pgsql_tmp" -type f -printf 'left behind: %p\n' 2>/dev/null
+    find "$cluster/data/pg_tinyquant" -mindepth 1 ! -name 'matrix-1-*' -printf 'left behind: %p\n'
+    find "$cluster/data/base/pgsql_tmp" -type f -printf 'left behind: %p\n' 2>/dev/null
 }
 
 # shellcheck disable=SC2086 # a pattern
@@ -193,7 +204,7 @@ for ((round = 1; round <= rounds; round++)); do
     sleep "$((RANDOM % 2)).$((100 + RANDOM % 900))"
     if ((round % 2)); then how=all; else how=postmaster; fi
     kill_server $how || not_ok "round $round: the children of the postmaster end"
-    unfinished=$((unfinished + $(find "$folder" "$c/data/pg_tinyquant" -name '*.tqtmp' | wc -l)))
+    unfinished=$((unfinished + $(find "$folder" "$cluster/data/pg_tinyquant" -name '*.tqtmp' | wc -l)))
     start_server || break
     is "$(faults_of_tables)$(faults_of_files)" "" "round $round ($how killed)"
     batches=$((batches + $(count batch0.acknowledged)))
@@ -201,9 +212,10 @@ for ((round = 1; round <= rounds; round++)); do
 done
 is $((round - 1)) "$rounds" "the server recovers each time"
 
-echo "# acknowledged: $(count 'insert*.acknowledged') inserts, $(count 'update*.acknowledged') updates, $batches loads, $(count 'codec*.acknowledged') codecs;" \
-    "unfinished files: $unfinished"
+echo "# acknowledged: $(count 'insert*.acknowledged') inserts, $(count 'update*.acknowledged') updates," \
+    "$batches loads, $(count 'codec*.acknowledged') codecs; unfinished files: $unfinished"
 is "$(cat "$RUN"/*.errors | grep ERROR | head -n 5)" "" "no statement failed but by the end of the server"
-is "$(grep -E 'is damaged|cannot be kept|PANIC|invalid page|panicked' "$c/server.log" | head -n 5)" "" "nor does the log tell of damage"
-cluster_stop "$c"
+is "$(grep -E 'is damaged|cannot be kept|PANIC|invalid page|panicked' "$cluster/server.log" | head -n 5)" "" \
+    "nor does the log tell of damage"
+cluster_stop "$cluster"
 done_testing

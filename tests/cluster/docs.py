@@ -8,14 +8,15 @@
 
 A document is Markdown. What is tested are its fenced blocks, by language:
 
-    sql       statements. An ERROR fails, unless the block is a transcript; `-- → x` behind a statement is what it prints.
+    sql       statements. An ERROR fails, unless the block is a transcript; `-- → x` behind a statement is what it
+              prints.
     psql      a transcript: a statement behind each `=# `, below it what psql prints.
     python    a script of its own for each block, after all SQL; `# → x` is what a line prints.
     others    sh, conf, json, text, javascript, java: shown, not run.
 
-What is printed is compared word by word: `…` stands for anything, numbers with a decimal point may be off by one per cent,
-the lines of `\\timing` don't count, and a result's heading may be left out. In SQL, `/data/` is the document's own folder,
-and a vector that ends in `…`, as in '[0.1, 0.2, …]', is filled up to a unit vector.
+What is printed is compared word by word: `…` stands for anything, numbers with a decimal point may be off by one per
+cent, the lines of `\\timing` don't count, and a result's heading may be left out. In SQL, `/data/` is the document's
+own folder, and a vector that ends in `…`, as in '[0.1, 0.2, …]', is filled up to a unit vector.
 
 Comments steer it:
 

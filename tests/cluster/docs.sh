@@ -1,16 +1,13 @@
 #!/usr/bin/env bash
-# The documents: every block of SQL in README.md and docs/ is run, each document in a fresh database; its transcripts print
-# what they show; the reference and the tables of options list what is there, and nothing else. docs.py has the rules.
-# tests/docs/NAME.sql prepares the database of docs/NAME.md, and puts files into its /data.
-# shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
-. "${HELPERS:?}"
-use_server "${PG_BIN:?}"
+# The documents: every block of SQL in README.md and docs/ is run, each document in a fresh database; its transcripts
+# print what they show; the reference and the tables of options list what is there, and nothing else. docs.py has the
+# rules. tests/docs/NAME.sql prepares the database of docs/NAME.md, and puts files into its /data.
+# shellcheck source-path=SCRIPTDIR source=helpers.bash
+. "$(dirname "$0")/helpers.bash"
 
-cluster=$RUN/docs
-cluster_create "$cluster" 'autovacuum = off' 'max_parallel_workers_per_gather = 0' 'wal_level = logical'
-cluster_start "$cluster"
-cluster_psql "$cluster" -c 'CREATE EXTENSION tinyquant'
-export PGHOST=$cluster PGUSER=postgres DOCS_DATA=$RUN/data PYTHONDONTWRITEBYTECODE=1
+one_cluster docs 'autovacuum = off' 'max_parallel_workers_per_gather = 0' 'wal_level = logical'
+execute 'CREATE EXTENSION tinyquant'
+export PGHOST=$cluster PGUSER=postgres DOCS_DATA=$RUN/data
 export DOCS_PYTHON=
 as_server_user mkdir "$DOCS_DATA"
 

@@ -1,15 +1,13 @@
 #!/usr/bin/env bash
 # pg_dump and restore: a database with compressed columns and registered codecs comes back with equal bytes and equal
-# query results, through a plain script, a custom archive and a parallel restore; and by the manual's recipe with expressions
-# that decode records of registered codecs.
-# shellcheck source=../../scripts/lib.sh
-. "$HELPERS"
+# query results, through a plain script, a custom archive and a parallel restore; and by the manual's recipe with
+# expressions that decode records of registered codecs.
+# shellcheck source-path=SCRIPTDIR source=helpers.bash
+. "$(dirname "$0")/helpers.bash"
 
-c=$RUN/dump$PG_MAJOR
-cluster_create "$c"
-cluster_start "$c"
+one_cluster dump
 
-cluster_psql "$c" <<'SQL'
+cluster_psql "$cluster" <<'SQL'
 CREATE DATABASE source;
 \c source
 CREATE SCHEMA vectors;
@@ -39,73 +37,111 @@ CREATE MATERIALIZED VIEW nearest AS
     SELECT id FROM items ORDER BY any_codec <=> (SELECT plain FROM items WHERE id = 7), id LIMIT 50;
 SQL
 
-bytes="SELECT md5(string_agg(md5(small::bytea) || md5(plain::bytea) || md5(exact::bytea) || coalesce(md5(any_codec::bytea), '-') || coalesce(hash, '-'), ',' ORDER BY id)) FROM items"
-answers="SELECT md5(string_agg(format('%s %s %s', plain OPERATOR(vectors.<=>) vectors.tq_compress(unit(9)), exact OPERATOR(vectors.<->) unit(9), any_codec OPERATOR(vectors.<#>) unit(9)), ',' ORDER BY id)) FROM items"
-codecs="SELECT md5(string_agg(t::text, ',')) FROM vectors.tq_codec t"
-columns="SELECT string_agg(format_type(atttypid, atttypmod), ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'items'::regclass AND attnum > 0"
+# What comes back must answer these as the source does; compare names them.
+declare -A question=(
+    [bytes]="
+        SELECT md5(string_agg(md5(small::bytea) || md5(plain::bytea) || md5(exact::bytea)
+            || coalesce(md5(any_codec::bytea), '-') || coalesce(hash, '-'), ',' ORDER BY id))
+        FROM items"
+    [answers]="
+        SELECT md5(string_agg(format('%s %s %s', plain OPERATOR(vectors.<=>) vectors.tq_compress(unit(9)),
+            exact OPERATOR(vectors.<->) unit(9), any_codec OPERATOR(vectors.<#>) unit(9)), ',' ORDER BY id))
+        FROM items"
+    [codecs]="SELECT md5(string_agg(t::text, ',')) FROM vectors.tq_codec t"
+    [columns]="
+        SELECT string_agg(format_type(atttypid, atttypmod), ' ' ORDER BY attnum)
+        FROM pg_attribute WHERE attrelid = 'items'::regclass AND attnum > 0"
+    [made]="
+        SELECT string_agg(indexrelid::regclass::text || ' ' || indisvalid, ', ' ORDER BY indexrelid::regclass::text)
+        FROM pg_index JOIN pg_class ON oid = indrelid WHERE relname IN ('items', 'decoding')"
+)
+compare() { # NAME DATABASE WHAT...
+    local name=$1 database=$2 what
+    shift 2
+    for what; do
+        is "$(value "${question[$what]}" "$database")" "$(value "${question[$what]}" source)" "$name: equal $what"
+    done
+}
 
-"$PG_BIN/pg_dump" -h "$c" -U postgres source >"$RUN/dump.sql"
-"$PG_BIN/pg_dump" -h "$c" -U postgres -Fc source >"$RUN/dump.custom"
-cluster_psql "$c" -c 'CREATE DATABASE plain' -c 'CREATE DATABASE custom'
-cluster_psql "$c" -d plain -f "$RUN/dump.sql" >/dev/null
-"$PG_BIN/pg_restore" -h "$c" -U postgres -j 2 -d custom "$RUN/dump.custom"
+"$PG_BIN/pg_dump" -h "$cluster" -U postgres source >"$RUN/dump.sql"
+"$PG_BIN/pg_dump" -h "$cluster" -U postgres -Fc source >"$RUN/dump.custom"
+cluster_psql "$cluster" -c 'CREATE DATABASE plain' -c 'CREATE DATABASE custom'
+cluster_psql "$cluster" -d plain -f "$RUN/dump.sql" >/dev/null
+"$PG_BIN/pg_restore" -h "$cluster" -U postgres -j 2 -d custom "$RUN/dump.custom"
 
 for restored in plain custom; do
-    for what in bytes answers codecs columns; do
-        is "$(cluster_value "$c" "${!what}" "$restored")" "$(cluster_value "$c" "${!what}" source)" \
-            "$restored restore: equal $what"
-    done
-    is "$(cluster_value "$c" 'SELECT count(*) FROM nearest' "$restored")" 50 "$restored restore: materialized view"
+    compare "$restored restore" "$restored" bytes answers codecs columns
+    is "$(value 'SELECT count(*) FROM nearest' "$restored")" 50 "$restored restore: materialized view"
 done
-is "$("$PG_BIN/pg_dump" -h "$c" -U postgres plain | grep -v -e '^\\' | md5sum)" \
-    "$(grep -v -e '^\\' "$RUN/dump.sql" | md5sum)" "a dump of the restored database is the same dump"
+is "$("$PG_BIN/pg_dump" -h "$cluster" -U postgres plain | dump_digest)" "$(dump_digest <"$RUN/dump.sql")" \
+    "a dump of the restored database is the same dump"
 
-# What decodes records of a registered codec, in indexes, generated columns and constraints, comes back by the manual's recipe.
-cluster_psql "$c" -d source -c "SET search_path = public, vectors" -c "CREATE TABLE decoding (id int PRIMARY KEY, e tqvec CHECK (tq_norm(e) > 0),
-        norm real GENERATED ALWAYS AS (tq_norm(e)) STORED)" -c "INSERT INTO decoding SELECT id, any_codec FROM items" \
-    -c "CREATE INDEX decoding_norm ON decoding (tq_norm(e))" -c "CREATE INDEX items_norm ON items (tq_norm(any_codec))" \
-    -c "CREATE STATISTICS decoding_norms ON tq_norm(e), id FROM decoding"
-"$PG_BIN/pg_dump" -h "$c" -U postgres -Fc source >"$RUN/decoding.custom"
-cluster_psql "$c" -c 'CREATE DATABASE decoding'
+# What decodes records of a registered codec, in indexes, generated columns and constraints, comes back by the manual's
+# recipe.
+cluster_psql "$cluster" -d source <<'SQL'
+SET search_path = public, vectors;
+CREATE TABLE decoding (
+    id int PRIMARY KEY,
+    e tqvec CHECK (tq_norm(e) > 0),
+    norm real GENERATED ALWAYS AS (tq_norm(e)) STORED
+);
+INSERT INTO decoding SELECT id, any_codec FROM items;
+CREATE INDEX decoding_norm ON decoding (tq_norm(e));
+CREATE INDEX items_norm ON items (tq_norm(any_codec));
+CREATE STATISTICS decoding_norms ON tq_norm(e), id FROM decoding;
+SQL
+"$PG_BIN/pg_dump" -h "$cluster" -U postgres -Fc source >"$RUN/decoding.custom"
+cluster_psql "$cluster" -c 'CREATE DATABASE decoding'
 recipe=$(sed -n '/^  pg_restore -d new --section=pre-data/,/^  ```/p' "$REPO/docs/operations.md" | grep -v '```')
 is "$(wc -l <<<"$recipe")" 4 "the manual's recipe is found"
-(
+restored_by_recipe() (
     cd "$RUN" && cp decoding.custom old.dump
+    # shellcheck disable=SC2317 # called by the recipe
     pg_restore() {
         local arguments=("$@")
-        [ "$1" != -d ] || arguments=(-e -h "$c" -U postgres -d decoding "${@:3}")
+        [ "$1" != -d ] || arguments=(-e -h "$cluster" -U postgres -d decoding "${@:3}")
         "$PG_BIN/pg_restore" "${arguments[@]}"
     }
     eval "$recipe"
-) >"$RUN/recipe.log" 2>&1 && ok "the manual's recipe restores without an error" || not_ok "the manual's recipe restores without an error" "$(cat "$RUN/recipe.log")"
-made="SELECT string_agg(indexrelid::regclass::text || ' ' || indisvalid, ', ' ORDER BY indexrelid::regclass::text) FROM pg_index JOIN pg_class ON oid = indrelid WHERE relname IN ('items', 'decoding')"
-for what in bytes answers codecs made; do
-    is "$(cluster_value "$c" "${!what}" decoding)" "$(cluster_value "$c" "${!what}" source)" "restored by the recipe: equal $what"
-done
-is "$(cluster_value "$c" "SELECT count(norm), count(*) FILTER (WHERE norm = vectors.tq_norm(e)::real) FROM decoding" decoding)" "200|200" \
+) >"$RUN/recipe.log" 2>&1
+if restored_by_recipe; then
+    ok "the manual's recipe restores without an error"
+else
+    not_ok "the manual's recipe restores without an error" "$(cat "$RUN/recipe.log")"
+fi
+compare "restored by the recipe" decoding bytes answers codecs made
+is "$(value "
+    SELECT count(norm), count(*) FILTER (WHERE norm = vectors.tq_norm(e)::real) FROM decoding" decoding)" "200|200" \
     "restored by the recipe: what was computed"
-is "$(cluster_psql "$c" -d decoding -c 'ANALYZE' 2>&1)" '' "and ANALYZE finds the codec"
+is "$(cluster_psql "$cluster" -d decoding -c 'ANALYZE' 2>&1)" '' "and ANALYZE finds the codec"
 # Without the codec, ANALYZE says what to do.
-cluster_psql "$c" -d decoding -c "SELECT vectors.tq_drop_codec('trained')" >"$RUN/dropped.log" 2>&1
-like "$(cat "$RUN/dropped.log")" 'fails at what decodes them: .*index decoding_norm.*index items_norm' "dropping the codec says what will fail"
-like "$(cluster_psql "$c" -d decoding -c 'ANALYZE decoding' 2>&1 || true)" 'is not registered.*HINT: .* drop what decodes its records' "ANALYZE says the ways out"
+cluster_psql "$cluster" -d decoding -c "SELECT vectors.tq_drop_codec('trained')" >"$RUN/dropped.log" 2>&1
+like "$(cat "$RUN/dropped.log")" 'fails at what decodes them: .*index decoding_norm.*index items_norm' \
+    "dropping the codec says what will fail"
+like "$(cluster_psql "$cluster" -d decoding -c 'ANALYZE decoding' 2>&1 || true)" \
+    'is not registered.*HINT: .* drop what decodes its records' "ANALYZE says the ways out"
 
 # Binary COPY is the record too, and enforces the column's modifier on the way in.
-cluster_psql "$c" -d plain -c "COPY (SELECT small, plain, exact FROM items ORDER BY id) TO '$c/rows.bin' (FORMAT binary)" \
-    -c 'CREATE TABLE copied (small vectors.tqvec(48, 2), plain vectors.tqvec(48, 4), exact vectors.tqvec(48, 8, residual))' \
-    -c "COPY copied FROM '$c/rows.bin' (FORMAT binary)"
-is "$(cluster_value "$c" 'SELECT md5(string_agg(exact::text, $$,$$ ORDER BY exact)) FROM copied' plain)" \
-    "$(cluster_value "$c" 'SELECT md5(string_agg(exact::text, $$,$$ ORDER BY exact)) FROM items' plain)" "binary COPY round trip"
-refused=$(cluster_psql "$c" -d plain -c 'CREATE TABLE narrow (small vectors.tqvec(48, 2), plain vectors.tqvec(48, 8), exact vectors.tqvec)' \
-    -c "COPY narrow FROM '$c/rows.bin' (FORMAT binary)" 2>&1) || true
+cluster_psql "$cluster" -d plain <<SQL
+COPY (SELECT small, plain, exact FROM items ORDER BY id) TO '$cluster/rows.bin' (FORMAT binary);
+CREATE TABLE copied (small vectors.tqvec(48, 2), plain vectors.tqvec(48, 4), exact vectors.tqvec(48, 8, residual));
+COPY copied FROM '$cluster/rows.bin' (FORMAT binary);
+CREATE TABLE narrow (small vectors.tqvec(48, 2), plain vectors.tqvec(48, 8), exact vectors.tqvec);
+SQL
+exact_of() { value "SELECT md5(string_agg(exact::text, ',' ORDER BY exact)) FROM $1" plain; }
+is "$(exact_of copied)" "$(exact_of items)" "binary COPY round trip"
+refused=$(value "COPY narrow FROM '$cluster/rows.bin' (FORMAT binary)" plain 2>&1) || true
 like "$refused" 'expected 8 bits a dimension, not 4' "binary COPY enforces the modifier"
 
 # The extension's schema can be moved; columns, operators and registered codecs follow.
-moved="SELECT md5(string_agg((any_codec OPERATOR(%s.<#>) tq_decompress(plain))::text, ',' ORDER BY id)) FROM items"
-before=$(cluster_value "$c" "SET search_path = public, vectors; ${moved//%s/vectors}" plain)
-cluster_psql "$c" -d plain -c 'CREATE SCHEMA elsewhere' -c 'ALTER EXTENSION tinyquant SET SCHEMA elsewhere'
-is "$(cluster_value "$c" "SET search_path = public, elsewhere; ${moved//%s/elsewhere}" plain)" "$before" \
-    "equal answers after ALTER EXTENSION SET SCHEMA"
+moved() { # SCHEMA
+    value "SET search_path = public, $1;
+        SELECT md5(string_agg((any_codec OPERATOR($1.<#>) tq_decompress(plain))::text, ',' ORDER BY id))
+        FROM items" plain
+}
+before=$(moved vectors)
+cluster_psql "$cluster" -d plain -c 'CREATE SCHEMA elsewhere' -c 'ALTER EXTENSION tinyquant SET SCHEMA elsewhere'
+is "$(moved elsewhere)" "$before" "equal answers after ALTER EXTENSION SET SCHEMA"
 
-cluster_stop "$c"
+cluster_stop "$cluster"
 done_testing

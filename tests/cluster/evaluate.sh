@@ -1,49 +1,33 @@
 #!/usr/bin/env bash
 # tq_evaluate is interrupted: while it reads, while it searches, while it measures; and the limit of its sample.
-# shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
-. "${HELPERS:?}"
-use_server "${PG_BIN:?}"
+# shellcheck source-path=SCRIPTDIR source=helpers.bash
+. "$(dirname "$0")/helpers.bash"
 
-cluster=$RUN/evaluate
-cluster_create "$cluster" 'autovacuum = off' 'max_wal_size = 4GB'
-cluster_start "$cluster"
-value() { cluster_value "$cluster" "$1"; }
-
+one_cluster evaluate 'autovacuum = off' 'max_wal_size = 4GB'
+create_extension
 # Work for many seconds.
-value "CREATE EXTENSION tinyquant;
-       CREATE TABLE part AS SELECT i, ARRAY(SELECT (hashint8extended(j, i) % 1000 + 0.5)::real FROM generate_series(1, 512) j) AS v
-       FROM generate_series(1, 1000) i;
-       CREATE TABLE t AS SELECT p.v FROM part p, generate_series(1, 60)" >/dev/null
-
-# session NAME SQL: in the background; its output in $RUN/NAME.out
-session() {
-    PGAPPNAME=$1 cluster_psql "$cluster" -v ON_ERROR_STOP=0 -c "$2" >"$RUN/$1.out" 2>&1 &
-}
-
-# wait_for COMMAND...: until it succeeds, half a minute at most
-wait_for() {
-    local i
-    for ((i = 0; i < 600; i++)); do
-        if "$@"; then return 0; fi
-        sleep 0.05
-    done
-    return 1
-}
-runs() { [ "$(value "SELECT count(*) FROM pg_stat_activity WHERE application_name = '$1' AND state = 'active'")" = 1 ]; }
+sql <<'SQL'
+CREATE TABLE part AS
+SELECT i, ARRAY(SELECT (hashint8extended(j, i) % 1000 + 0.5)::real FROM generate_series(1, 512) j) AS v
+FROM generate_series(1, 1000) i;
+CREATE TABLE t AS SELECT p.v FROM part p, generate_series(1, 60);
+SQL
 says() { grep -q "$2" "$RUN/$1.out"; }
 
 # cancelled_after NAME NOTICE DESCRIPTION QUERY QUERIES: cancelled once it has said so, or simply runs
 cancelled_after() {
     session "$1" "SELECT * FROM tq_evaluate('$4', queries => $5)"
-    if [ -n "$2" ]; then wait_for says "$1" "$2" || true; else wait_for runs "$1" || true; fi
-    is "$(value "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE application_name = '$1' AND state = 'active'")" 1 \
-        "$3: it is still at work"
+    if [ -n "$2" ]; then wait_until says "$1" "$2" || true; else wait_until is_active "$1" || true; fi
+    is "$(value "
+        SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity
+        WHERE application_name = '$1' AND state = 'active'")" 1 "$3: it is still at work"
     wait
     like "$(tail -n 1 "$RUN/$1.out")" 'canceling statement due to user request' "$3: cancelled"
 }
 
 cancelled_after reading '' 'while it reads' 'SELECT v FROM t WHERE pg_sleep(0.01) IS NOT NULL' 100
-cancelled_after searching 'evaluating 60000 vectors of 512 dimensions, 2000 of them' 'while it searches' 'SELECT v FROM t' 2000
+cancelled_after searching 'evaluating 60000 vectors of 512 dimensions, 2000 of them' 'while it searches' \
+    'SELECT v FROM t' 2000
 cancelled_after measuring '2 bits a dimension: evaluated' 'while it measures' 'SELECT v FROM t' 200
 
 session timeout "SET statement_timeout = '2s'; SELECT * FROM tq_evaluate('SELECT v FROM t', queries => 2000)"

@@ -1,8 +1,8 @@
 /*
  * Preloaded into a server: lets an allocation of one of its processes fail, and perhaps all after it.
  *
- * What is to happen stands in a file that is mapped by all processes (FAILING_MALLOC is its name, and holds a struct of zeros at
- * first), so that a test changes it from outside while the process waits for its next statement.
+ * What is to happen stands in a file that is mapped by all processes (FAILING_MALLOC is its name, and holds a struct of
+ * zeros at first), so that a test changes it from outside while the process waits for its next statement.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 extern void __libc_free(void *);
-extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t), *__libc_memalign(size_t, size_t);
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t), *__libc_memalign(size_t, size_t);
 
 /* As memory.py writes it. */
 static volatile struct control
@@ -43,7 +44,8 @@ static int fails(void)
 {
     long number;
 
-    /* The main thread's: what others take of the C library while they start was held for them before, which is no use here. */
+    /* The main thread's: what others take of the C library while they start was held for them before, which is no use
+     * here. */
     if (!control || !control->first || control->process != getpid() || control->process != gettid())
         return 0;
     number = __atomic_add_fetch(&control->seen, 1, __ATOMIC_SEQ_CST);
@@ -91,4 +93,7 @@ void *mmap(void *address, size_t length, int protection, int flags, int file, of
     return (void *) syscall(SYS_mmap, address, length, protection, flags, file, offset);
 }
 
-void *mmap64(void *address, size_t length, int protection, int flags, int file, off_t offset) { return mmap(address, length, protection, flags, file, offset); }
+void *mmap64(void *address, size_t length, int protection, int flags, int file, off_t offset)
+{
+    return mmap(address, length, protection, flags, file, offset);
+}

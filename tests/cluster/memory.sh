@@ -1,34 +1,37 @@
 #!/usr/bin/env bash
-# Memory that runs out: every function and every COPY of ours under a falling limit is SQLSTATE 53200 or succeeds, its session lives,
-# and no other notices. And errors don't capture backtraces, whatever the environment says: these take memory, too, and the user's
-# attention. MEMORY_STEPS=200 takes finer steps, MEMORY_ONLY='COPY TO' a pattern of the statements' names.
-# shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
-. "${HELPERS:?}"
-use_server "${PG_BIN:?}"
+# Memory that runs out: every function and every COPY of ours under a falling limit is SQLSTATE 53200 or succeeds, its
+# session lives, and no other notices. And errors don't capture backtraces, whatever the environment says: these take
+# memory, too, and the user's attention.
+#
+# MEMORY_STEPS=200 takes finer steps (12 if not said; 3 on servers before 18, which test the same code), and
+# MEMORY_ONLY='COPY TO' is a pattern of the statements' names.
+# shellcheck source-path=SCRIPTDIR source=helpers.bash
+. "$(dirname "$0")/helpers.bash"
 
+steps=3
+[ "$PG_MAJOR" -lt 18 ] || steps=12
+steps=${MEMORY_STEPS:-$steps}
 cluster=$RUN/memory
 cluster_create "$cluster" 'shared_buffers = 16MB' 'autovacuum = off' 'max_wal_size = 4GB' \
     'max_parallel_workers_per_gather = 0' 'log_min_messages = error'
 # What the standard library knows of it, all at once.
 RUST_BACKTRACE=full RUST_LIB_BACKTRACE=1 cluster_start "$cluster"
-value() { cluster_value "$cluster" "$1"; }
-files=$RUN/files
-as_server_user mkdir "$files"
+files_folder
 chmod a+rx "$RUN"
-
+create_extension
 # Dimensions at which rotations are kept, buffers exceed a page, and, in one row, 1,500 as in the report.
-value "CREATE EXTENSION tinyquant;
-       CREATE FUNCTION unit(seed int, dimension int) RETURNS real[] LANGUAGE sql IMMUTABLE AS
-           'SELECT tq_normalize(array_agg((hashint8extended(j, seed) >> 40)::real)) FROM generate_series(1, dimension) j';
-       SELECT tq_create_codec('docs', 296, 4, false, 17);
-       CREATE TABLE t AS SELECT id, v, tq_compress(v, 4) AS e
-           FROM (SELECT i AS id, unit(i, 296) AS v FROM generate_series(1, 200) i OFFSET 0) s;
-       ANALYZE t;
-       CREATE TABLE wide (v real[], e tqvec(1500, 4), f tqvec(1500, 8, residual));
-       INSERT INTO wide SELECT u, u, u FROM unit(1, 1500) u;
-       CREATE TABLE texts AS SELECT replace(replace(v::text, '{', '['), '}', ']') AS n, f::text AS d FROM wide;
-       CREATE UNLOGGED TABLE t2 (id bigint, name text, v real[], e tqvec(296, 4), f tqvec(296, 8));
-       CREATE UNLOGGED TABLE filled AS SELECT id, v, NULL::tqvec(296, 4) AS e FROM t" >"$RUN/out" 2>&1 || cat "$RUN/out" >&2
+sql <<'SQL'
+SELECT tq_create_codec('docs', 296, 4, false, 17);
+CREATE TABLE t AS
+SELECT id, v, tq_compress(v, 4) AS e
+FROM (SELECT i AS id, random_vector(i, 296) AS v FROM generate_series(1, 200) i OFFSET 0) s;
+ANALYZE t;
+CREATE TABLE wide (v real[], e tqvec(1500, 4), f tqvec(1500, 8, residual));
+INSERT INTO wide SELECT v, v, v FROM random_vector(1, 1500) v;
+CREATE TABLE texts AS SELECT replace(replace(v::text, '{', '['), '}', ']') AS n, f::text AS d FROM wide;
+CREATE UNLOGGED TABLE t2 (id bigint, name text, v real[], e tqvec(296, 4), f tqvec(296, 8));
+CREATE UNLOGGED TABLE filled AS SELECT id, v, NULL::tqvec(296, 4) AS e FROM t;
+SQL
 # Files for what reads some; those that are written are written anew.
 while IFS='|' read -r name query options; do
     value "COPY ($query) TO '$files/$name' WITH ($options)" >/dev/null
@@ -47,18 +50,20 @@ END
 value "SELECT tq_export_codec('docs', '$files/codec.tqcb', '$files/codec.json')" >/dev/null
 
 # As the servers' user, who may limit its own processes.
-cp "$(dirname "$0")/memory.py" "$RUN/memory.py"
+cp "$(dirname "$0")"/{memory,memory_statements,wire}.py "$RUN/"
 refuse_memory() { # NAME [VARIABLE=VALUE...]
     local name=$1 counts
     shift
-    as_server_user env MEMORY_ONLY="${MEMORY_ONLY:-}" MEMORY_TIMES="${MEMORY_TIMES:-}" "$@" python3 "$RUN/memory.py" "$cluster/.s.PGSQL.5432" \
-        "$files" "$cluster/server.log" "${MEMORY_STEPS:-12}" >"$RUN/memory.out" 2>&1 || cat "$RUN/memory.out" >&2
+    as_server_user env MEMORY_ONLY="${MEMORY_ONLY:-}" MEMORY_TIMES="${MEMORY_TIMES:-}" "$@" \
+        python3 "$RUN/memory.py" "$cluster/.s.PGSQL.5432" "$files" "$cluster/server.log" "$steps" \
+        >"$RUN/memory.out" 2>&1 || cat "$RUN/memory.out" >&2
     counts=$(tail -n 1 "$RUN/memory.out")
     printf '# %s: %s\n' "$name" "$counts"
     is "$(grep -c '^problem' "$RUN/memory.out" || true)" 0 \
         "$name: a statement without memory is 53200, and its session and all others live" || true
     sed -n 's/^problem/# problem/p' "$RUN/memory.out" | head -n 60
-    like "$counts" 'statements [0-9]+, .*errors [1-9][0-9]*, successes [1-9][0-9]*, deaths 0$' "$name: no session has died"
+    like "$counts" 'statements [0-9]+, .*errors [1-9][0-9]*, successes [1-9][0-9]*, deaths 0$' \
+        "$name: no session has died"
 }
 refuse_memory 'falling limit'
 
@@ -75,23 +80,24 @@ else
     echo "# SKIPPED: each allocation (needs a C compiler, cc)"
 fi
 
-# ---- backtraces --------------------------------------------------------------------------------------------------------
+# ---- backtraces -------------------------------------------------------------------------------------------------
 
 # An error of ours, one of the server's that passes through us, and one of the server's below a statement of ours.
 errors() {
     cluster_psql "$1" -v ON_ERROR_STOP=0 -v VERBOSITY=verbose -c "SELECT '[1,nan]'::tqvec" \
-        -c "SELECT * FROM tq_evaluate('SELECT ARRAY[1/0]::real[]')" -c "SELECT tq_export('SELECT 1 FROM nothing', '/tmp/no')" 2>&1 || true
+        -c "SELECT * FROM tq_evaluate('SELECT ARRAY[1/0]::real[]')" \
+        -c "SELECT tq_export('SELECT 1 FROM nothing', '/tmp/no')" 2>&1 || true
 }
 for setting in 'RUST_BACKTRACE=1' 'RUST_BACKTRACE=full' 'RUST_LIB_BACKTRACE=1'; do
     cluster_stop "$cluster"
     # Also where the library is loaded by the session.
     for preload in tinyquant ''; do
-        echo "shared_preload_libraries = '$preload'" >"$cluster/preload.conf"
-        grep -q preload.conf "$cluster/data/postgresql.conf" || echo "include '$cluster/preload.conf'" >>"$cluster/data/postgresql.conf"
+        with_library "$preload"
         (export "${setting?}" && cluster_start "$cluster")
         errors "$cluster" >"$RUN/errors.out"
         is "$(grep -c '^ERROR' "$RUN/errors.out")" 3 "$setting, preloaded '$preload': three errors"
-        is "$(grep -cE '^ +[0-9]+: |backtrace|^ +at ' "$RUN/errors.out" || true)" 0 "$setting, preloaded '$preload': no report has a backtrace"
+        is "$(grep -cE '^ +[0-9]+: |backtrace|^ +at ' "$RUN/errors.out" || true)" 0 \
+            "$setting, preloaded '$preload': no report has a backtrace"
         [ -z "$preload" ] || cluster_stop "$cluster"
     done
 done

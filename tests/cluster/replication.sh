@@ -1,43 +1,51 @@
 #!/usr/bin/env bash
-# Logical replication of tqvec columns in binary mode, and of the codecs that their records need: from a publisher of this
-# version, and from one of an older version if there is one.
-# shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
-. "${HELPERS:?}"
-# shellcheck source=documents.bash
-. "$(dirname "$0")/documents.bash"
-use_server "${PG_BIN:?}"
+# Logical replication of tqvec columns in binary mode, and of the codecs that their records need: from a publisher of
+# this version, and from one of an older version if there is one.
+# shellcheck source-path=SCRIPTDIR source=helpers.bash
+. "$(dirname "$0")/helpers.bash"
+# shellcheck source=document_blocks.bash
+. "$(dirname "$0")/document_blocks.bash"
 this=$PG_BIN
 
 publisher=$RUN/publisher
 subscriber=$RUN/subscriber
 there() { cluster_psql "$publisher" "$@"; }
 here() { cluster_psql "$subscriber" "$@"; }
-# caught_up NAME: the subscriber has everything that the publisher has at this moment. By a mark that follows all else: positions in
-# the log move on beyond a change that can't be applied.
+# caught_up NAME: the subscriber has everything that the publisher has at this moment. By a mark that follows all else:
+# positions in the log move on beyond a change that can't be applied.
 marks=0
 caught_up() {
     marks=$((marks + 1))
     there -c "INSERT INTO mark_codecs VALUES ($marks)" -c "INSERT INTO mark_items VALUES ($marks)"
-    if cluster_wait "$subscriber" "SELECT EXISTS (SELECT FROM mark_codecs WHERE n = $marks) AND EXISTS (SELECT FROM mark_items WHERE n = $marks)
+    if cluster_wait "$subscriber" "
+        SELECT EXISTS (SELECT FROM mark_codecs WHERE n = $marks) AND EXISTS (SELECT FROM mark_items WHERE n = $marks)
             AND (SELECT bool_and(srsubstate = 'r') FROM pg_subscription_rel)"; then
         ok "$1"
     else
         not_ok "$1" "$(tail -n 5 "$subscriber/server.log")"
     fi
 }
-# shellcheck disable=SC2034 # named by `same`
-{
-rows="SELECT md5(string_agg(format('%s %s %s %s %s', id, md5(small::bytea), md5(plain::bytea), md5(large::bytea), md5(trained::bytea)), ',' ORDER BY id)), count(*) FROM items"
-answers="SELECT md5(string_agg(format('%s %s %s', plain <=> unit(3), trained <-> unit(3), large <#> unit(5)), ',' ORDER BY id)), count(trained <-> unit(3)) FROM items"
-codecs="SELECT md5(string_agg(t::text, ',' ORDER BY name)), count(*) FROM tq_codec t"
-unkeyed="SELECT md5(string_agg(format('%s %s', n, e::text), ',' ORDER BY n, e)), count(*) FROM unkeyed"
-}
+declare -A question=(
+    [rows]="
+        SELECT md5(string_agg(format('%s %s %s %s %s',
+            id, md5(small::bytea), md5(plain::bytea), md5(large::bytea), md5(trained::bytea)), ',' ORDER BY id)),
+            count(*)
+        FROM items"
+    [answers]="
+        SELECT md5(string_agg(format('%s %s %s',
+            plain <=> unit(3), trained <-> unit(3), large <#> unit(5)), ',' ORDER BY id)),
+            count(trained <-> unit(3))
+        FROM items"
+    [codecs]="SELECT md5(string_agg(t::text, ',' ORDER BY name)), count(*) FROM tq_codec t"
+    [unkeyed]="SELECT md5(string_agg(format('%s %s', n, e::text), ',' ORDER BY n, e)), count(*) FROM unkeyed"
+)
 same() { # WHEN WHAT...
     local when=$1 what
     shift
-    for what in "$@"; do
-        is "$(cluster_value "$subscriber" "${!what}")" "$(cluster_value "$publisher" "${!what}")" "$when: equal $what"
-    done
+    for what in "$@"; do same_answer "${question[$what]}" "$when: equal $what"; done
+}
+same_answer() { # SQL NAME
+    is "$(cluster_value "$subscriber" "$1")" "$(cluster_value "$publisher" "$1")" "$2"
 }
 
 tables=$(
@@ -78,15 +86,19 @@ replicate() { # NAME PUBLISHER'S-BIN
     cluster_start "$publisher"
     there -c 'CREATE EXTENSION tinyquant' -c "$tables"
     there >/dev/null <<'SQL'
-SELECT tq_create_codec('trained', 48, 4, false, 7, (SELECT tq_train_codebook(unit(i), 4, 7) FROM generate_series(1, 100) i));
-INSERT INTO items SELECT i, 'first', unit(i)::tqvec(48, 2, hadamard), unit(i), unit(i), tq_compress(unit(i), 'trained') FROM generate_series(1, 200) i;
+SELECT tq_create_codec('trained', 48, 4, false, 7,
+    (SELECT tq_train_codebook(unit(i), 4, 7) FROM generate_series(1, 100) i));
+INSERT INTO items
+SELECT i, 'first', unit(i)::tqvec(48, 2, hadamard), unit(i), unit(i), tq_compress(unit(i), 'trained')
+FROM generate_series(1, 200) i;
 INSERT INTO items (id) VALUES (0);
 INSERT INTO unkeyed SELECT i % 3, unit(i % 5) FROM generate_series(3, 20) i WHERE i % 5 > 0;
 CREATE PUBLICATION codecs FOR TABLE tq_codec, mark_codecs;
 CREATE PUBLICATION items FOR TABLE items, unkeyed, narrow, mark_items;
 SQL
     use_server "$this"
-    cluster_create "$subscriber" 'max_logical_replication_workers = 8' 'max_worker_processes = 16' 'wal_retrieve_retry_interval = 100ms'
+    cluster_create "$subscriber" 'max_logical_replication_workers = 8' 'max_worker_processes = 16' \
+        'wal_retrieve_retry_interval = 100ms'
     cluster_start "$subscriber"
     here -c 'CREATE EXTENSION tinyquant' -c "$tables"
     # What the subscriber adds of its own decodes records as they arrive.
@@ -104,15 +116,20 @@ SQL
     here -c "$(subscription items)" 2>/dev/null
     caught_up "$name: the first copy"
     same "$name, at first" rows answers codecs unkeyed
-    is "$(cluster_value "$subscriber" 'SELECT count(norm) FROM items')" 200 "$name: generated columns of the subscriber decode registered codecs"
-    like "$(grep -o "START_REPLICATION SLOT \"items\".*" "$publisher/server.log")" "binary 'true'" "$name: changes come in binary"
+    is "$(cluster_value "$subscriber" 'SELECT count(norm) FROM items')" 200 \
+        "$name: generated columns of the subscriber decode registered codecs"
+    like "$(grep -o "START_REPLICATION SLOT \"items\".*" "$publisher/server.log")" "binary 'true'" \
+        "$name: changes come in binary"
     if [ "$old" -ge 16 ]; then
-        like "$(grep -E 'statement: COPY public.items .* TO STDOUT' "$publisher/server.log")" 'FORMAT binary' "$name: and so did the first copy"
+        like "$(grep -E 'statement: COPY public.items .* TO STDOUT' "$publisher/server.log")" 'FORMAT binary' \
+            "$name: and so did the first copy"
     fi
 
     there >/dev/null <<SQL
 SELECT tq_create_codec('late', 48, 2, false, 18446744073709551615) IS NOT NULL;
-INSERT INTO items SELECT i, 'second', unit(i)::tqvec(48, 2, hadamard), unit(i), unit(i), tq_compress(unit(i), 'late') FROM generate_series(201, 300) i;
+INSERT INTO items
+SELECT i, 'second', unit(i)::tqvec(48, 2, hadamard), unit(i), unit(i), tq_compress(unit(i), 'late')
+FROM generate_series(201, 300) i;
 UPDATE items SET note = 'a large value stays where it is' WHERE id % 3 = 0;
 UPDATE items SET large = unit(id + 1), trained = NULL WHERE id % 7 = 0;
 UPDATE items SET id = id + 1000 WHERE id % 11 = 0;
@@ -124,36 +141,28 @@ COPY items (id, plain) FROM '$RUN/items.tqcv' WITH (FORMAT tqcv);
 SQL
     caught_up "$name: changes"
     same "$name, after changes" rows answers codecs unkeyed
-    is "$(cluster_value "$subscriber" "SELECT count(*) FROM items WHERE id > 2000")" "$(cluster_value "$publisher" "SELECT count(*) FROM items WHERE id > 2000")" \
-        "$name: what COPY loads is replicated"
+    same_answer "SELECT count(*) FROM items WHERE id > 2000" "$name: what COPY loads is replicated"
 
-    # Codecs that others announce are found by sessions that are there already, and those that are dropped are forgotten.
-    coproc SESSION { "$this/psql" -X -q -At -h "$subscriber" -U postgres -d postgres 2>&1; }
-    local answer pid=$SESSION_PID
-    # shellcheck disable=SC2153 # the coprocess makes the array
-    ask() { echo "$1" >&"${SESSION[1]}" && IFS= read -r -t 30 answer <&"${SESSION[0]}"; }
-    ask "SELECT tq_bit_width(tq_compress(unit(1), 'late'));"
-    is "$answer" 2 "$name: a session uses a replicated codec"
-    identity=$(cluster_value "$subscriber" "SELECT config_hash FROM tq_codec WHERE name = 'late'")
+    # Codecs that others announce are found by sessions that are there already, and those that are dropped are
+    # forgotten.
+    cluster=$subscriber
+    open_session
+    is "$(ask "SELECT tq_bit_width(tq_compress(unit(1), 'late'));")" 2 "$name: a session uses a replicated codec"
+    identity=$(value "SELECT config_hash FROM tq_codec WHERE name = 'late'")
     there -c "SELECT tq_drop_codec('late')" >/dev/null 2>&1
     caught_up "$name: a codec is dropped"
-    ask "SELECT tq_compress(unit(1), 'late');"
-    is "$answer" 'ERROR:  codec "late" does not exist' "$name: and that session forgets it"
-    ask '' || true
-    is "$(cluster_value "$subscriber" "SELECT count(*) FROM tq_codec WHERE config_hash = '$identity'")" 0 "$name: it is gone from the table"
-    echo '\q' >&"${SESSION[1]}"
-    wait "$pid" || true
+    like "$(ask "SELECT tq_compress(unit(1), 'late');")" '^ERROR:  codec "late" does not exist' \
+        "$name: and that session forgets it"
+    is "$(value "SELECT count(*) FROM tq_codec WHERE config_hash = '$identity'")" 0 "$name: it is gone from the table"
+    close_session
 
     # A record that doesn't fit the subscriber's column is an error that says so, and the column can be mended.
-    there -c "INSERT INTO narrow VALUES (1, unit(1))"
-    if timeout 20 bash -c "until grep -q 'expected 8 bits a dimension, not 4' '$subscriber/server.log'; do sleep 0.1; done"; then
-        ok "$name: a record that doesn't fit the subscriber's column"
-    else
-        not_ok "$name: a record that doesn't fit the subscriber's column"
-    fi
+    there -c 'INSERT INTO narrow VALUES (1, unit(1))'
+    if wait_until grep -q 'expected 8 bits a dimension, not 4' "$subscriber/server.log"; then said=yes; else said=no; fi
+    is "$said" yes "$name: a record that doesn't fit the subscriber's column"
     here -c 'ALTER TABLE narrow ALTER e TYPE tqvec(48, 4)'
     caught_up "$name: the column mended"
-    is "$(cluster_value "$subscriber" 'SELECT e::text FROM narrow')" "$(cluster_value "$publisher" 'SELECT e::text FROM narrow')" "$name: the record has come"
+    same_answer 'SELECT e::text FROM narrow' "$name: the record has come"
 
     here -c 'DROP SUBSCRIPTION items' -c 'DROP SUBSCRIPTION codecs' 2>/dev/null
     cluster_stop "$subscriber"

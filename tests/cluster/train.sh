@@ -1,20 +1,19 @@
 #!/usr/bin/env bash
 # tq_train_codebook is interrupted while it trains, and refused memory: an error each time, and the session goes on.
-# shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
-. "${HELPERS:?}"
-use_server "${PG_BIN:?}"
+# shellcheck source-path=SCRIPTDIR source=helpers.bash
+. "$(dirname "$0")/helpers.bash"
 
-cluster=$RUN/train
-cluster_create "$cluster" 'shared_buffers = 16MB' 'autovacuum = off'
 # A gigabyte of addresses for each process, of which a server as small as this one takes a fraction.
-(
+limited() {
     ulimit -v 1048576
-    cluster_start "$cluster"
-)
-cluster_value "$cluster" 'CREATE EXTENSION tinyquant' >/dev/null
+    one_cluster "$@"
+}
+cluster=$RUN/train
+(limited train 'shared_buffers = 16MB' 'autovacuum = off')
+create_extension
 
-# session SQL: prints for each statement its result, or its SQLSTATE and message
-session() {
+# in_one_session SQL: prints for each statement its result, or its SQLSTATE and message
+in_one_session() {
     cluster_psql "$cluster" -At -v ON_ERROR_STOP=0 -v VERBOSITY=verbose 2>&1 <<<"$1" | sed '/^LOCATION:/d'
 }
 
@@ -24,7 +23,7 @@ rows() { echo "SELECT array_fill(random()::real, ARRAY[16384]) AS v FROM generat
 # trained NAME METHOD COUNT PATTERN: the session that is refused so many vectors trains on a few
 trained() {
     local lines
-    mapfile -t lines < <(session "
+    mapfile -t lines < <(in_one_session "
         SELECT pg_backend_pid();
         SELECT cardinality(tq_train_codebook(v, 2, 5, '$2', $3, 'hadamard')) FROM ($(rows "$3")) s;
         SELECT cardinality(tq_train_codebook(v, 2, 5, '$2', 20, 'hadamard')) FROM ($(rows 20)) s;
@@ -40,7 +39,7 @@ trained 'lloyd' lloyd 8000 '53200: cannot allocate 524288000 bytes to train a co
 
 # As a window grows by a row it is trained on again: minutes of training, and hardly anything else.
 for method in quantile lloyd; do
-    mapfile -t lines < <(session "
+    mapfile -t lines < <(in_one_session "
         SELECT pg_backend_pid();
         SET statement_timeout = '3s';
         SELECT sum(cardinality(c)) FROM (

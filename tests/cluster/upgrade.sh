@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# From an older PostgreSQL to this one: by pg_upgrade, with files copied and with files linked, and by dumps that this one's
-# pg_dump takes from the old server. Tables, indexes and codecs are what they were, also where the extension is itself of an older
-# version, and is upgraded afterwards.
-# shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
-. "${HELPERS:?}"
-# shellcheck source=population.bash
-. "$(dirname "$0")/population.bash"
-use_server "${PG_BIN:?}"
+# From an older PostgreSQL to this one: by pg_upgrade, with files copied and with files linked, and by dumps that this
+# one's pg_dump takes from the old server. Tables, indexes and codecs are what they were, also where the extension is
+# itself of an older version, and is upgraded afterwards.
+# shellcheck source-path=SCRIPTDIR source=helpers.bash
+. "$(dirname "$0")/helpers.bash"
+# shellcheck source=fixtures.bash
+. "$(dirname "$0")/fixtures.bash"
 if [ -z "${OLD_PG_BIN:-}" ]; then
     echo "# SKIPPED: no server older than PostgreSQL $PG_MAJOR is here"
     done_testing
@@ -16,16 +15,20 @@ new_bin=$PG_BIN
 version=$(sed -nE "s/^default_version = '(.*)'/\1/p" "$("$PG_CONFIG" --sharedir)/extension/tinyquant.control")
 as_server_user mkdir "$RUN/work" "$RUN/files"
 
-# Locale, encoding and checksums must be the old one's, and version 18 is the first to have checksums without being asked.
+# Locale, encoding and checksums must be the old one's, and version 18 is the first to have checksums without being
+# asked.
 create() { # DIR SETTING...
     local dir=$1 checksums=()
     shift
-    # Not `grep -q`, which leaves at the first match: initdb, still writing, would then end by a signal, and the pipeline fail.
+    # Not `grep -q`, which leaves at the first match: initdb, still writing, would then end by a signal, and the
+    # pipeline fail.
     if "$PG_BIN/initdb" --help | grep -- --no-data-checksums >/dev/null; then checksums=(--no-data-checksums); fi
     as_server_user mkdir -p -m 700 "$dir"
-    as_server_user "$PG_BIN/initdb" -D "$dir/data" -U postgres --auth=trust --encoding=UTF8 --locale=C --no-sync "${checksums[@]}" >"$dir/initdb.log" 2>&1
+    as_server_user "$PG_BIN/initdb" -D "$dir/data" -U postgres --auth=trust --encoding=UTF8 --locale=C --no-sync \
+        "${checksums[@]}" >"$dir/initdb.log" 2>&1
     echo "$PG_BIN" >"$dir/bin-dir"
-    printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '$dir'" "timezone = 'UTC'" "fsync = off" "$@" >>"$dir/data/postgresql.conf"
+    printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '$dir'" "timezone = 'UTC'" "fsync = off" "$@" \
+        >>"$dir/data/postgresql.conf"
 }
 digests() { # CLUSTER DATABASE
     cluster_psql "$1" -d "$2" -At -c "$rows" -c "$codecs" -c "$answers" -c "$means"
@@ -34,7 +37,8 @@ digests() { # CLUSTER DATABASE
 indexed() { # CLUSTER DATABASE
     cluster_psql "$1" -d "$2" -At <<'SQL'
 SET enable_seqscan = off;
-SELECT count(*) FROM items i WHERE exact = i.v::tqvec(48, 8, residual) AND id = (SELECT id FROM items m WHERE m.made = i.made);
+SELECT count(*) FROM items i
+    WHERE exact = i.v::tqvec(48, 8, residual) AND id = (SELECT id FROM items m WHERE m.made = i.made);
 SELECT count(*) FROM items i WHERE EXISTS (SELECT FROM items s WHERE s.small = i.small AND s.id = i.id);
 SELECT count(*) FROM items WHERE tq_config_hash(trained) = (SELECT config_hash FROM tq_codec WHERE name = 'trained');
 SELECT count(*) FROM plain p WHERE tq_compress(v) = (SELECT made FROM items i WHERE i.id = p.id);
@@ -59,7 +63,7 @@ REINDEX TABLE items;
 SQL
 }
 
-# ---- the old server -------------------------------------------------------------------------------------------------------
+# ---- the old server ---------------------------------------------------------------------------------------------
 
 use_server "$OLD_PG_BIN"
 old_major=$PG_MAJOR
@@ -68,10 +72,17 @@ old=$RUN/old
 create "$old" "$preload"
 cp "$REPO"/sql/tinyquant--0.1.0.sql "$("$PG_CONFIG" --sharedir)/extension/"
 cluster_start "$old"
-cluster_psql "$old" -c 'CREATE ROLE owner LOGIN' -c 'CREATE ROLE maker' -c 'CREATE DATABASE present OWNER owner' -c 'CREATE DATABASE moved' -c 'CREATE DATABASE former' \
-    -c 'ALTER DATABASE moved SET search_path = public, "a schema"'
+cluster_psql "$old" <<'SQL'
+CREATE ROLE owner LOGIN;
+CREATE ROLE maker;
+CREATE DATABASE present OWNER owner;
+CREATE DATABASE moved;
+CREATE DATABASE former;
+ALTER DATABASE moved SET search_path = public, "a schema";
+SQL
 # In one database the extension is the database owner's.
-"$PG_BIN/psql" -X -q -h "$old" -U owner -d present -c 'CREATE EXTENSION tinyquant' -c 'GRANT INSERT ON tq_codec TO maker WITH GRANT OPTION'
+"$PG_BIN/psql" -X -q -h "$old" -U owner -d present -c 'CREATE EXTENSION tinyquant' \
+    -c 'GRANT INSERT ON tq_codec TO maker WITH GRANT OPTION'
 cluster_psql "$old" -d present -c 'GRANT EXECUTE ON FUNCTION tq_rotation_cache() TO owner'
 cluster_psql "$old" -d moved -c 'CREATE SCHEMA "a schema"' -c 'CREATE EXTENSION tinyquant SCHEMA "a schema"'
 cluster_psql "$old" -d former -c "CREATE EXTENSION tinyquant VERSION '0.1.0'"
@@ -90,22 +101,30 @@ SQL
     digest[$database]=$(digests "$old" "$database")
     index[$database]=$(indexed "$old" "$database")
 done
-large="SELECT md5(string_agg(id || md5(e::bytea) || md5(f::bytea) || tq_norm(e) || (e <-> f), ',' ORDER BY id)) FROM large"
+large="
+    SELECT md5(string_agg(id || md5(e::bytea) || md5(f::bytea) || tq_norm(e) || (e <-> f), ',' ORDER BY id))
+    FROM large"
 want_large=$(cluster_value "$old" "$large" present)
 want_used=$(used "$old" present)
 like "$want_used" '^420\|1640'$'\n''t'$'\n''420'$'\n''420\|built-in$' "PostgreSQL $old_major: the database is usable"
 # Newer servers give an owner more rights.
-rights="SELECT string_agg(format('%s %s %s %s', grantor::regrole, grantee::regrole, privilege_type, is_grantable), ',' ORDER BY grantee::regrole::text, privilege_type)
+rights="
+    SELECT string_agg(format('%s %s %s %s', grantor::regrole, grantee::regrole, privilege_type, is_grantable), ','
+        ORDER BY grantee::regrole::text, privilege_type)
     FROM pg_class, aclexplode(relacl) WHERE relname = 'tq_codec' AND grantee <> relowner"
 want_rights=$(cluster_value "$old" "$rights" present)
 
-# Minor releases since November 2026 mark columns in pg_attribute.attoptions for a protection of row types' values. A pg_dump
-# from before takes the mark for an option and writes it down, and a server from before refuses it, whatever the column. A
-# cluster from before has no marks, and neither has this one then.
+# Minor releases since November 2026 mark columns in pg_attribute.attoptions for a protection of row types' values. A
+# pg_dump from before takes the mark for an option and writes it down, and a server from before refuses it, whatever the
+# column. A cluster from before has no marks, and neither has this one then.
 if ! grep -q pg_attver "$new_bin/pg_dump"; then
     for database in present moved former; do
-        cluster_psql "$old" -d "$database" -c 'SET allow_system_table_mods = on' -c "UPDATE pg_attribute
-            SET attoptions = nullif(ARRAY(SELECT o FROM unnest(attoptions) o WHERE o !~ '^pg_attver='), '{}') WHERE attoptions IS NOT NULL"
+        cluster_psql "$old" -d "$database" <<'SQL'
+SET allow_system_table_mods = on;
+UPDATE pg_attribute
+SET attoptions = nullif(ARRAY(SELECT o FROM unnest(attoptions) o WHERE o !~ '^pg_attver='), '{}')
+WHERE attoptions IS NOT NULL;
+SQL
     done
 fi
 
@@ -113,21 +132,29 @@ check() { # CLUSTER NAME VERSION-OF-FORMER
     local cluster=$1 name=$2 database
     for database in present moved former; do
         is "$(digests "$cluster" "$database")" "${digest[$database]}" "$name, $database: equal rows, codecs, answers"
-        is "$(indexed "$cluster" "$database")" "${index[$database]}" "$name, $database: equal indexes, which find every row"
+        is "$(indexed "$cluster" "$database")" "${index[$database]}" \
+            "$name, $database: equal indexes, which find every row"
         is "$(cluster_value "$cluster" "$large" "$database")" "$want_large" "$name, $database: large records"
     done
-    is "$(cluster_psql "$cluster" -d former -At -c "SELECT extversion FROM pg_extension WHERE extname = 'tinyquant'" -c 'ALTER EXTENSION tinyquant UPDATE' \
-        -c "SELECT extversion FROM pg_extension WHERE extname = 'tinyquant'")" "$3"$'\n'"$version" "$name: ALTER EXTENSION UPDATE afterwards"
+    former_version() {
+        cluster_value "$cluster" "SELECT extversion FROM pg_extension WHERE extname = 'tinyquant'" former
+    }
+    is "$(former_version)" "$3" "$name: the extension's version is the one it had"
+    cluster_psql "$cluster" -d former -c 'ALTER EXTENSION tinyquant UPDATE'
+    is "$(former_version)" "$version" "$name: ALTER EXTENSION UPDATE afterwards"
     for database in present moved former; do
         is "$(used "$cluster" "$database")" "$want_used" "$name, $database: new rows, updates, codecs and files"
-        is "$(digests "$cluster" "$database")" "${digest[$database]}" "$name, $database: and what was there is as it was"
+        is "$(digests "$cluster" "$database")" "${digest[$database]}" \
+            "$name, $database: and what was there is as it was"
     done
     is "$(cluster_value "$cluster" "$rights" present)" "$want_rights" "$name: rights to the table of codecs"
-    is "$(cluster_value "$cluster" "SELECT has_function_privilege('owner', 'tq_rotation_cache()', 'EXECUTE'), has_function_privilege('maker', 'tq_rotation_cache()', 'EXECUTE')" present)" \
-        't|f' "$name: rights to functions"
+    is "$(cluster_value "$cluster" "
+        SELECT has_function_privilege('owner', 'tq_rotation_cache()', 'EXECUTE'),
+            has_function_privilege('maker', 'tq_rotation_cache()', 'EXECUTE')" present)" 't|f' \
+        "$name: rights to functions"
 }
 
-# ---- dumps ------------------------------------------------------------------------------------------------------------------
+# ---- dumps ------------------------------------------------------------------------------------------------------
 
 use_server "$new_bin"
 restored=$RUN/restored
@@ -146,7 +173,7 @@ cluster_stop "$restored"
 use_server "$OLD_PG_BIN"
 cluster_stop "$old"
 
-# ---- pg_upgrade ---------------------------------------------------------------------------------------------------------------
+# ---- pg_upgrade -------------------------------------------------------------------------------------------------
 
 # Linking comes last: the old cluster can't be started after it.
 for mode in copy link; do
@@ -155,7 +182,9 @@ for mode in copy link; do
     create "$new" "$preload"
     arguments=(-b "$OLD_PG_BIN" -B "$new_bin" -d "$old/data" -D "$new/data" -s "$RUN/work" -U postgres -j 2)
     [ $mode = copy ] || arguments+=(--link)
-    upgrade() { as_server_user bash -c 'cd "$0" && exec "$@"' "$RUN/work" "$PG_BIN/pg_upgrade" "${arguments[@]}" "$@" >"$RUN/upgrade.log" 2>&1; }
+    upgrade() { # ARGUMENT...: from a folder that pg_upgrade may write to
+        as_server_user env -C "$RUN/work" "$PG_BIN/pg_upgrade" "${arguments[@]}" "$@" >"$RUN/upgrade.log" 2>&1
+    }
     if upgrade --check && upgrade; then
         ok "pg_upgrade from $old_major to $PG_MAJOR, $mode"
     else
@@ -166,7 +195,8 @@ for mode in copy link; do
     # The new data directory has none of the kept rotations; a first use makes them again.
     is "$(cluster_value "$new" 'SELECT count(*) FROM tq_rotation_cache()' present)" 0 "$mode: no rotations at first"
     check "$new" "$mode" 0.1.0
-    is "$(cluster_value "$new" 'SELECT count(*) > 0 FROM tq_rotation_cache()' present)" t "$mode: rotations are kept again"
+    is "$(cluster_value "$new" 'SELECT count(*) > 0 FROM tq_rotation_cache()' present)" t \
+        "$mode: rotations are kept again"
     cluster_stop "$new"
 done
 

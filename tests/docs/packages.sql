@@ -1,5 +1,6 @@
--- The demonstration's 5,000 Debian packages, for the documents that use them: tables packages, compressed, and floats. The
--- latter have the dimensions in reverse: decompressed vectors are what their codes say, and would hide what compressing costs.
+-- The demonstration's 5,000 Debian packages, for the documents that use them: tables packages, compressed, and floats.
+-- The latter have the dimensions in reverse: decompressed vectors are what their codes say, and would hide what
+-- compressing costs.
 SET client_min_messages = warning;
 CREATE EXTENSION tinyquant;
 \set from :repo '/demo/debian-packages'

@@ -10,7 +10,7 @@ use common::{Memory, Random};
 use half::{bf16, f16};
 use tempfile::TempDir;
 use tq_files::{
-    AtomicFile, Container, ContainerError, FileFormat, FloatType, RowWriter, RowsError, ZtensorFile,
+    AtomicFile, Container, ContainerError, FloatType, Format, RowWriter, RowsError, ZtensorFile,
     ZtensorGeneration, ZtensorOptions, ZtensorWriter, detect,
 };
 
@@ -97,7 +97,7 @@ fn read_back_to_the_bit() {
             let bytes = write(dimension as u32, &options, &[front, &[], back]).unwrap();
             fs::write(&path, &bytes).unwrap();
             let context = format!("{options:?}, {rows} × {dimension}");
-            assert_eq!(detect(&path).unwrap(), Some(FileFormat::Ztensor(options.generation)));
+            assert_eq!(detect(&path).unwrap(), Some(Format::Ztensor));
             let file = ZtensorFile::open(&path).unwrap_or_else(|error| panic!("{context}: {error}"));
             let [tensor] = file.tensors() else { panic!("{context}") };
             assert_eq!(tensor.name, "embedding");

@@ -1,33 +1,28 @@
 #!/usr/bin/env bash
 # tq_compress_column and large rotations among other sessions: cancelled, killed, run twice at once, rows that change
 # meanwhile, and rows that can't be filled.
-# shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
-. "${HELPERS:?}"
-use_server "${PG_BIN:?}"
+# shellcheck source-path=SCRIPTDIR source=helpers.bash
+. "$(dirname "$0")/helpers.bash"
 
-cluster=$RUN/column
-cluster_create "$cluster" 'autovacuum = off' 'max_wal_size = 4GB'
-cluster_start "$cluster"
-value() { cluster_value "$cluster" "$1"; }
-
-value 'CREATE EXTENSION tinyquant' >/dev/null
-value "CREATE TABLE t (id int PRIMARY KEY, v real[], e tqvec(256, 4));
-       INSERT INTO t SELECT i, (SELECT tq_normalize(array_agg((hashint8extended(j, i) % 1000)::real)) FROM generate_series(1, 256) j)
-       FROM generate_series(1, 6000) i" >/dev/null
+one_cluster column 'autovacuum = off' 'max_wal_size = 4GB'
+create_extension
+sql <<'SQL'
+CREATE TABLE t (id int PRIMARY KEY, v real[], e tqvec(256, 4));
+INSERT INTO t SELECT i, random_vector(i, 256) FROM generate_series(1, 6000) i;
+-- Batches take long enough to be interrupted.
+CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM pg_sleep(0.05);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER slow BEFORE UPDATE ON t EXECUTE FUNCTION wait();
+SQL
 correct="SELECT count(*) FROM t WHERE e = tq_compress(v, 4)"
-
-# Batches take long enough to be interrupted.
-value "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN PERFORM pg_sleep(0.05); RETURN NULL; END \$\$;
-       CREATE TRIGGER slow BEFORE UPDATE ON t EXECUTE FUNCTION wait()" >/dev/null
-
-session() { cluster_session "$cluster" "$@"; }
-wait_for() { cluster_wait "$cluster" "$1"; }
 
 # ---- cancelled, killed, and run again ---------------------------------------------------------------------------
 
 session cancelled "CALL tq_compress_column('t', 'v', 'e', 50)"
 wait_for 'SELECT count(e) >= 200 FROM t' || true
-value "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'cancelled'" >/dev/null
+cancel cancelled
 wait
 like "$(tail -n 1 "$RUN/cancelled.out")" 'canceling statement due to user request' "a call can be cancelled"
 kept=$(value 'SELECT count(e) FROM t')
@@ -35,21 +30,14 @@ is "$((kept >= 200 && kept < 6000 && kept % 50 == 0))" 1 "what was committed bef
 
 session terminated "CALL tq_compress_column('t', 'v', 'e', 50)"
 wait_for "SELECT count(e) >= $kept + 200 FROM t" || true
-value "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'terminated'" >/dev/null
+terminate terminated
 wait
 like "$(grep -v NOTICE "$RUN/terminated.out")" 'terminating connection' "a call's session can be terminated"
 
 session crashed "CALL tq_compress_column('t', 'v', 'e', 50)"
 kept=$(value 'SELECT count(e) FROM t')
 wait_for "SELECT count(e) >= $kept + 200 FROM t" || true
-victim=$(value "SELECT pid FROM pg_stat_activity WHERE application_name = 'crashed'")
-as_server_user kill -9 "$victim"
-wait
-# The postmaster restarts everything.
-for ((i = 0; i < 200; i++)); do
-    if value 'SELECT 1' >/dev/null 2>&1; then break; fi
-    sleep 0.1
-done
+kill_session crashed
 after=$(value 'SELECT count(e) FROM t')
 is "$((after >= kept + 200 && after < 6000))" 1 "a crash keeps what was committed ($after rows)"
 
@@ -72,23 +60,27 @@ value 'UPDATE t SET e = NULL' >/dev/null
 cluster_psql "$cluster" -c "CREATE TABLE other AS SELECT id, v FROM t" >/dev/null
 session compressing "CALL tq_compress_column('t', 'v', 'e', 100)"
 for ((i = 0; i < 20; i++)); do
-    value "UPDATE t SET v = (SELECT v FROM other WHERE id = 6001 - t.id), e = NULL WHERE id % 60 = $i; DELETE FROM t WHERE id = 6000 - $i" >/dev/null
+    execute "
+        UPDATE t SET v = (SELECT v FROM other WHERE id = 6001 - t.id), e = NULL WHERE id % 60 = $i;
+        DELETE FROM t WHERE id = 6000 - $i"
 done
 wait
 cluster_psql "$cluster" -c "CALL tq_compress_column('t', 'v', 'e')" >/dev/null 2>&1
 is "$(value "SELECT count(*) - count(e) FROM t")" 0 "with rows changing meanwhile, a second call leaves none out"
-is "$(value "SELECT count(*) FROM t WHERE e IS DISTINCT FROM tq_compress(v, 4)")" 0 "no record belongs to another vector"
+is "$(value 'SELECT count(*) FROM t WHERE e IS DISTINCT FROM tq_compress(v, 4)')" 0 \
+    "no record belongs to another vector"
 
-# ---- none is left out ---------------------------------------------------------------------------------------------
+# ---- none is left out -------------------------------------------------------------------------------------------
 
-# until_waiting NAME [OR]: a statement that ends when the session of that name waits for a lock, or when OR holds, or after a
-# quarter of a minute.
+# until_waiting NAME [OR]: a statement that ends when the session of that name waits for a lock, or when OR holds, or
+# after a quarter of a minute.
 until_waiting() {
     cat <<SQL
 DO \$\$ BEGIN
     FOR i IN 1 .. 300 LOOP
         PERFORM pg_stat_clear_snapshot();
-        EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE application_name = '$1' AND wait_event_type = 'Lock') OR ${2:-false};
+        EXIT WHEN ${2:-false}
+            OR EXISTS (SELECT FROM pg_stat_activity WHERE application_name = '$1' AND wait_event_type = 'Lock');
         PERFORM pg_sleep(0.05);
     END LOOP;
 END \$\$;
@@ -98,17 +90,21 @@ SQL
 left() { value "SELECT count(*) FROM $1 WHERE v IS NOT NULL AND e IS NULL"; }
 # small TABLE: a thousand rows on several pages
 small() {
-    value "CREATE TABLE $1 (id int, v real[], e tqvec(8, 4), x text);
-           INSERT INTO $1 SELECT i, tq_normalize(array[i, 1, 2, 3, 4, 5, 6, 7]::real[]) FROM generate_series(1, 1000) i" >/dev/null
+    sql <<SQL
+CREATE TABLE $1 (id int, v real[], e tqvec(8, 4), x text);
+INSERT INTO $1 SELECT i, tq_normalize(array[i, 1, 2, 3, 4, 5, 6, 7]::real[]) FROM generate_series(1, 1000) i;
+SQL
 }
 
 small moving
-# Two sessions hold rows, so that the call meets one after the other; then one moves a row that the other held. What they
-# write doesn't fit where the rows are, and each row is the last one of its batch.
+# Two sessions hold rows, so that the call meets one after the other; then one moves a row that the other held. What
+# they write doesn't fit where the rows are, and each row is the last one of its batch.
 gone="NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'mover')"
-session holder "BEGIN; UPDATE moving SET x = repeat('x', 500) WHERE id IN (10, 500); $(until_waiting mover)
-                COMMIT; BEGIN; UPDATE moving SET x = repeat('y', 500) WHERE id = 30; $(until_waiting mover "$gone") COMMIT"
-session keeper "BEGIN; UPDATE moving SET x = repeat('x', 500) WHERE id = 30; $(until_waiting mover) SELECT pg_sleep(0.2); COMMIT"
+session holder "
+    BEGIN; UPDATE moving SET x = repeat('x', 500) WHERE id IN (10, 500); $(until_waiting mover) COMMIT;
+    BEGIN; UPDATE moving SET x = repeat('y', 500) WHERE id = 30; $(until_waiting mover "$gone") COMMIT"
+session keeper "
+    BEGIN; UPDATE moving SET x = repeat('x', 500) WHERE id = 30; $(until_waiting mover) SELECT pg_sleep(0.2); COMMIT"
 wait_for "SELECT count(backend_xid) = 2 FROM pg_stat_activity WHERE application_name IN ('holder', 'keeper')" || true
 session mover "CALL tq_compress_column('moving', 'v', 'e', 1)"
 wait
@@ -116,11 +112,14 @@ is "$(left moving)" 0 "rows that move to the table's end while the call waits fo
 like "$(tail -n 1 "$RUN/mover.out")" ': 1000 rows compressed' "and each is done once"
 is "$(grep -c WARNING "$RUN/mover.out" || true)" 0 "without a warning"
 
-value "CREATE TYPE embedding AS (v real[], good bool);
-       CREATE FUNCTION floats(embedding) RETURNS real[] LANGUAGE sql IMMUTABLE AS 'SELECT CASE WHEN (\$1).good THEN (\$1).v END';
-       CREATE CAST (embedding AS real[]) WITH FUNCTION floats(embedding);
-       CREATE TABLE nulls (id int, s embedding, e tqvec(2, 4));
-       INSERT INTO nulls SELECT i, row('{0.6, 0.8}'::real[], i <> 5)::embedding FROM generate_series(1, 1000) i" >/dev/null
+sql <<'SQL'
+CREATE TYPE embedding AS (v real[], good bool);
+CREATE FUNCTION floats(embedding) RETURNS real[] LANGUAGE sql IMMUTABLE AS
+    'SELECT CASE WHEN ($1).good THEN ($1).v END';
+CREATE CAST (embedding AS real[]) WITH FUNCTION floats(embedding);
+CREATE TABLE nulls (id int, s embedding, e tqvec(2, 4));
+INSERT INTO nulls SELECT i, row('{0.6, 0.8}'::real[], i <> 5)::embedding FROM generate_series(1, 1000) i;
+SQL
 cluster_psql "$cluster" -c "CALL tq_compress_column('nulls', 's', 'e', 10)" >"$RUN/nulls.out" 2>&1
 is "$(value 'SELECT count(e) FROM nulls')" 999 "a cast that gives NULL for one row doesn't end the call"
 is "$(grep -c WARNING "$RUN/nulls.out" || true)" 0 "and that row is not a fault"
@@ -134,38 +133,62 @@ is "$(left indexed)" 0 "an index of rows without a record, in another order than
 
 # kept NAME: the output of a call of that name says that 10 rows are left, and that 990 are done
 kept() {
-    like "$(cat "$RUN/$1.out")" 'WARNING:  10 rows of "public.kept" have a vector and still no record' "$2: how many is said"
+    like "$(cat "$RUN/$1.out")" 'WARNING:  10 rows of "public.kept" have a vector and still no record' \
+        "$2: how many is said"
     like "$(tail -n 1 "$RUN/$1.out")" ': 990 rows compressed' "$2: the others are done"
     is "$(left kept)" 10 "$2: they are left"
 }
 small kept
-value "CREATE FUNCTION keep_back() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
-           IF OLD.id % 100 <> 0 THEN RETURN NEW; END IF;
-           IF TG_ARGV[0] = 'skip' THEN RETURN NULL; END IF;
-           NEW.e := NULL; RETURN NEW; END \$\$;
-       CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
-           UPDATE kept SET e = NULL WHERE id = NEW.id; RETURN NULL; END \$\$;
-       CREATE TRIGGER skipping BEFORE UPDATE ON kept FOR EACH ROW EXECUTE FUNCTION keep_back('skip')" >/dev/null
-limited() { cluster_psql "$cluster" -c 'SET statement_timeout = 20000' -c "$1" >"$RUN/$2.out" 2>&1 || true; }
-limited "CALL tq_compress_column('kept', 'v', 'e', 64)" skipping
+sql <<'SQL'
+CREATE FUNCTION keep_back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF OLD.id % 100 <> 0 THEN RETURN NEW; END IF;
+    IF TG_ARGV[0] = 'skip' THEN RETURN NULL; END IF;
+    NEW.e := NULL;
+    RETURN NEW;
+END $$;
+CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    UPDATE kept SET e = NULL WHERE id = NEW.id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER skipping BEFORE UPDATE ON kept FOR EACH ROW EXECUTE FUNCTION keep_back('skip');
+SQL
+# limited NAME [SETTING]: the call, with an end if it finds none itself
+limited() {
+    cluster_psql "$cluster" -c 'SET statement_timeout = 20000' -c "${2:-SET row_security = on}" \
+        -c "CALL tq_compress_column('kept', 'v', 'e', 64)" >"$RUN/$1.out" 2>&1 || true
+}
+limited skipping
 kept skipping "rows that a trigger doesn't let be written"
-value "DROP TRIGGER skipping ON kept; UPDATE kept SET e = NULL;
-       CREATE TRIGGER nulling BEFORE UPDATE ON kept FOR EACH ROW EXECUTE FUNCTION keep_back('null')" >/dev/null
-limited "CALL tq_compress_column('kept', 'v', 'e', 64)" nulling
+sql <<'SQL'
+DROP TRIGGER skipping ON kept;
+UPDATE kept SET e = NULL;
+CREATE TRIGGER nulling BEFORE UPDATE ON kept FOR EACH ROW EXECUTE FUNCTION keep_back('null');
+SQL
+limited nulling
 kept nulling "rows whose record a trigger takes back"
-value "DROP TRIGGER nulling ON kept; UPDATE kept SET e = NULL;
-       CREATE TRIGGER undoing AFTER UPDATE ON kept FOR EACH ROW WHEN (NEW.id % 100 = 0 AND NEW.e IS NOT NULL) EXECUTE FUNCTION undo()" >/dev/null
-limited "CALL tq_compress_column('kept', 'v', 'e', 64)" undoing
-like "$(cat "$RUN/undoing.out")" 'WARNING:  10 rows of "public.kept"' "rows whose record a trigger undoes afterwards: the call ends, and says how many"
+sql <<'SQL'
+DROP TRIGGER nulling ON kept;
+UPDATE kept SET e = NULL;
+CREATE TRIGGER undoing AFTER UPDATE ON kept FOR EACH ROW WHEN (NEW.id % 100 = 0 AND NEW.e IS NOT NULL)
+    EXECUTE FUNCTION undo();
+SQL
+limited undoing
+like "$(cat "$RUN/undoing.out")" 'WARNING:  10 rows of "public.kept"' \
+    "rows whose record a trigger undoes afterwards: the call ends, and says how many"
 is "$(left kept)" 10 "rows whose record a trigger undoes afterwards: the others are done"
-value "DROP TRIGGER undoing ON kept; UPDATE kept SET e = NULL; CREATE ROLE clerk; GRANT SELECT, UPDATE ON kept TO clerk;
-       ALTER TABLE kept ENABLE ROW LEVEL SECURITY; CREATE POLICY see ON kept FOR SELECT USING (true);
-       CREATE POLICY change ON kept FOR UPDATE USING (id % 100 <> 0)" >/dev/null
-cluster_psql "$cluster" -c 'SET statement_timeout = 20000' -c 'SET ROLE clerk' -c "CALL tq_compress_column('kept', 'v', 'e', 64)" \
-    >"$RUN/policy.out" 2>&1 || true
+sql <<'SQL'
+DROP TRIGGER undoing ON kept;
+UPDATE kept SET e = NULL;
+CREATE ROLE clerk;
+GRANT SELECT, UPDATE ON kept TO clerk;
+ALTER TABLE kept ENABLE ROW LEVEL SECURITY;
+CREATE POLICY see ON kept FOR SELECT USING (true);
+CREATE POLICY change ON kept FOR UPDATE USING (id % 100 <> 0);
+SQL
+limited policy 'SET ROLE clerk'
 kept policy "rows that a policy shows and doesn't let be changed"
 
-# ---- one thread or several, nothing is left over -----------------------------------------------------------------
+# ---- one thread or several, nothing is left over ----------------------------------------------------------------
 
 threads=$(cluster_psql "$cluster" -At 2>/dev/null <<'SQL'
 SET tinyquant.threads = 4;
@@ -189,7 +212,8 @@ milliseconds() {
 }
 large="SELECT tq_dimension(tq_compress(array_fill((1 / sqrt(8192))::real, '{8192}'), 4))"
 took=$(milliseconds "SET statement_timeout = 500; $large")
-like "$(cat "$RUN/timed.out")" 'canceling statement due to statement timeout' "building a large rotation can be cancelled"
+like "$(cat "$RUN/timed.out")" 'canceling statement due to statement timeout' \
+    "building a large rotation can be cancelled"
 echo "# cancelled $((took - 500)) ms after the timeout; building it whole takes many seconds"
 is "$(value "SELECT count(*) FROM tq_rotation_cache() WHERE dimension = 8192")" 0 "and leaves no file"
 is "$(find "$cluster/data/pg_tinyquant" -name '*8192*' | wc -l)" 0 "nor a part of one"

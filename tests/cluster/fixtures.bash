@@ -1,18 +1,23 @@
 # shellcheck shell=bash disable=SC2034 # used by those who source it
-# A database with something of everything that the extension can be in: columns of all kinds, generated ones, indexes on bytes and on
-# functions, views, codecs. It must come back whole from dumps and upgrades.
+# A database with something of everything that the extension can be in: columns of all kinds, generated ones, indexes on
+# bytes and on functions, views, codecs. It must come back whole from dumps and upgrades.
 #
-#   populate CLUSTER DATABASE      makes it; names go by the search path, so it serves whatever schema the extension is in
-#   $rows $codecs $answers $means  queries, each with one digest: of stored bytes, of codecs, of distances, of a materialized view
+#   populate CLUSTER DATABASE      makes it; names go by the search path, so it serves whatever schema the extension is
+#                                  in
+#   $rows $codecs $answers $means  queries, each with one digest: of stored bytes, of codecs, of distances, of a
+#                                  materialized view
 
 populate() { # CLUSTER DATABASE
     cluster_psql "$1" -d "$2" >/dev/null <<'SQL'
 SET client_min_messages = warning;
-SELECT tq_create_codec('trained', 48, 4, false, 7, (SELECT array_agg(((i - 8.3) / 3)::real ORDER BY i) FROM generate_series(1, 16) i));
+SELECT tq_create_codec('trained', 48, 4, false, 7,
+    (SELECT array_agg(((i - 8.3) / 3)::real ORDER BY i) FROM generate_series(1, 16) i));
 SELECT tq_create_codec('spare', 48, 2, false, 8);
 CREATE FUNCTION unit(seed int) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
     SELECT array_agg((x / sqrt(n))::real ORDER BY i)
-    FROM (SELECT i, x, sum(x * x) OVER () AS n FROM generate_series(1, 48) i, LATERAL (SELECT sin(i * seed)::float8 AS x) s) t
+    FROM (
+        SELECT i, x, sum(x * x) OVER () AS n
+        FROM generate_series(1, 48) i, LATERAL (SELECT sin(i * seed)::float8 AS x) s) t
 $$;
 CREATE TABLE items (
     id int PRIMARY KEY,
@@ -24,7 +29,8 @@ CREATE TABLE items (
     dimension int GENERATED ALWAYS AS (tq_dimension(trained)) STORED
 );
 INSERT INTO items (id, v, small, exact, trained)
-SELECT i, unit(i), unit(i)::tqvec(48, 2), unit(i)::tqvec(48, 8, residual), tq_compress(unit(i), 'trained') FROM generate_series(1, 400) i;
+SELECT i, unit(i), unit(i)::tqvec(48, 2), unit(i)::tqvec(48, 8, residual), tq_compress(unit(i), 'trained')
+FROM generate_series(1, 400) i;
 CREATE INDEX items_by_bytes ON items (exact);
 CREATE INDEX items_by_hash ON items USING hash (small);
 CREATE INDEX items_by_codec ON items (tq_config_hash(trained));
@@ -37,7 +43,12 @@ INSERT INTO plain SELECT id, v FROM items;
 CREATE INDEX plain_by_code ON plain ((tq_compress(v)));
 SQL
 }
-rows="SELECT md5(string_agg(md5(small::bytea) || md5(made::bytea) || md5(exact::bytea) || md5(trained::bytea) || dimension, ',' ORDER BY id)) FROM items"
+rows="
+    SELECT md5(string_agg(md5(small::bytea) || md5(made::bytea) || md5(exact::bytea) || md5(trained::bytea)
+        || dimension, ',' ORDER BY id))
+    FROM items"
 codecs="SELECT md5(string_agg(t::text, ',' ORDER BY name)) FROM tq_codec t"
-answers="SELECT md5(string_agg(format('%s %s %s', n.distance, trained <-> unit(9), exact <#> unit(9)), ',' ORDER BY i.id)) FROM items i JOIN nearest n USING (id)"
+answers="
+    SELECT md5(string_agg(format('%s %s %s', n.distance, trained <-> unit(9), exact <#> unit(9)), ',' ORDER BY i.id))
+    FROM items i JOIN nearest n USING (id)"
 means="SELECT md5(string_agg(third || mean::text, ',' ORDER BY third)) FROM means"

@@ -1,21 +1,18 @@
 #!/usr/bin/env bash
 # COPY TO a corpus among accidents: cancelled, terminated, killed, failing half-way, on a full disk. The old file stays
 # as it was, byte for byte, and the next COPY leaves nothing else in the folder. And \copy, progress, modes, plans.
-# shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
-. "${HELPERS:?}"
-use_server "${PG_BIN:?}"
+# shellcheck source-path=SCRIPTDIR source=helpers.bash
+. "$(dirname "$0")/helpers.bash"
 
-cluster=$RUN/export
-cluster_create "$cluster" 'autovacuum = off' 'max_wal_size = 4GB'
-cluster_start "$cluster"
-value() { cluster_value "$cluster" "$1"; }
+one_cluster export 'autovacuum = off' 'max_wal_size = 4GB'
+create_extension
 
-value 'CREATE EXTENSION tinyquant' >/dev/null
 # 60,000 records of 202 bytes, too many for any buffer.
-value "CREATE TABLE t (id int PRIMARY KEY, e tqvec(256, 4));
-       INSERT INTO t SELECT i, (SELECT tq_compress(tq_normalize(array_agg(hashint8extended(j, i % 300)::real)), 4)
-                                FROM generate_series(1, 256) j) FROM generate_series(1, 60000) i;
-       ANALYZE t" >/dev/null
+sql <<'SQL'
+CREATE TABLE t (id int PRIMARY KEY, e tqvec(256, 4));
+INSERT INTO t SELECT i, tq_compress(random_vector(i % 300, 256), 4) FROM generate_series(1, 60000) i;
+ANALYZE t;
+SQL
 
 folder=$RUN/files
 as_server_user mkdir "$folder"
@@ -24,24 +21,26 @@ value "COPY (SELECT e FROM t WHERE id <= 1000) TO '$target' WITH (FORMAT tqcv)" 
 old=$(md5sum <"$target")
 is "$(stat -c %a "$target")" 644 "a new file's mode is 0644, as COPY's files have it"
 
-session() { cluster_session "$cluster" "$@"; }
-wait_for() { cluster_wait "$cluster" "$1"; }
-
 litter() { find "$folder" -mindepth 1 ! -name corpus.tqcv | wc -l; }
 unchanged() {
     is "$(md5sum <"$target")" "$old" "$1: the old file is as it was"
 }
 # Writes as fast as it can for 20,000 rows, and then slowly.
-slow() { echo "COPY (SELECT $1 e FROM t WHERE id <= 20000 OR pg_sleep(0.002) IS NOT NULL) TO '$target' WITH (FORMAT tqcv)"; }
-underway="SELECT coalesce((SELECT tuples_processed >= 20000 AND bytes_processed >= 20000 * 206
-          FROM pg_stat_progress_copy WHERE command = 'COPY TO' AND type = 'FILE'), false)"
+slow() {
+    echo "COPY (SELECT $1 e FROM t WHERE id <= 20000 OR pg_sleep(0.002) IS NOT NULL)
+        TO '$target' WITH (FORMAT tqcv)"
+}
+underway="
+    SELECT coalesce((
+        SELECT tuples_processed >= 20000 AND bytes_processed >= 20000 * 206
+        FROM pg_stat_progress_copy WHERE command = 'COPY TO' AND type = 'FILE'), false)"
 
 for ids in '' 'id,'; do
     what=${ids:+, with ids}
     session cancelled "$(slow "$ids")"
     if wait_for "$underway"; then seen=yes; else seen=no; fi
     is "$seen" yes "pg_stat_progress_copy counts rows and bytes$what"
-    value "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'cancelled'" >/dev/null
+    cancel cancelled
     wait
     like "$(cat "$RUN/cancelled.out")" 'canceling statement due to user request' "a COPY can be cancelled$what"
     unchanged "cancelled$what"
@@ -49,7 +48,7 @@ for ids in '' 'id,'; do
 
     session terminated "$(slow "$ids")"
     wait_for "$underway" || true
-    value "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'terminated'" >/dev/null
+    terminate terminated
     wait
     like "$(cat "$RUN/terminated.out")" 'terminating connection' "its session can be terminated$what"
     unchanged "terminated$what"
@@ -57,41 +56,49 @@ for ids in '' 'id,'; do
 
     session killed "$(slow "$ids")"
     wait_for "$underway" || true
-    victim=$(value "SELECT pid FROM pg_stat_activity WHERE application_name = 'killed'")
-    as_server_user kill -9 "$victim"
-    wait
-    for ((i = 0; i < 200; i++)); do
-        if value 'SELECT 1' >/dev/null 2>&1; then break; fi
-        sleep 0.1
-    done
+    kill_session killed
     unchanged "killed$what"
     value "COPY (SELECT $ids e FROM t WHERE id <= 10) TO '$folder/next.tqcv' WITH (FORMAT tqcv)" >/dev/null
     rm -f "$folder/next.tqcv"
     is "$(litter)" 0 "the next COPY removes what the dead have left$what"
-    is "$(find "$cluster/data/base/pgsql_tmp" -type f 2>/dev/null | wc -l)" 0 "nor is there a temporary file$what"
+    no_temporary_files "nor is there a temporary file$what"
 
-    cluster_psql "$cluster" -c "COPY (SELECT $ids e FROM t WHERE 1 / (id - 55000) < 2) TO '$target' WITH (FORMAT tqcv)" \
+    cluster_psql "$cluster" \
+        -c "COPY (SELECT $ids e FROM t WHERE 1 / (id - 55000) < 2) TO '$target' WITH (FORMAT tqcv)" \
         >"$RUN/failing.out" 2>&1 || true
     like "$(cat "$RUN/failing.out")" 'division by zero' "a query that fails half-way is its own error$what"
     unchanged "failed$what"
     is "$(litter)" 0 "failed$what: nothing else is left"
 done
 
-# ---- in transactions and functions ---------------------------------------------------------------------------------
+# ---- in transactions and functions ------------------------------------------------------------------------------
 
-is "$(value "BEGIN; SAVEPOINT s; COPY (SELECT e FROM t ORDER BY id LIMIT 5) TO '$folder/a.tqcv' (FORMAT tqcv); ROLLBACK TO s; COMMIT;
-    SELECT record_count FROM (SELECT get_byte(pg_read_binary_file('$folder/a.tqcv'), 8) AS record_count) s" | tail -n 1)" 5 \
+execute "
+    BEGIN;
+    SAVEPOINT s;
+    COPY (SELECT e FROM t ORDER BY id LIMIT 5) TO '$folder/a.tqcv' (FORMAT tqcv);
+    ROLLBACK TO s;
+    COMMIT"
+is "$(value "SELECT get_byte(pg_read_binary_file('$folder/a.tqcv'), 8)")" 5 \
     "a file that is written stays, whatever becomes of the transaction, as COPY's do"
-value "CREATE FUNCTION inner_copy(i int) RETURNS int LANGUAGE plpgsql AS \$\$ BEGIN
-         EXECUTE format('COPY (SELECT e FROM t WHERE id <= %s AND 1 / (id - 3) < 2) TO ''$folder/a.tqcv'' (FORMAT tqcv)', i);
-         RETURN i; EXCEPTION WHEN division_by_zero THEN RETURN 0; END \$\$" >/dev/null
-value "COPY (SELECT inner_copy(id), e FROM t WHERE id BETWEEN 1 AND 5 ORDER BY id) TO '$folder/b.tqcv' (FORMAT tqcv)" >/dev/null
-is "$(value "CREATE TABLE b (n int, e tqvec); COPY b FROM '$folder/b.tqcv' (FORMAT tqcv);
-             SELECT string_agg(b.n::text, ' ' ORDER BY t.id) FROM b JOIN t ON t.id = b.n OR b.n = 0 AND t.id BETWEEN 3 AND 5 AND t.e = b.e" | tail -n 1)" \
+sql <<SQL
+CREATE FUNCTION inner_copy(i int) RETURNS int LANGUAGE plpgsql AS \$\$ BEGIN
+    EXECUTE format('COPY (SELECT e FROM t WHERE id <= %s AND 1 / (id - 3) < 2)
+        TO ''$folder/a.tqcv'' (FORMAT tqcv)', i);
+    RETURN i;
+EXCEPTION WHEN division_by_zero THEN RETURN 0;
+END \$\$;
+COPY (SELECT inner_copy(id), e FROM t WHERE id BETWEEN 1 AND 5 ORDER BY id) TO '$folder/b.tqcv' (FORMAT tqcv);
+CREATE TABLE b (n int, e tqvec);
+COPY b FROM '$folder/b.tqcv' (FORMAT tqcv);
+SQL
+is "$(value "
+    SELECT string_agg(b.n::text, ' ' ORDER BY t.id)
+    FROM b JOIN t ON t.id = b.n OR b.n = 0 AND t.id BETWEEN 3 AND 5 AND t.e = b.e")" \
     '1 2 0 0 0' "COPYs inside a COPY's query, some of which fail, leave it right"
 rm -f "$folder/a.tqcv" "$folder/b.tqcv"
 
-# ---- plans, and the client ------------------------------------------------------------------------------------------
+# ---- plans, and the client --------------------------------------------------------------------------------------
 
 value "COPY (SELECT e FROM t ORDER BY id) TO '$folder/ordered.tqcv' (FORMAT tqcv)" >/dev/null
 value "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
@@ -100,22 +107,21 @@ value "CREATE TABLE p (id int, e tqvec); COPY p FROM '$folder/parallel.tqcv' (FO
 is "$(value "SELECT count(*) FROM p JOIN t USING (id, e)")" 60000 "a parallel plan's rows arrive, each with its id"
 cluster_psql "$cluster" -c "\\copy (SELECT e FROM t ORDER BY id) TO '$RUN/client.tqcv' WITH (FORMAT tqcv)" >/dev/null
 is "$(md5sum <"$RUN/client.tqcv")" "$(md5sum <"$folder/ordered.tqcv")" "psql's \\copy writes the same file"
-is "$(find "$cluster/data/base/pgsql_tmp" -type f 2>/dev/null | wc -l)" 0 "no temporary file stays behind"
-
+no_temporary_files "no temporary file stays behind"
 chmod 640 "$target"
 value "COPY (SELECT e FROM t WHERE id <= 1000) TO '$target' WITH (FORMAT tqcv)" >/dev/null
 is "$(stat -c %a "$target")" 640 "a file that is replaced passes on its mode"
 is "$(md5sum <"$target")" "$old" "the same rows make the same file"
 
-# ---- a full disk ------------------------------------------------------------------------------------------------------
+# ---- a full disk ------------------------------------------------------------------------------------------------
 
-small=$RUN/small
-as_server_user mkdir "$small"
-if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=2m,mode=777 tmpfs "$small" 2>/dev/null; then
+if small_disk; then
     value "COPY (SELECT e FROM t WHERE id <= 1000) TO '$small/corpus.tqcv' WITH (FORMAT tqcv)" >/dev/null
     for ids in '' 'id,'; do
-        cluster_psql "$cluster" -c "COPY (SELECT $ids e FROM t) TO '$small/corpus.tqcv' (FORMAT tqcv)" >"$RUN/full.out" 2>&1 || true
-        like "$(cat "$RUN/full.out")" 'could not write file .*: No space left on device' "a full disk is an error${ids:+, with ids}"
+        cluster_psql "$cluster" -c "COPY (SELECT $ids e FROM t) TO '$small/corpus.tqcv' (FORMAT tqcv)" \
+            >"$RUN/full.out" 2>&1 || true
+        like "$(cat "$RUN/full.out")" 'could not write file .*: No space left on device' \
+            "a full disk is an error${ids:+, with ids}"
         is "$(md5sum <"$small/corpus.tqcv")" "$old" "and the old file is as it was"
         is "$(find "$small" -type f | wc -l)" 1 "and alone"
     done

@@ -2,22 +2,24 @@
 # A streaming standby that compares each page it replays with the primary's (wal_consistency_checking = all), while
 # clients insert, update, delete, vacuum, load corpora, fill a column, build indexes and create codecs. No page may
 # differ, and in the end both servers must answer the same.
-# shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
-. "${HELPERS:?}"
-use_server "${PG_BIN:?}"
+# shellcheck source-path=SCRIPTDIR source=helpers.bash
+. "$(dirname "$0")/helpers.bash"
 
-primary=$RUN/primary
-standby=$RUN/standby
-cluster_create "$primary" 'wal_consistency_checking = all' 'max_wal_size = 128MB' 'autovacuum_naptime = 1s' \
+one_cluster primary 'wal_consistency_checking = all' 'max_wal_size = 128MB' 'autovacuum_naptime = 1s' \
     'wal_keep_size = 2GB' 'log_checkpoints = off'
-cluster_start "$primary"
-files=$RUN/files
-as_server_user mkdir "$files"
+primary=$cluster
+standby=$RUN/standby
+files_folder
 
 # `reference` has what clients write, and `wide` what TOAST keeps out of line.
 cluster_psql "$primary" <<'SQL'
 CREATE EXTENSION tinyquant;
-CREATE TABLE reference (k int PRIMARY KEY, v real[] NOT NULL, e tqvec(96, 4) NOT NULL, w tqvec(1536, 4, residual, hadamard) NOT NULL);
+CREATE TABLE reference (
+    k int PRIMARY KEY,
+    v real[] NOT NULL,
+    e tqvec(96, 4) NOT NULL,
+    w tqvec(1536, 4, residual, hadamard) NOT NULL
+);
 INSERT INTO reference SELECT k, v[:96], tq_normalize(v[:96]), v FROM (
     SELECT k, tq_normalize(array_agg(hashint8extended(i, k)::real ORDER BY i)) AS v
     FROM generate_series(0, 255) k, generate_series(1, 1536) i GROUP BY k) s;
@@ -36,20 +38,18 @@ CREATE TABLE part1 PARTITION OF parts FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 CREATE UNIQUE INDEX ON parts (id, e);
 SQL
 
-as_server_user mkdir -m 700 "$standby"
-as_server_user "$PG_BIN/pg_basebackup" -h "$primary" -U postgres -D "$standby/data" -R -c fast
-echo "$PG_BIN" >"$standby/bin-dir"
-sed -i "s#^unix_socket_directories.*#unix_socket_directories = '$standby'#" "$standby/data/postgresql.conf"
-cluster_start "$standby"
-begun=$(cluster_value "$primary" 'SELECT pg_walfile_name(pg_switch_wal())')
+standby_of "$primary" "$standby"
+begun=$(value 'SELECT pg_walfile_name(pg_switch_wal())')
 
-# ---- the workload: six clients at a time --------------------------------------------------------------------------------
+# ---- the workload: six clients at a time ------------------------------------------------------------------------
 
 for client in 0 1; do
     for ((n = 0; n < 25; n++)); do
         cat <<SQL
-INSERT INTO t SELECT 2 * i + $client, k, e FROM generate_series($n * 30, $n * 30 + 29) i JOIN reference ON k = 7 * i % 256;
-UPDATE t SET k = (t.k + 1) % 256, e = (SELECT e FROM reference WHERE k = (t.k + 1) % 256) WHERE id % 2 = $client AND id % 5 = $n % 5;
+INSERT INTO t
+    SELECT 2 * i + $client, k, e FROM generate_series($n * 30, $n * 30 + 29) i JOIN reference ON k = 7 * i % 256;
+UPDATE t SET k = (t.k + 1) % 256, e = (SELECT e FROM reference WHERE k = (t.k + 1) % 256)
+    WHERE id % 2 = $client AND id % 5 = $n % 5;
 DELETE FROM t WHERE id % 2 = $client AND id % 11 = $n % 11;
 SQL
     done >"$RUN/rows$client.sql"
@@ -96,25 +96,22 @@ done
 wait
 is "$(cat "$RUN"/*.errors | grep -vE 'NOTICE|DETAIL|HINT' | head -n 5)" "" "the workload runs without an error"
 
-# ---- replayed without a difference ------------------------------------------------------------------------------------------
+# ---- replayed without a difference ------------------------------------------------------------------------------
 
-lsn=$(cluster_value "$primary" 'SELECT pg_current_wal_insert_lsn()')
-cluster_psql "$primary" -At -c 'SELECT pg_switch_wal()' >/dev/null
-replayed=
-for ((i = 0; i < 600; i++)); do
-    replayed=$(cluster_value "$standby" "SELECT pg_last_wal_replay_lsn() >= '$lsn'" 2>&1) || true
-    if [ "$replayed" = t ]; then break; fi
-    sleep 0.1
-done
-is "$replayed" t "the standby replays all of it"
-is "$(grep -E 'inconsistent page|FATAL|PANIC|terminated by signal' "$standby/server.log" | head -n 5)" "" "and finds no page that differs"
+lsn=$(value 'SELECT pg_current_wal_insert_lsn()')
+execute 'SELECT pg_switch_wal()'
+replays=no
+if wait_until replayed "$standby" "$lsn"; then replays=yes; fi
+is "$replays" yes "the standby replays all of it"
+is "$(grep -E 'inconsistent page|FATAL|PANIC|terminated by signal' "$standby/server.log" | head -n 5)" "" \
+    "and finds no page that differs"
 # That pages were compared at all: the primary has put them into its log.
 images=$(as_server_user "$PG_BIN/pg_waldump" -b -p "$primary/data/pg_wal" "$begun" \
-    "$(cluster_value "$primary" "SELECT pg_walfile_name('$lsn')")" 2>/dev/null | grep -c 'for WAL verification' || true)
+    "$(value "SELECT pg_walfile_name('$lsn')")" 2>/dev/null | grep -c 'for WAL verification' || true)
 echo "# pages compared: $images"
 is "$((images > 5000))" 1 "thousands of pages were compared"
 
-# ---- the same answers ------------------------------------------------------------------------------------------------------
+# ---- the same answers -------------------------------------------------------------------------------------------
 
 same() { # NAME SQL
     local answer
@@ -125,23 +122,31 @@ same() { # NAME SQL
 digest() { echo "SELECT count(*), md5(string_agg(r::text, ' ' ORDER BY r::text)) FROM $1 r"; }
 for table in t wide filled parts frozen3 coded1 tq_codec; do same "the rows of $table" "$(digest $table)"; done
 for operator in '<->' '<#>' '<=>' '<+>'; do
-    same "neighbours by $operator" "SELECT string_agg(id || ':' || d, ' ' ORDER BY d, id)
-        FROM (SELECT id, e $operator (SELECT v FROM reference WHERE k = 5) AS d FROM t ORDER BY d, id LIMIT 20) s"
+    same "neighbours by $operator" "
+        SELECT string_agg(id || ':' || d, ' ' ORDER BY d, id) FROM (
+            SELECT id, e $operator (SELECT v FROM reference WHERE k = 5) AS d FROM t ORDER BY d, id LIMIT 20) s"
 done
 same "distances by a registered codec" "SELECT sum(e <-> (SELECT v FROM reference WHERE k = 5)) FROM coded1"
 same "decompressed rows" "SELECT md5(string_agg(tq_decompress(e)::text, ' ' ORDER BY id)) FROM wide"
 by_index="SET enable_seqscan = off; SET enable_bitmapscan = off;"
-same "the B-tree on the type" "$by_index SELECT count(*), md5(string_agg(id::text, ' ' ORDER BY e, id)) FROM t WHERE e >= (SELECT e FROM t ORDER BY id LIMIT 1)"
-same "the B-tree on the bytes" "$by_index SELECT count(*), md5(string_agg(id::text, ' ' ORDER BY record, id)) FROM t WHERE record > '\\x00'"
+same "the B-tree on the type" "$by_index
+    SELECT count(*), md5(string_agg(id::text, ' ' ORDER BY e, id)) FROM t
+    WHERE e >= (SELECT e FROM t ORDER BY id LIMIT 1)"
+same "the B-tree on the bytes" "$by_index
+    SELECT count(*), md5(string_agg(id::text, ' ' ORDER BY record, id)) FROM t WHERE record > '\\x00'"
 same "the hash index" "$by_index SELECT count(t.id), sum(t.id) FROM reference JOIN t USING (e)"
 same "the index on the norm" "$by_index SELECT count(*), sum(id) FROM t WHERE k < 100 AND tq_norm(e) > 0.5"
 is "$(cluster_value "$standby" 'SELECT pg_is_in_recovery()')" t "the standby is one still"
 
-# ---- the standby takes over ------------------------------------------------------------------------------------------------
+# ---- the standby takes over -------------------------------------------------------------------------------------
 
 cluster_stop "$primary" immediate
 cluster_value "$standby" 'SELECT pg_promote()' >/dev/null
-cluster_value "$standby" "SELECT tq_create_codec('after', 96, 4, false, 999); INSERT INTO t SELECT 1000000 + k, k, e FROM reference" >/dev/null
-is "$(cluster_value "$standby" 'SELECT count(*) FROM t JOIN reference USING (k, e) WHERE id >= 1000000')" 256 "promoted, it takes writes"
+cluster_psql "$standby" <<'SQL'
+SELECT tq_create_codec('after', 96, 4, false, 999) \g /dev/null
+INSERT INTO t SELECT 1000000 + k, k, e FROM reference;
+SQL
+is "$(cluster_value "$standby" 'SELECT count(*) FROM t JOIN reference USING (k, e) WHERE id >= 1000000')" 256 \
+    "promoted, it takes writes"
 cluster_stop "$standby"
 done_testing

@@ -1,4 +1,6 @@
-"""Damaged copies of a corpus, the same for the same seed: mutate.py CORPUS FOLDER COUNT SEED writes FOLDER/0, 1, …
+"""Damaged copies of a corpus, the same for the same seed.
+
+damage_files.py CORPUS FOLDER COUNT SEED writes FOLDER/0, 1, …
 
 Each copy has one to three of: bits flipped, bytes overwritten, numbers put to extremes, stretches cut out, doubled,
 zeroed or swapped, an end cut off or added. Half of the places are in the first 400 bytes, where the header is.

@@ -1,0 +1,239 @@
+"""What memory.py runs: every function of the extension and every COPY. The tables and files are memory.sh's."""
+
+
+class Statement:
+    """What is run, what is run before and after it without a limit, and the functions that it calls."""
+
+    def __init__(self, name, sql, calls=(), before="", after="", data=None, may=()):
+        self.name, self.sql, self.calls = name, sql, [calls] if isinstance(calls, str) else list(calls)
+        self.before, self.after, self.data, self.may = before, after, data, set(may)
+
+
+def statements(folder):
+    """All of them. The tables and files are memory.sh's."""
+    vector = "(SELECT v FROM wide)"
+    per_record = [
+        "tqvec_out(tqvec)",
+        "tq_dimension(tqvec)",
+        "tq_bit_width(tqvec)",
+        "tq_config_hash(tqvec)",
+        "tq_has_residual(tqvec)",
+        "tq_norm(tqvec)",
+        "tq_indices(tqvec)",
+        "tq_decompress(tqvec)",
+        "tqvec_hash(tqvec)",
+        "tqvec_send(tqvec)",
+    ]
+    for signature in per_record:
+        function = signature.split("(")[0]
+        for table in ("t", "wide"):
+            yield Statement(f"{function} of {table}", f"SELECT {function}(e) FROM {table}", signature)
+    yield Statement("hash, extended", "SELECT tqvec_hash_extended(e, 1) FROM t", "tqvec_hash_extended(tqvec,bigint)")
+    for function in ("l2_distance", "inner_product", "negative_inner_product", "cosine_distance", "l1_distance"):
+        name = f"tq_{function}"
+        arguments = {"tqvec,real[]": "e, v", "real[],tqvec": "v, e", "tqvec,tqvec": "e, f"}
+        for types, values in arguments.items():
+            yield Statement(f"{name}({types})", f"SELECT {name}({values}) FROM wide", f"{name}({types})")
+        yield Statement(f"{name}, scan", f"SELECT sum({name}(e, (SELECT v FROM t WHERE id = 1))) FROM t")
+        yield Statement(f"{name}, records", f"SELECT sum({name}(a.e, b.e)) FROM t a JOIN t b ON b.id = a.id % 50 + 1")
+    for operator in ("eq", "ne", "lt", "le", "gt", "ge", "cmp"):
+        name = f"tqvec_{operator}"
+        yield Statement(name, f"SELECT count({name}(e, f)) FROM wide", f"{name}(tqvec,tqvec)")
+    yield Statement(
+        "sorted", "SELECT count(*) FROM (SELECT e FROM t ORDER BY e OFFSET 0) s", "tqvec_sortsupport(internal)"
+    )
+    floats = "(SELECT v::double precision[] FROM t WHERE id = 1)::real[]"
+    once = ["tq_distance_support(internal)", 'tq_once("any")']
+    yield Statement("distances from a cast", f"SELECT sum(e <=> {floats}) FROM t", once)
+    yield Statement("distances from casts", "SELECT sum(e <=> v::double precision[]::real[]) FROM t")
+    yield Statement("distances from decompressed", "SELECT sum(e <-> tq_decompress(e)) FROM t")
+    yield Statement(
+        "equal to a literal",
+        "SELECT count(*) FROM wide, texts WHERE e = n::text::tqvec",
+        ["tqvec_equality_support(internal)", "tqvec_comparand(tqvec,integer)"],
+    )
+    # Not a wide one: core has no memory set aside for the report of a long statement. 58P01 is that plpgsql can't be
+    # loaded.
+    constant = "SELECT translate(v::text, '{}', '[]') FROM t WHERE id = 1"
+    equal = f"EXECUTE format('SELECT count(*) FROM t2 WHERE e = %L', ({constant})) INTO n"
+    yield Statement("equal to a constant", f"DO $$ DECLARE n int; BEGIN {equal}; END $$", may=["58P01"])
+    yield Statement("analyzed", "ANALYZE t (e)", "tqvec_typanalyze(internal)")
+    for kind in ("", ", rotation => 'hadamard'"):
+        for options in ("4", "8, true"):
+            yield Statement(
+                f"compress {options}{kind}",
+                f"SELECT tq_compress(v, {options}{kind}) FROM wide",
+                "tq_compress(real[],integer,boolean,text)",
+            )
+    yield Statement("compress, codec", "SELECT tq_compress(v, 'docs') FROM t", "tq_compress(real[],text)")
+    yield Statement(
+        "rotation built", "SELECT tq_compress(v, 4) FROM t LIMIT 1", before="SELECT tq_clear_rotation_cache()"
+    )
+    yield Statement(
+        "rotations cleared",
+        "SELECT tq_clear_rotation_cache()",
+        "tq_clear_rotation_cache()",
+        before="SELECT tq_compress(v, 4) FROM t LIMIT 1",
+    )
+    yield Statement("rotations", "SELECT * FROM tq_rotation_cache()", "tq_rotation_cache()")
+    yield Statement("normalize", f"SELECT tq_normalize({vector})", "tq_normalize(real[])")
+    yield Statement(
+        "from text",
+        "SELECT n::text::tqvec(1500, 4) FROM texts",
+        ["tqvec_in(cstring,oid,integer)", "tqvec_typmod_in(cstring[])", "tqvec(tqvec,integer,boolean)"],
+    )
+    yield Statement("from digits", "SELECT d::tqvec FROM texts")
+    yield Statement(
+        "modifier",
+        "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'wide'::regclass",
+        "tqvec_typmod_out(integer)",
+    )
+    yield Statement("from real", f"SELECT {vector}::tqvec(1500, 4)", "tqvec(real[],integer,boolean)")
+    yield Statement(
+        "from double",
+        "SELECT v::double precision[]::tqvec(1500, 8, residual) FROM wide",
+        "tqvec(double precision[],integer,boolean)",
+    )
+    yield Statement("from bytea", "SELECT e::bytea::tqvec FROM wide", "tqvec(bytea,integer,boolean)")
+    sums = [
+        "tqvec_accumulate(internal,tqvec)",
+        "tqvec_sum(internal)",
+        "tqvec_avg(internal)",
+        "sum(tqvec)",
+        "avg(tqvec)",
+    ]
+    yield Statement("sums", "SELECT sum(e), avg(e) FROM t GROUP BY id % 30", sums)
+    parallel = (
+        "SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;"
+        " SET min_parallel_table_scan_size = 0"
+    )
+    partial = ["tqvec_combine(internal,internal)", "tqvec_serialize(internal)", "tqvec_deserialize(bytea,internal)"]
+    yield Statement("sums of workers", "SELECT sum(e) FROM t", partial, before=parallel)
+    types = ["real[],integer", "numeric", "text", "integer", "text"]
+    trained = [f"tq_train_codebook({','.join(types[:n])})" for n in range(1, 6)]
+    trained += [f"tq_train_accumulate(internal,{','.join(types[:n])})" for n in range(1, 6)]
+    for method in ("lloyd", "quantile"):
+        yield Statement(
+            f"trained, {method}",
+            f"SELECT tq_train_codebook(v, 4, 7, '{method}', 200, 'haar') FROM t",
+            trained + ["tq_train_finish(internal)"],
+        )
+    partial = [
+        "tq_train_combine(internal,internal)",
+        "tq_train_serialize(internal)",
+        "tq_train_deserialize(bytea,internal)",
+    ]
+    yield Statement("trained by workers", "SELECT tq_train_codebook(v, 4) FROM t", partial, before=parallel)
+    yield Statement(
+        "evaluated",
+        "SELECT * FROM tq_evaluate('SELECT v FROM t LIMIT 60', k => 3, queries => 5)",
+        "tq_evaluate(text,integer,integer)",
+    )
+    yield Statement("version", "SELECT tq_version()", "tq_version()")
+    yield Statement(
+        "pgvector",
+        "SELECT tq_enable_pgvector()",
+        "tq_enable_pgvector()",
+        before="BEGIN",
+        after="ROLLBACK",
+        may=["42704"],
+    )
+    create = "tq_create_codec('new', 300, 4, false, 99)"
+    signature = "tq_create_codec(text,integer,integer,boolean,numeric,real[],text)"
+    yield Statement(
+        "codec made",
+        f"SELECT {create}",
+        [signature, "tq_codec_changed()", "tq_codec_check(text,text,integer,integer,numeric,boolean,text,real[])"],
+        before="BEGIN",
+        after="ROLLBACK",
+    )
+    yield Statement(
+        "codec dropped",
+        "SELECT tq_drop_codec('new')",
+        "tq_drop_codec(text)",
+        before=f"BEGIN; SELECT {create}",
+        after="ROLLBACK",
+    )
+    files = f"'{folder}/codec.tqcb', '{folder}/codec.json'"
+    yield Statement("codec written", f"SELECT tq_export_codec('docs', {files})", "tq_export_codec(text,text,text)")
+    yield Statement(
+        "codec read",
+        f"SELECT tq_import_codec('docs', {files})",
+        "tq_import_codec(text,text,text)",
+        before="BEGIN; SELECT tq_drop_codec('docs')",
+        after="ROLLBACK",
+    )
+    yield from column_and_files(folder)
+
+
+# What files are written with: the query, the options; and what is read with: the columns, the options.
+FILES = {
+    "tqcv": ("SELECT e FROM t", "FORMAT tqcv", "t2 (e)", "FORMAT tqcv"),
+    "ids.tqcv": ("SELECT id, e FROM t", 'FORMAT tqcv, METADATA \'{"model": "m"}\'', "t2 (id, e)", "FORMAT tqcv"),
+    "texts.tqcv": ("SELECT 'n' || id, e FROM t", "FORMAT tqcv", "t2 (name, e)", "FORMAT tqcv"),
+    "recompressed": (None, None, "t2 (f)", "FORMAT tqcv, RECOMPRESS true"),
+    "qvec": ("SELECT v FROM t", "FORMAT qvec", "t2 (v)", "FORMAT qvec"),
+    "ids.qvec": ("SELECT id, v FROM t", "FORMAT qvec", "t2 (id, v)", "FORMAT qvec"),
+    "zt": ("SELECT v FROM t", "FORMAT ztensor", "t2 (v)", "FORMAT ztensor"),
+    "half.zt": ("SELECT v FROM t", "FORMAT ztensor, DTYPE 'f16', COMPRESSION 'zstd'", "t2 (v)", "FORMAT ztensor"),
+    "old.zt": ("SELECT v FROM t", "FORMAT ztensor, VERSION '1', COMPRESSION 'zstd'", "t2 (v)", "FORMAT ztensor"),
+    "sparse.zt": ("SELECT v FROM t", "FORMAT ztensor, SPARSE true", "t2 (v)", "FORMAT ztensor"),
+    "bpk": ("SELECT v FROM t", "FORMAT burnpack", "t2 (v)", "FORMAT burnpack"),
+    "records.zt": ("SELECT e FROM t", "FORMAT ztensor", "t2 (e)", "FORMAT ztensor"),
+}
+
+
+def column_and_files(folder):
+    """tq_compress_column, COPY and the functions on files."""
+    calls = "tq_compress_column(regclass,text,text,integer,text)"
+    yield Statement(
+        "column", "CALL tq_compress_column('filled', 'v', 'e', 70)", calls, before="UPDATE filled SET e = NULL"
+    )
+    for name, (query, to, columns, options) in FILES.items():
+        path = f"{folder}/{name}" if query else f"{folder}/tqcv"
+        if query:
+            yield Statement(f"COPY TO {name}", f"COPY ({query}) TO '{path}' WITH ({to})", "tq_run_copy()")
+            yield Statement(f"COPY TO STDOUT {name}", f"COPY ({query}) TO STDOUT WITH ({to})")
+        yield Statement(
+            f"COPY FROM {name}",
+            f"COPY {columns} FROM '{path}' WITH ({options})",
+            "tqvec_recv(internal,oid,integer)",
+            before="TRUNCATE t2",
+        )
+        yield Statement(
+            f"COPY FROM STDIN {name}", f"COPY {columns} FROM STDIN WITH ({options})", before="TRUNCATE t2", data=path
+        )
+    for name in ("tqcv", "ids.tqcv", "qvec", "half.zt", "bpk"):
+        path = f"{folder}/{name}"
+        yield Statement(f"info of {name}", f"SELECT * FROM tq_file_info('{path}')", "tq_file_info(text)")
+        for target in ("tqcv", "qvec", "ztensor", "burnpack"):
+            yield Statement(
+                f"{name} to {target}",
+                f"SELECT tq_convert('{path}', '{folder}/converted', '{{\"format\": \"{target}\"}}')",
+                "tq_convert(text,text,jsonb)",
+            )
+    for name in ("ids.tqcv", "half.zt", "sparse.zt", "bpk"):
+        other = f"{folder}/other.{name}"
+        sources = f"ARRAY['{folder}/{name}', '{other}']"
+        yield Statement(
+            f"{name} merged", f"SELECT tq_merge('{folder}/merged', {sources})", "tq_merge(text,text[],jsonb)"
+        )
+    yield Statement(
+        "import",
+        f"SELECT tq_import('t2', '{folder}/tqcv', '{{\"column\": \"e\"}}')",
+        "tq_import(regclass,text,jsonb)",
+        before="TRUNCATE t2",
+    )
+    yield Statement("export", f"SELECT tq_export('SELECT e FROM t', '{folder}/exported')", "tq_export(text,text,jsonb)")
+    corpus = f"'{folder}/ids.tqcv'"
+    query = "(SELECT v FROM t WHERE id = 1)"
+    yield Statement("corpus", f"SELECT * FROM tq_corpus_info({corpus})", "tq_corpus_info(text)")
+    yield Statement("corpus scanned", f"SELECT count(embedding) FROM tq_corpus_scan({corpus})", "tq_corpus_scan(text)")
+    yield Statement("corpus verified", f"SELECT * FROM tq_corpus_verify({corpus})", "tq_corpus_verify(text)")
+    for metric in ("l2", "l1"):
+        yield Statement(
+            f"corpus searched, {metric}",
+            f"SELECT * FROM tq_corpus_search({corpus}, {query}, 10, '{metric}')",
+            "tq_corpus_search(text,real[],integer,text)",
+        )
+    yield Statement("index searched", f"SELECT * FROM tq_corpus_search('{folder}/qvec', {query}, 10)")
