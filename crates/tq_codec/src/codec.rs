@@ -1,6 +1,6 @@
 //! A codec in working order, and decoding records with it; encoding is `encode`'s and `batch`'s.
 
-use crate::encode::{FOREIGN_TOLERANCE, norm_tolerance};
+use crate::tolerance::{FOREIGN_TOLERANCE, norm_tolerance};
 use crate::{BUILTIN_SEED, Codebook, CodecConfig, CodecError, ConfigHash, Rotation, kernel_width};
 use std::sync::Arc;
 use tq_format::{BitWidth, RecordBuilder, RecordShape, RecordView, ShapeDifference};

@@ -5,7 +5,8 @@
 
 use crate::pack::pack_indices;
 use crate::record::{check_dimension, check_finite, check_hash, check_padding};
-use crate::{BitWidth, HASH_LEN, RECORD_HEADER_LEN, RECORD_VERSION, RecordError, record_len};
+use crate::shape::{clipped_hash_field, header_bytes};
+use crate::{BitWidth, HASH_LEN, RECORD_HEADER_LEN, RecordError, record_len};
 
 /// The hash as a record stores it: padded with NUL to [`HASH_LEN`] bytes.
 ///
@@ -16,15 +17,6 @@ pub fn hash_field(hash: &str) -> Result<[u8; HASH_LEN], RecordError> {
         return Err(RecordError::HashTooLong { got: hash.len() });
     }
     Ok(clipped_hash_field(hash))
-}
-
-/// The first [`HASH_LEN`] bytes of the hash, padded with NUL: what TinyQuant stores of a hash of any length.
-pub(crate) fn clipped_hash_field(hash: &str) -> [u8; HASH_LEN] {
-    let mut field = [0; HASH_LEN];
-    for (to, from) in field.iter_mut().zip(hash.bytes()) {
-        *to = from;
-    }
-    field
 }
 
 /// Writes records of one configuration.
@@ -124,19 +116,6 @@ impl RecordBuilder {
             }
         }
     }
-}
-
-pub(crate) fn header_bytes(
-    hash_field: &[u8; HASH_LEN],
-    dimension: u32,
-    width: BitWidth,
-) -> [u8; RECORD_HEADER_LEN] {
-    let mut head = [0; RECORD_HEADER_LEN];
-    head[0] = RECORD_VERSION;
-    head[1..65].copy_from_slice(hash_field);
-    head[65..69].copy_from_slice(&dimension.to_le_bytes());
-    head[69] = width.bits();
-    head
 }
 
 fn write_residual(residual: Option<&[u8]>, out: &mut Vec<u8>) {

@@ -1,7 +1,6 @@
 //! What all records of one configuration have in common, and how two such shapes differ.
 
-use crate::builder::header_bytes;
-use crate::{BitWidth, HASH_LEN, RECORD_HEADER_LEN, record_len};
+use crate::{BitWidth, HASH_LEN, RECORD_HEADER_LEN, RECORD_VERSION, record_len};
 
 /// The hash, dimension, width and residual of records: what a corpus, a column or a codec demands of each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,6 +67,29 @@ impl RecordShape {
     pub fn head(&self) -> [u8; RECORD_HEADER_LEN] {
         header_bytes(&self.hash_field, self.dimension, self.bit_width)
     }
+}
+
+/// The first [`HASH_LEN`] bytes of the hash, padded with NUL: what TinyQuant stores of a hash of any length.
+pub(crate) fn clipped_hash_field(hash: &str) -> [u8; HASH_LEN] {
+    let mut field = [0; HASH_LEN];
+    for (to, from) in field.iter_mut().zip(hash.bytes()) {
+        *to = from;
+    }
+    field
+}
+
+/// What records of that hash, dimension and width begin with.
+pub(crate) fn header_bytes(
+    hash_field: &[u8; HASH_LEN],
+    dimension: u32,
+    width: BitWidth,
+) -> [u8; RECORD_HEADER_LEN] {
+    let mut head = [0; RECORD_HEADER_LEN];
+    head[0] = RECORD_VERSION;
+    head[1..65].copy_from_slice(hash_field);
+    head[65..69].copy_from_slice(&dimension.to_le_bytes());
+    head[69] = width.bits();
+    head
 }
 
 #[cfg(test)]

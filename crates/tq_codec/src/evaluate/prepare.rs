@@ -1,6 +1,6 @@
 //! What happens to a sample before the first codec, and work in rounds.
 
-use super::{MOST_NEIGHBOURS, MOST_QUERIES};
+use super::limits::{MOST_NEIGHBOURS, MOST_QUERIES};
 use crate::product::F32_NORMS;
 use crate::{CodecError, Rotation, Workers, check_rotatable};
 use tq_memory::OutOfMemory;

@@ -4,8 +4,8 @@ use super::error::Place;
 use super::{
     BODY_ALIGN, CorpusError, HEADER_FIXED_LEN, LENGTH_PREFIX, MAX_CONFIG_HASH_LEN, MAX_METADATA_LEN,
 };
-use crate::builder::clipped_hash_field;
 use crate::record::check_hash;
+use crate::shape::clipped_hash_field;
 use crate::{
     BitWidth, HASH_LEN, MAX_DIMENSION, RECORD_HEADER_LEN, RecordError, RecordHeader, RecordShape, RecordView,
     ShapeDifference, record_len,

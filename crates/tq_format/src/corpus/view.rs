@@ -11,8 +11,8 @@ use super::header::{Template, VERSION, body_offset, check_dimension};
 use super::{
     CorpusError, CorpusHeader, HEADER_FIXED_LEN, LENGTH_PREFIX, MAX_CONFIG_HASH_LEN, MAX_METADATA_LEN, Magic,
 };
-use crate::builder::clipped_hash_field;
 use crate::record::has_capitals;
+use crate::shape::clipped_hash_field;
 use crate::{BitWidth, RecordShape, RecordView};
 
 /// A corpus, borrowed from the bytes of its file. Its header and its size are right; its records are checked as they
