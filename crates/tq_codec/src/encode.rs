@@ -8,11 +8,10 @@
 //! [`Rotation::apply`]: crate::Rotation::apply
 
 use crate::product::F32_NORMS;
-use crate::tolerance::{least_norm, norm_tolerance};
+use crate::tolerance::least_norm;
 use crate::{Codec, CodecError, check_vector};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-use tq_format::BitWidth;
 use tq_memory::{Grow, OutOfMemory};
 
 /// Buffers of *d* elements for encoding one vector after the other.

@@ -12,7 +12,6 @@
 //! is made, and handed out front to back.
 //!
 //! What the system serves costs nothing more than a comparison when it is freed.
-
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout};

@@ -32,7 +32,7 @@ CREATE FUNCTION test.by_plpgsql(q test.counted) RETURNS double precision LANGUAG
 BEGIN
     RETURN (SELECT sum(v <=> q::real[]) FROM test.items);
 END $$;
-PREPARE test_of(test.counted) AS SELECT sum(v <=> $1::real[]) FROM test.items;
+PREPARE test_of(test.counted) AS SELECT round(sum(v <=> $1::real[])::numeric, 5) AS sum FROM test.items;
 SET plan_cache_mode = force_generic_plan;
 SELECT shown, result, runs FROM (VALUES
     ('sub-select',   'SELECT sum(v <=> (SELECT q FROM test.queries WHERE id = 1)::real[]) FROM test.items'),
