@@ -40,7 +40,7 @@ pub(crate) fn install() {
 /// A COPY of ours that is to be run. The pointers are those that PostgreSQL passed to the hook.
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct Job {
+struct CopyCall {
     format: Format,
     statement: *mut pg_sys::PlannedStmt,
     copy: *const pg_sys::CopyStmt,
@@ -49,7 +49,7 @@ struct Job {
     completion: *mut pg_sys::QueryCompletion,
 }
 
-impl Job {
+impl CopyCall {
     /// Runs the COPY and reports `COPY n`, as `SetQueryCompletion` does.
     ///
     /// # Safety
@@ -73,7 +73,7 @@ impl Job {
 thread_local! {
     /// The COPYs that wait for their CALL to arrive at the end of the chain. A hook may run a statement of its own,
     /// even a COPY, before it passes on what it was given, so they form a stack.
-    static WAITING: RefCell<Vec<Job>> = const { RefCell::new(Vec::new()) };
+    static WAITING: RefCell<Vec<CopyCall>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Keeps a job waiting, until it is taken or its CALL is over in whatever way.
@@ -82,7 +82,7 @@ struct WaitingGuard {
 }
 
 impl WaitingGuard {
-    fn push(job: Job) -> WaitingGuard {
+    fn push(job: CopyCall) -> WaitingGuard {
         WAITING.with_borrow_mut(|waiting| {
             waiting.push(job);
             WaitingGuard { below: waiting.len() - 1 }
@@ -176,7 +176,7 @@ unsafe extern "C-unwind" fn process_utility(
             ),
             Some(format) => {
                 let copy = (*statement).utilityStmt.cast::<pg_sys::CopyStmt>();
-                let job = Job { format, statement, copy, query, environment, completion };
+                let job = CopyCall { format, statement, copy, query, environment, completion };
                 rethrow(copy_of_ours(job, read_only_tree, context, parameters, destination));
             }
         }
@@ -194,7 +194,7 @@ unsafe fn format_of(statement: *const pg_sys::PlannedStmt) -> Option<Format> {
         if !pgrx::is_a(node, pg_sys::NodeTag::T_CopyStmt) {
             return None;
         }
-        statement::format_of(node.cast())
+        statement::copy_format(node.cast())
     }
 }
 
@@ -202,7 +202,7 @@ unsafe fn format_of(statement: *const pg_sys::PlannedStmt) -> Option<Format> {
 #[pg_guard]
 #[allow(ffi_unwind_calls)] // another library's hook, whose errors are kept
 unsafe extern "C-unwind" fn copy_of_ours(
-    job: Job,
+    job: CopyCall,
     read_only_tree: bool,
     context: pg_sys::ProcessUtilityContext::Type,
     parameters: pg_sys::ParamListInfo,

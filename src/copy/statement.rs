@@ -21,7 +21,7 @@ use crate::server::file_access;
 ///
 /// # Safety
 /// `copy` must be a valid statement from the parser.
-pub(crate) unsafe fn format_of(copy: *const pg_sys::CopyStmt) -> Option<Format> {
+pub(crate) unsafe fn copy_format(copy: *const pg_sys::CopyStmt) -> Option<Format> {
     // SAFETY: the statement's options are a list of DefElems.
     unsafe {
         let options = PgList::<pg_sys::DefElem>::from_pg((*copy).options);

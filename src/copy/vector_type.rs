@@ -1,14 +1,7 @@
 //! The column types that hold a vector, and their values on the way in and out.
 //!
-//! Floats go in as binary COPY data, in the form that the type's receive function takes, and come out of datums:
-//!
-//! ```text
-//! real[], double precision[]   i32 dimensions = 1   i32 nulls = 0   oid of the elements   i32 length   i32 first = 1
-//!                              per element:  i32 size   the float
-//! vector, halfvec              i16 dimension   i16 unused = 0   per element: the float (f32, FP16)
-//! ```
-//!
-//! All numbers are big-endian. In a datum, vector and halfvec have the same fields, as the machine has them.
+//! Floats go in as fields of binary COPY data, and come out of datums, in which pgvector's types have the same parts as in those
+//! fields, as the machine has them.
 
 #![allow(unsafe_code)]
 
@@ -17,12 +10,12 @@ use std::borrow::Cow;
 use half::f16;
 use pgrx::pg_sys;
 use tq_files::Real;
+use tq_files::pgcopy::{VectorField, VectorFieldError};
 
 use crate::datum::float_array::{Elements, FloatArray};
 use crate::datum::record::Varlena;
 use crate::datum::typmod::{Typmod, is_type_of};
 use crate::error::{Error, VectorError};
-use tq_memory::Grow;
 
 /// Bytes of pgvector's fields before the elements.
 const PGVECTOR_HEADER: usize = 4;
@@ -66,15 +59,20 @@ impl VectorType {
         }
     }
 
+    /// The field of binary COPY data that has its values; none for `tqvec`, whose values are records.
+    fn field(self) -> Option<VectorField> {
+        match self {
+            VectorType::Tqvec(_) => None,
+            VectorType::Real => Some(VectorField::Real),
+            VectorType::Double => Some(VectorField::Double),
+            VectorType::Vector(_) => Some(VectorField::Vector),
+            VectorType::Halfvec(_) => Some(VectorField::Halfvec),
+        }
+    }
+
     /// Bytes of a field with so many numbers, without its length; for `tqvec` nothing that could be known here.
     pub(crate) fn field_len(self, dimension: usize) -> usize {
-        match self {
-            VectorType::Tqvec(_) => 0,
-            VectorType::Real => 20 + 8 * dimension,
-            VectorType::Double => 20 + 12 * dimension,
-            VectorType::Vector(_) => PGVECTOR_HEADER + 4 * dimension,
-            VectorType::Halfvec(_) => PGVECTOR_HEADER + 2 * dimension,
-        }
+        self.field().map_or(0, |field| field.len(dimension))
     }
 
     /// Appends a field of binary COPY data, its length in front.
@@ -82,40 +80,12 @@ impl VectorType {
     /// # Errors
     /// A number that FP16 can't hold, or more than pgvector's limit.
     pub(crate) fn write<N: Real>(self, vector: &[N], out: &mut Vec<u8>) -> Result<(), Error> {
-        let length = self.field_len(vector.len());
-        out.try_room(4 + length)?;
-        out.extend_from_slice(&(length as i32).to_be_bytes());
-        match self {
-            VectorType::Tqvec(_) => {}
-            VectorType::Real => {
-                array_header(pg_sys::FLOAT4OID, vector.len(), out);
-                elements(vector, out, |value| {
-                    let bits = value.to_f32().to_be_bytes();
-                    [0, 0, 0, 4, bits[0], bits[1], bits[2], bits[3]]
-                });
-            }
-            VectorType::Double => {
-                array_header(pg_sys::FLOAT8OID, vector.len(), out);
-                elements(vector, out, |value| {
-                    let mut element = [0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0];
-                    element[4..].copy_from_slice(&value.to_f64().to_be_bytes());
-                    element
-                });
-            }
-            VectorType::Vector(_) => {
-                pgvector_header(vector.len(), out)?;
-                elements(vector, out, |value| value.to_f32().to_be_bytes());
-            }
-            VectorType::Halfvec(_) => {
-                pgvector_header(vector.len(), out)?;
-                let half = |value: N| f16::from_f32(value.to_f32());
-                if let Some(value) = vector.iter().find(|value| half(**value).is_infinite()) {
-                    return Err(Error::Vector(VectorError::HalfOverflow(value.to_f32())));
-                }
-                elements(vector, out, |value| half(value).to_be_bytes());
-            }
-        }
-        Ok(())
+        let Some(field) = self.field() else { return Ok(()) };
+        field.write(vector, out).map_err(|error| match error {
+            VectorFieldError::Memory(error) => error.into(),
+            VectorFieldError::HalfOverflow(value) => Error::Vector(VectorError::HalfOverflow(value)),
+            VectorFieldError::Dimension(got) => Error::Vector(VectorError::PgvectorDimension(got)),
+        })
     }
 
     /// Whether values have double precision.
@@ -136,13 +106,7 @@ impl VectorType {
         unsafe {
             match self {
                 VectorType::Real | VectorType::Double => {
-                    let plain = pg_sys::pg_detoast_datum(datum.cast_mut_ptr());
-                    let array = FloatArray::from_datum(pg_sys::Datum::from(plain));
-                    let result = take(array.elements()?);
-                    if plain != datum.cast_mut_ptr() {
-                        pg_sys::pfree(plain.cast());
-                    }
-                    result
+                    FloatArray::with(datum, |array| take(array.elements()?))
                 }
                 VectorType::Tqvec(_) | VectorType::Vector(_) | VectorType::Halfvec(_) => {
                     let value = Varlena::packed(datum);
@@ -176,30 +140,5 @@ impl VectorType {
             }
             _ => Err(Error::Vector(VectorError::ArrayDamaged)),
         }
-    }
-}
-
-fn array_header(element: pg_sys::Oid, length: usize, out: &mut Vec<u8>) {
-    out.extend_from_slice(&1i32.to_be_bytes());
-    out.extend_from_slice(&0i32.to_be_bytes());
-    out.extend_from_slice(&element.to_u32().to_be_bytes());
-    out.extend_from_slice(&(length as i32).to_be_bytes());
-    out.extend_from_slice(&1i32.to_be_bytes());
-}
-
-fn pgvector_header(length: usize, out: &mut Vec<u8>) -> Result<(), Error> {
-    // More than pgvector takes is its own error to report, as long as its field can say so.
-    let length = i16::try_from(length).map_err(|_| Error::Vector(VectorError::PgvectorDimension(length)))?;
-    out.extend_from_slice(&length.to_be_bytes());
-    out.extend_from_slice(&0i16.to_be_bytes());
-    Ok(())
-}
-
-/// Appends each element in its binary form.
-fn elements<T: Real, const N: usize>(vector: &[T], out: &mut Vec<u8>, form: impl Fn(T) -> [u8; N]) {
-    let start = out.len();
-    out.resize(start + N * vector.len(), 0);
-    for (place, value) in out[start..].as_chunks_mut::<N>().0.iter_mut().zip(vector) {
-        *place = form(*value);
     }
 }

@@ -11,7 +11,7 @@ use tq_format::BitWidth;
 use super::ids::next_ids;
 use super::open::{Matrix, detected, open_matrix, rows_error};
 use super::options::{CORPUS_OPTIONS, convert_options};
-use super::{Direction, FloatWriter, Options, bad_option, check_option, format_of, option_value};
+use super::{Direction, FloatWriter, Options, bad_option, check_option, named_format, option_value};
 use crate::datum::arguments::{Json, Text};
 use crate::error::interrupts::poll;
 use crate::error::{CopyError, Error, FormatError, SqlResult, VectorError};
@@ -49,7 +49,7 @@ impl Request {
         let format = fields
             .get("format")
             .ok_or_else(|| bad_option("format", "must be given: 'tqcv', 'qvec', 'ztensor' or 'burnpack'"))?;
-        let format = format_of(&option_value("format", format)?)?;
+        let format = named_format(&option_value("format", format)?)?;
         let own = convert_options(format);
         let (mut source_tensor, mut texts) = (None, Vec::new());
         for (name, value) in fields.iter().filter(|(name, _)| *name != "format") {

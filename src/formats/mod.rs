@@ -16,8 +16,8 @@ pub(crate) use self::ids::IdSource;
 pub(crate) use self::make::{FloatWriter, check_options, keeps_doubles};
 pub(crate) use self::open::{Matrix, check_content, check_described, open_matrix, rows_error};
 pub(crate) use self::options::{
-    Direction, Kind, Options, all_options, bad_option, check_option, checked_metadata, format_of, has_option,
-    kind_of, option_value,
+    Direction, Kind, Options, all_options, bad_option, check_option, checked_metadata, has_option, kind_of,
+    named_format, option_value,
 };
 pub(crate) use self::search::search_index;
 

@@ -196,7 +196,7 @@ pub(crate) fn bad_option(option: &str, problem: &str) -> Error {
 }
 
 /// A format by the name that the option "format" gives it.
-pub(crate) fn format_of(name: &str) -> Result<Format, Error> {
+pub(crate) fn named_format(name: &str) -> Result<Format, Error> {
     Format::by_name(name)
         .ok_or_else(|| bad_option("format", "must be 'tqcv', 'qvec', 'ztensor' or 'burnpack'"))
 }

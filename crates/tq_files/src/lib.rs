@@ -23,6 +23,7 @@ mod matrix;
 mod merge;
 mod nearest;
 pub mod pgcopy;
+mod pgjson;
 mod qvec;
 mod rows;
 mod tqcv;
@@ -36,6 +37,7 @@ pub use io::{AtomicFile, FileError, MapGuard, MappedFile, Output, read_small, re
 pub use matrix::{MatrixEntry, MatrixError, MatrixFile, MatrixFolder, MatrixKey};
 pub use merge::{MergeError, Merged};
 pub use nearest::Neighbour;
+pub use pgjson::fits_jsonb;
 pub use qvec::{QvecFile, QvecFileError, QvecOptions, QvecRows, QvecVersion, QvecWriter};
 pub use rows::{FloatType, Numbers, Real, RowReader, RowWriter, RowsError};
 pub use tqcv::{

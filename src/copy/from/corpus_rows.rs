@@ -8,7 +8,7 @@ use tq_files::{Corpus, CorpusFileError};
 use tq_format::{CorpusError, RecordView, Records};
 use tq_memory::Grow;
 
-use super::source::{Pending, RowSource, Stop, write_field, write_row};
+use super::source::{CopyData, RowSource, Stop, data_len, write_field, write_row};
 use crate::copy::ids::IdColumn;
 use crate::error::{Error, FormatError};
 use crate::registry;
@@ -73,7 +73,7 @@ impl Recompression {
 }
 
 /// Appends the row of a record, counted from 0.
-fn write_record(id: &mut Option<IdColumn>, row: u64, record: &[u8], out: &mut Pending) -> Result<(), Error> {
+fn write_record(id: &mut Option<IdColumn>, row: u64, record: &[u8], out: &mut CopyData) -> Result<(), Error> {
     write_row(id.as_mut(), row, out, |out| write_field(record, out))
 }
 
@@ -93,13 +93,18 @@ impl CorpusSource {
 
 impl RowSource for CorpusSource {
     fn bytes(&self) -> u64 {
-        self.corpus.file().len()
+        let header = self.corpus.header();
+        let record_len = match &self.plan.recompression {
+            Some(recompression) => registry::record_len(&recompression.to),
+            None => header.record_len(),
+        };
+        data_len(header.vector_count, record_len, self.plan.id.as_ref(), self.corpus.file().len())
     }
 
-    fn more(&mut self, pending: &mut Pending) -> Result<bool, Stop> {
+    fn more(&mut self, pending: &mut CopyData) -> Result<bool, Stop> {
         let CorpusSource { path, corpus, plan, next } = self;
         let header = corpus.header();
-        let record_len = tq_format::record_len(header.bit_width, header.dimension, header.residual);
+        let record_len = header.record_len();
         let count = (BATCH_BYTES / record_len).max(1) as u64;
         let first = *next;
         let end = header.vector_count.min(first + count);
@@ -138,7 +143,7 @@ impl RowPlan {
         &mut self,
         records: Records<'_>,
         first: u64,
-        out: &mut Pending,
+        out: &mut CopyData,
     ) -> Result<BatchOutcome, CorpusError> {
         let RowPlan { id, recompression } = self;
         let Some(recompression) = recompression else {

@@ -10,7 +10,7 @@ use tq_codec::{Codec, Workers};
 use tq_files::{Numbers, Real, RowReader};
 
 use super::plan::RecordColumn;
-use super::source::{Pending, RowSource, Stop, write_field, write_row};
+use super::source::{CopyData, RowSource, Stop, data_len, write_field, write_row};
 use crate::copy::columns::VectorColumn;
 use crate::copy::ids::IdColumn;
 use crate::copy::statement::Statement;
@@ -26,7 +26,7 @@ const BLOCK_BYTES: usize = 4 << 20;
 const PLAIN_BLOCK_BYTES: usize = 256 << 10;
 
 /// What becomes of a block's floats.
-enum Fill {
+enum ColumnFill {
     Records { codec: Arc<Codec>, workers: Workers, floats: Vec<f32> },
     Floats { kind: VectorType, numbers: Numbers },
 }
@@ -36,8 +36,8 @@ pub(crate) struct FloatSource {
     path: PathBuf,
     reader: Box<dyn RowReader>,
     id: Option<IdColumn>,
-    fill: Fill,
-    /// Bytes of the file, for the progress.
+    fill: ColumnFill,
+    /// Bytes of the file.
     bytes: u64,
     next: u64,
     records: Vec<u8>,
@@ -72,10 +72,7 @@ impl FloatSource {
                 let target = RecordColumn { name: &column.name, typmod };
                 let codec = match target.codec(statement)? {
                     Some(codec) => codec,
-                    None => {
-                        let (width, residual) = typmod.fidelity();
-                        registry::builtin(dimension, width, residual, typmod.rotation())?
-                    }
+                    None => registry::of_typmod(typmod, dimension)?,
                 };
                 let expected = codec.config().dimension();
                 if expected != dimension {
@@ -84,12 +81,12 @@ impl FloatSource {
                         got: dimension,
                     })));
                 }
-                Fill::Records { codec, workers: Workers::new(settings::threads())?, floats: Vec::new() }
+                ColumnFill::Records { codec, workers: Workers::new(settings::threads())?, floats: Vec::new() }
             }
             _ if statement.options.text("codec").is_some() => {
                 return Err(Error::Copy(CopyError::CodecWithoutRecords { column: column.name.clone() }));
             }
-            kind => Fill::Floats { kind, numbers: Numbers::new(kind.is_double()) },
+            kind => ColumnFill::Floats { kind, numbers: Numbers::new(kind.is_double()) },
         };
         Ok(FloatSource { path: path.into(), reader, id, fill, bytes, next: 0, records: Vec::new() })
     }
@@ -98,12 +95,12 @@ impl FloatSource {
     fn read(&mut self) -> Result<(usize, Option<Error>), Stop> {
         let dimension = self.reader.dimension().max(1) as usize;
         let (read, numbers) = match &mut self.fill {
-            Fill::Records { floats, .. } => {
+            ColumnFill::Records { floats, .. } => {
                 floats.clear();
                 let read = self.reader.read((BLOCK_BYTES / size_of::<f32>() / dimension).max(1), floats);
                 (read, floats.len())
             }
-            Fill::Floats { numbers, .. } => {
+            ColumnFill::Floats { numbers, .. } => {
                 let most = PLAIN_BLOCK_BYTES / numbers.width() / dimension;
                 (numbers.read(&mut *self.reader, most.max(1)), numbers.len())
             }
@@ -121,7 +118,7 @@ impl FloatSource {
     }
 
     /// Appends the first rows of the block, so many.
-    fn write(&mut self, count: usize, pending: &mut Pending) -> Result<(), Stop> {
+    fn write(&mut self, count: usize, pending: &mut CopyData) -> Result<(), Stop> {
         let FloatSource { path, id, fill, next, records, reader, .. } = self;
         let (first, dimension) = (*next, reader.dimension() as usize);
         let numbered = |row: u64, source: Error| {
@@ -134,7 +131,7 @@ impl FloatSource {
             })
         };
         match fill {
-            Fill::Records { codec, workers, floats } => {
+            ColumnFill::Records { codec, workers, floats } => {
                 let made = encode(codec, workers, &floats[..count * dimension], records, |row, source| {
                     numbered(first + row as u64, source)
                 })?;
@@ -144,7 +141,7 @@ impl FloatSource {
                 }
                 made.map_or(Ok(()), |error| Err(Stop::at_row(error)))
             }
-            Fill::Floats { kind, numbers } => {
+            ColumnFill::Floats { kind, numbers } => {
                 let rows = Rows { first, count, dimension, kind: *kind };
                 match numbers {
                     Numbers::Single(floats) => rows.write(floats, id, pending, numbered),
@@ -185,10 +182,14 @@ fn encode(
 
 impl RowSource for FloatSource {
     fn bytes(&self) -> u64 {
-        self.bytes
+        let vector = match &self.fill {
+            ColumnFill::Records { codec, .. } => registry::record_len(codec),
+            ColumnFill::Floats { kind, .. } => kind.field_len(self.reader.dimension() as usize),
+        };
+        data_len(self.reader.rows(), vector, self.id.as_ref(), self.bytes)
     }
 
-    fn more(&mut self, pending: &mut Pending) -> Result<bool, Stop> {
+    fn more(&mut self, pending: &mut CopyData) -> Result<bool, Stop> {
         let (count, failure) = self.read()?;
         if count > 0 {
             self.write(count, pending)?;
@@ -214,7 +215,7 @@ impl Rows {
         &self,
         floats: &[N],
         id: &mut Option<IdColumn>,
-        pending: &mut Pending,
+        pending: &mut CopyData,
         numbered: impl Fn(u64, Error) -> Error,
     ) -> Result<(), Error> {
         for (row, vector) in (self.first..).zip(floats.chunks_exact(self.dimension).take(self.count)) {

@@ -12,7 +12,7 @@ use crate::copy::columns::{vector_columns, wanted_types};
 
 use crate::datum::arguments::{Json, Text};
 use crate::error::{ColumnError, CopyError, Error, FormatError, SqlResult};
-use crate::formats::{Direction, check_option, format_of, option_value};
+use crate::formats::{Direction, check_option, named_format, option_value};
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 use crate::server::memory::cushion;
@@ -35,7 +35,7 @@ impl ImportOptions<'_> {
         for (name, value) in options.fields()? {
             let text = || option_value(&name, value);
             match name.as_str() {
-                "format" => parsed.format = Some(format_of(&text()?)?),
+                "format" => parsed.format = Some(named_format(&text()?)?),
                 "column" => parsed.column = Some(text()?),
                 "id_column" => parsed.id_column = Some(text()?),
                 _ => parsed.copy.push((name, value)),

@@ -157,10 +157,7 @@ fn recompression(
     let from = registry::of_corpus(header)?;
     let to: Arc<Codec> = match wanted {
         Some(wanted) => wanted,
-        None => {
-            let (width, residual) = typmod.fidelity();
-            registry::builtin(header.dimension, width, residual, typmod.rotation())?
-        }
+        None => registry::of_typmod(typmod, header.dimension)?,
     };
     if to.config().dimension() != header.dimension {
         return Err(misfit(Error::Vector(VectorError::DimensionsDiffer(

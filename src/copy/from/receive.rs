@@ -39,12 +39,12 @@ struct CommMethods {
 }
 
 /// A client's file that is here.
-pub(crate) struct Received {
+pub(crate) struct ReceivedFile {
     pub(crate) path: PathBuf,
     file: pg_sys::File,
 }
 
-impl Received {
+impl ReceivedFile {
     /// Removes it, when it is loaded. Left undone, as when an error passes, it goes with the transaction.
     pub(crate) fn finish(self) {
         // SAFETY: the file was opened by `receive`, and is closed here alone.
@@ -56,7 +56,7 @@ impl Received {
 ///
 /// # Errors
 /// There is no client, it breaks off or doesn't keep to the protocol, or there is more than `temp_file_limit` allows.
-pub(crate) fn receive(format: &'static str, columns: usize) -> Result<Received, Error> {
+pub(crate) fn receive(format: &'static str, columns: usize) -> Result<ReceivedFile, Error> {
     // SAFETY: a global that is set when the session starts.
     if unsafe { pg_sys::whereToSendOutput } != pg_sys::CommandDest::DestRemote {
         return Err(Error::Copy(CopyError::Unsupported {
@@ -76,7 +76,7 @@ pub(crate) fn receive(format: &'static str, columns: usize) -> Result<Received, 
             return Err(Error::Format(FormatError::TempFileLimit(limit / 1024)));
         }
     }
-    Ok(Received { path, file: temporary })
+    Ok(ReceivedFile { path, file: temporary })
 }
 
 fn write_error(path: &std::path::Path, source: std::io::Error) -> Error {

@@ -29,14 +29,15 @@ use tq_memory::{Grow, OutOfMemory};
 
 /// Makes rows of a file, batch by batch.
 pub(crate) trait RowSource {
-    /// What the file has to be read, in bytes, for the progress of it.
+    /// Bytes of all that core will read, for the progress of it: not less (but for ids that are numbers with hundreds of digits),
+    /// and more only where ids are of any length.
     fn bytes(&self) -> u64;
 
     /// Appends the rows of the next batch, each as [`write_row`] writes it; `false` after the last.
     ///
     /// # Errors
     /// The file is malformed, or not any more what it was; a row that can't be made.
-    fn more(&mut self, pending: &mut Pending) -> Result<bool, Stop>;
+    fn more(&mut self, pending: &mut CopyData) -> Result<bool, Stop>;
 }
 
 /// Why there are no more rows.
@@ -66,7 +67,7 @@ impl Stop {
 
 /// Binary COPY data that waits to be given out.
 #[derive(Default)]
-pub(crate) struct Pending {
+pub(crate) struct CopyData {
     bytes: Vec<u8>,
     /// Where rows begin and their ids end that are text, if these are to be read in the database's encoding whatever the
     /// client's is.
@@ -74,7 +75,7 @@ pub(crate) struct Pending {
     marked: bool,
 }
 
-impl Pending {
+impl CopyData {
     fn clear(&mut self) {
         self.bytes.clear();
         self.ids.clear();
@@ -85,10 +86,10 @@ impl Pending {
 pub(crate) fn write_row(
     id: Option<&mut IdColumn>,
     row: u64,
-    out: &mut Pending,
+    out: &mut CopyData,
     vector: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let Pending { bytes, ids, marked } = out;
+    let CopyData { bytes, ids, marked } = out;
     let start = bytes.len();
     let text = *marked && id.as_ref().is_some_and(|id| id.is_text());
     let columns = 1 + i16::from(id.is_some());
@@ -105,6 +106,13 @@ pub(crate) fn write_row(
     written
 }
 
+/// Bytes of the data of so many rows, whose vectors are fields of that length, from a file of `file` bytes.
+pub(crate) fn data_len(rows: u64, vector: usize, id: Option<&IdColumn>, file: u64) -> u64 {
+    let row = (size_of::<i16>() + size_of::<i32>() + vector) as u64;
+    let ids = id.map_or(0, |id| id.data_len(rows, file));
+    rows.saturating_mul(row).saturating_add(ids).saturating_add((SIGNATURE.len() + TRAILER.len()) as u64)
+}
+
 /// What remains to be given out of one file.
 struct Source {
     rows: Box<dyn RowSource>,
@@ -112,7 +120,7 @@ struct Source {
     /// What comes when the rows before it are given out.
     failed: Option<Error>,
     /// What was made, of which `taken` bytes and the ids before `next_id` are given out.
-    pending: Pending,
+    pending: CopyData,
     taken: usize,
     next_id: usize,
     encoding: OwnEncoding,
@@ -220,7 +228,7 @@ impl SourceGuard {
             let encoding = OwnEncoding::new();
             // Alone, so that core has begun its rows when the first is made.
             let bytes = tq_memory::copied(SIGNATURE)?;
-            let pending = Pending { bytes, ids: Vec::new(), marked: encoding.is_another() };
+            let pending = CopyData { bytes, ids: Vec::new(), marked: encoding.is_another() };
             let source =
                 Source { rows, finished: false, failed: None, pending, taken: 0, next_id: 0, encoding };
             stack.try_push(source)?;

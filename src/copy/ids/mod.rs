@@ -55,7 +55,7 @@ pub(crate) struct IdColumn {
 
 /// An id that the column's type can't hold.
 #[derive(Debug)]
-struct Misfit {
+struct UnfitId {
     id: String,
 }
 
@@ -69,6 +69,21 @@ impl IdColumn {
     pub(crate) fn new(target: IdTarget, origin: Origin) -> Option<IdColumn> {
         let id_type = IdType::of(target.type_oid)?;
         Some(IdColumn { name: target.name, id_type, origin })
+    }
+
+    /// Bytes of the fields of so many ids from a file of `file` bytes, at most.
+    pub(crate) fn data_len(&self, rows: u64, file: u64) -> u64 {
+        /// More than any whole number of 64 bits takes, as text or as `numeric`.
+        const WHOLE: u64 = 24;
+        let (id, texts) = match self.id_type {
+            IdType::Smallint => (2, 0),
+            IdType::Integer => (4, 0),
+            IdType::Bigint | IdType::Double => (8, 0),
+            IdType::Uuid => (16, 0),
+            // Those that the file has as texts are shorter than it, all together.
+            IdType::Numeric | IdType::Text => (WHOLE, file),
+        };
+        rows.saturating_mul(size_of::<i32>() as u64 + id).saturating_add(texts)
     }
 
     /// Whether its type is text, which has an encoding.
@@ -88,7 +103,7 @@ impl IdColumn {
             Origin::Metadata(ids) => id_type.write_metadata(ids, index, out),
             Origin::Index(ids) => id_type.write_id(&ids.next()?, out),
         };
-        written.map_err(|Misfit { id }| {
+        written.map_err(|UnfitId { id }| {
             Error::Format(FormatError::CorpusId { record: row + 1, id, column: self.name.clone() })
         })
     }
@@ -153,8 +168,8 @@ impl IdType {
         }
     }
 
-    fn write_metadata(self, ids: &Ids, index: usize, out: &mut Vec<u8>) -> Result<(), Misfit> {
-        let missing = || Misfit { id: String::new() };
+    fn write_metadata(self, ids: &Ids, index: usize, out: &mut Vec<u8>) -> Result<(), UnfitId> {
+        let missing = || UnfitId { id: String::new() };
         match ids {
             Ids::Bigint(ids) => self.write_whole(*ids.get(index).ok_or_else(missing)?, out),
             Ids::Uuid(ids) => {
@@ -162,7 +177,7 @@ impl IdType {
                 match self {
                     IdType::Uuid => field(id, out),
                     IdType::Text => text_field(&tq_files::uuid_text(id), out),
-                    _ => return Err(Misfit { id: tq_files::uuid_text(id) }),
+                    _ => return Err(UnfitId { id: tq_files::uuid_text(id) }),
                 }
                 Ok(())
             }
@@ -170,7 +185,7 @@ impl IdType {
         }
     }
 
-    fn write_id(self, id: &Id, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    fn write_id(self, id: &Id, out: &mut Vec<u8>) -> Result<(), UnfitId> {
         match id {
             Id::Number(number) if self == IdType::Double => field(&number.to_be_bytes(), out),
             // The shortest digits that give the same number again.
@@ -181,8 +196,8 @@ impl IdType {
     }
 
     /// An id that is text in the file, in whatever type it can be read as.
-    fn write_text(self, id: &str, out: &mut Vec<u8>) -> Result<(), Misfit> {
-        let misfit = || Misfit { id: id.to_string() };
+    fn write_text(self, id: &str, out: &mut Vec<u8>) -> Result<(), UnfitId> {
+        let misfit = || UnfitId { id: id.to_string() };
         match self {
             // PostgreSQL's text has no NUL.
             IdType::Text if id.contains('\0') => return Err(misfit()),
@@ -200,8 +215,8 @@ impl IdType {
         Ok(())
     }
 
-    fn write_whole(self, id: i64, out: &mut Vec<u8>) -> Result<(), Misfit> {
-        let misfit = || Misfit { id: id.to_string() };
+    fn write_whole(self, id: i64, out: &mut Vec<u8>) -> Result<(), UnfitId> {
+        let misfit = || UnfitId { id: id.to_string() };
         match self {
             IdType::Smallint => field(&i16::try_from(id).map_err(|_| misfit())?.to_be_bytes(), out),
             IdType::Integer => field(&i32::try_from(id).map_err(|_| misfit())?.to_be_bytes(), out),

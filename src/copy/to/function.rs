@@ -10,7 +10,7 @@ use tq_files::Format;
 
 use crate::datum::arguments::{Json, Text};
 use crate::error::{Error, SampleError, SqlResult};
-use crate::formats::{Direction, check_option, format_of, option_value};
+use crate::formats::{Direction, check_option, named_format, option_value};
 use crate::query::one_select;
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
@@ -50,7 +50,7 @@ fn export(query: &str, path: &str, options: &Json) -> Result<i64, Error> {
 fn copy_options(options: &Json) -> Result<(Format, String), Error> {
     let fields = options.fields()?;
     let format = match fields.get("format") {
-        Some(format) => format_of(&option_value("format", format)?)?,
+        Some(format) => named_format(&option_value("format", format)?)?,
         None => Format::Tqcv,
     };
     let mut written = String::new();
