@@ -22,7 +22,7 @@ pub fn rotate(level: Level, matrix: &[f64], x: &[f32], out: &mut [f32]) {
         out.fill(0.0);
         return;
     }
-    dispatch::rotate(level.or_scalar(), matrix, x, out);
+    dispatch::rotate(level, matrix, x, out);
 }
 
 /// [`rotate`] with `poll` called every few milliseconds; it may unwind.
@@ -96,7 +96,7 @@ fn rotate_transposed_in<const ROOM: usize>(
     out: &mut [f32],
     poll: &mut dyn FnMut(),
 ) {
-    let (level, columns) = (level.or_scalar(), out.len());
+    let columns = out.len();
     let mut room = [0.0; ROOM];
     for (number, out) in out.chunks_mut(ROOM).enumerate() {
         let sums = &mut room[..out.len()];
@@ -127,7 +127,7 @@ fn rotate_transposed_in<const ROOM: usize>(
 /// When the lengths differ; so do the other functions of two vectors.
 pub fn dot_f32(level: Level, a: &[f32], b: &[f32]) -> f64 {
     check_pair(a, b);
-    dispatch::dot_f32(level.or_scalar(), a, b)
+    dispatch::dot(level, a, b)
 }
 
 /// `Σ (a_i - b_i)²` in `f64`.
@@ -136,7 +136,7 @@ pub fn dot_f32(level: Level, a: &[f32], b: &[f32]) -> f64 {
 /// When the lengths differ.
 pub fn squared_l2_f32(level: Level, a: &[f32], b: &[f32]) -> f64 {
     check_pair(a, b);
-    dispatch::squared_l2_f32(level.or_scalar(), a, b)
+    dispatch::squared_l2(level, a, b)
 }
 
 /// `(Σ a_i b_i, Σ a_i², Σ b_i²)` in `f64`, in one pass.
@@ -145,7 +145,7 @@ pub fn squared_l2_f32(level: Level, a: &[f32], b: &[f32]) -> f64 {
 /// When the lengths differ.
 pub fn dot_and_norms_f32(level: Level, a: &[f32], b: &[f32]) -> (f64, f64, f64) {
     check_pair(a, b);
-    dispatch::dot_and_norms_f32(level.or_scalar(), a, b)
+    dispatch::dot_and_norms(level, a, b)
 }
 
 /// `Σ |a_i - b_i|` in `f64`.
@@ -154,7 +154,7 @@ pub fn dot_and_norms_f32(level: Level, a: &[f32], b: &[f32]) -> (f64, f64, f64) 
 /// When the lengths differ.
 pub fn l1_f32(level: Level, a: &[f32], b: &[f32]) -> f64 {
     check_pair(a, b);
-    dispatch::l1_f32(level.or_scalar(), a, b)
+    dispatch::l1(level, a, b)
 }
 
 fn check_pair(a: &[f32], b: &[f32]) {

@@ -26,6 +26,8 @@ mod dense;
 mod dispatch;
 mod encode;
 mod hadamard;
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+mod lanes;
 mod layout;
 mod level;
 mod measure;

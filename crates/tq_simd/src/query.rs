@@ -175,7 +175,7 @@ pub fn dequantize(
 ) {
     check_row(width, out.len(), codes, residual);
     assert_eq!(codebook.len(), width.levels(), "the codebook does not match the code width");
-    dispatch::dequantize(level.or_scalar(), width, codes, residual, codebook, out);
+    dispatch::dequantize(level, width, codes, residual, codebook, out);
 }
 
 /// Unpacks the codes of one row to a byte each.

@@ -1,7 +1,14 @@
-//! Every available level against an oracle written here from the definition, over every tail length.
+//! Every kernel of every available level against an oracle written here from the definition, over every tail length.
 //!
-//! One macro instantiates the same checks for each level and width; a level that the processor lacks says so and passes.
+//! One macro instantiates the same checks for each level, and those of rows for each width; a level that the processor lacks says
+//! so and passes.
 
+#[path = "levels/dense.rs"]
+mod dense;
+#[path = "levels/encode.rs"]
+mod encode;
+#[path = "levels/hadamard.rs"]
+mod hadamard;
 mod support;
 
 use support::{Codes, Rng, Row, assert_close, codebooks, dimensions, oracle, rows};
@@ -172,6 +179,12 @@ macro_rules! at_every_level {
     ($($level:ident: $variant:ident),*) => { $(
         mod $level {
             at_every_level!(@widths $variant, two: Two, four: Four, eight: Eight);
+            at_every_level!(@whole $variant,
+                dense: pairs_of_vectors, dense: rotations,
+                encode: codes_count_thresholds, encode: rough_rotations,
+                hadamard: rotates_as_defined_to_the_bit);
+            #[cfg(unix)]
+            at_every_level!(@whole $variant, dense: page_ends);
         }
     )* };
     (@widths $level:ident, $($width:ident: $variant:ident),*) => { $(
@@ -180,6 +193,14 @@ macro_rules! at_every_level {
                 distances, extremes, near_rows, infinite_residuals, decoding, unpacking);
             #[cfg(unix)]
             at_every_level!(@checks $level, $variant, page_ends);
+        }
+    )* };
+    (@whole $level:ident, $($kernels:ident: $check:ident),*) => { $(
+        #[test]
+        fn $check() {
+            if crate::support::announce(tq_simd::Level::$level) {
+                crate::$kernels::$check(tq_simd::Level::$level);
+            }
         }
     )* };
     (@checks $level:ident, $width:ident, $($check:ident),*) => { $(

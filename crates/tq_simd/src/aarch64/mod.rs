@@ -2,7 +2,8 @@
 //!
 //! - `strided`: rows of 2 and 4 bit codes without residuals, whole registers of codes at a time;
 //! - `natural`: rows in dimension order: residuals, 8 bit codes, and decoding to floats;
-//! - `dense`: rotations, and distances between decoded vectors.
+//! - `lanes`: registers for the loops of [`crate::lanes`];
+//! - `kernels`: the table of what there is.
 //!
 //! Advanced SIMD is part of every AArch64 processor that runs a general-purpose system, so nothing is asked at run time.
 

@@ -2,7 +2,8 @@
 //!
 //! - `strided`: rows of 2 and 4 bit codes without residuals (of 2 bit codes for AVX2), a byte of codes a lane;
 //! - `natural`: rows in dimension order: residuals, 8 bit codes, and decoding to floats;
-//! - `dense`: rotations, and distances between decoded vectors.
+//! - `lanes`: registers for the loops of [`crate::lanes`];
+//! - `kernels`: the table of what there is.
 //!
 //! `planes` looks codes up byte by byte: 4 bit codes for AVX2, 8 bit codes for AVX-512, which also has `counts`, the norms of 2 bit
 //! rows. Kernels take slices and cut them into fixed-size arrays, so that their only `unsafe` parts are loads and stores through

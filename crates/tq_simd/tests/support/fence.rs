@@ -58,6 +58,18 @@ impl Fence {
     }
 }
 
+impl Fence {
+    /// A copy of `values` that ends at the fence.
+    pub(crate) fn put_floats(&mut self, values: &[f32]) -> &[f32] {
+        assert!(size_of_val(values) <= self.readable);
+        // SAFETY: the readable part of the mapping, which lives as long as `self`; its ends are those of pages, and so aligned.
+        let memory = unsafe { std::slice::from_raw_parts_mut(self.start.cast::<f32>(), self.readable / 4) };
+        let start = memory.len() - values.len();
+        memory[start..].copy_from_slice(values);
+        &memory[start..]
+    }
+}
+
 impl Drop for Fence {
     fn drop(&mut self) {
         // SAFETY: the mapping made in `new`, to which no reference outlives `self`.

@@ -1,9 +1,12 @@
 //! Advanced SIMD: four `f32` lanes, sixteen dimensions at a time, tails through small buffers.
 #![allow(unsafe_code)]
 
-pub(crate) mod dense;
+mod kernels;
+mod lanes;
 pub(crate) mod natural;
 pub(crate) mod strided;
+
+pub(crate) use kernels::KERNELS;
 
 use crate::layout::Line;
 use crate::measure;

@@ -1,10 +1,13 @@
 //! AVX2 with FMA and F16C: eight `f32` lanes, tails through small buffers.
 #![allow(unsafe_code)]
 
-pub(crate) mod dense;
+mod kernels;
+mod lanes;
 pub(crate) mod natural;
 pub(crate) mod planes;
 pub(crate) mod strided;
+
+pub(crate) use kernels::KERNELS;
 
 use crate::layout::Line;
 use crate::measure;

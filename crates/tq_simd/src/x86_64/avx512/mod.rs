@@ -2,10 +2,13 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod counts;
-pub(crate) mod dense;
+pub(crate) mod kernels;
+mod lanes;
 pub(crate) mod natural;
 pub(crate) mod planes;
 pub(crate) mod strided;
+
+pub(crate) use kernels::KERNELS;
 
 use crate::layout::Line;
 use crate::measure;

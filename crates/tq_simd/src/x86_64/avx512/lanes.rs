@@ -1,0 +1,156 @@
+//! Registers of AVX-512 for the loops over lanes.
+#![allow(unsafe_code)]
+
+use crate::lanes::{Doubles, Floats, FusedFloats, LANES};
+use std::arch::x86_64::*;
+
+impl Floats for __m512 {
+    #[inline(always)]
+    unsafe fn load(from: &[f32; LANES]) -> Self {
+        // SAFETY: the array is 64 readable bytes, no alignment is asked; the caller vouches for the features.
+        unsafe { _mm512_loadu_ps(from.as_ptr()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: &mut [f32; LANES]) {
+        // SAFETY: the array is 64 writable bytes, no alignment is asked; the caller vouches for the features.
+        unsafe { _mm512_storeu_ps(to.as_mut_ptr(), self) }
+    }
+
+    #[inline(always)]
+    unsafe fn flip_and_scale(self, signs: &[u32; LANES], scale: f32) -> Self {
+        // SAFETY: the array is 64 readable bytes, no alignment is asked; the caller vouches for the features.
+        unsafe {
+            let signs = _mm512_castsi512_ps(_mm512_loadu_si512(signs.as_ptr().cast()));
+            _mm512_mul_ps(_mm512_xor_ps(self, signs), _mm512_set1_ps(scale))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_add_ps(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_sub_ps(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn stages(self) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe {
+            let mut v = self;
+            let partner = _mm512_permute_ps::<0b10_11_00_01>(v);
+            v = _mm512_mask_sub_ps(_mm512_add_ps(v, partner), 0xaaaa, partner, v);
+            let partner = _mm512_permute_ps::<0b01_00_11_10>(v);
+            v = _mm512_mask_sub_ps(_mm512_add_ps(v, partner), 0xcccc, partner, v);
+            let partner = _mm512_shuffle_f32x4::<0b10_11_00_01>(v, v);
+            v = _mm512_mask_sub_ps(_mm512_add_ps(v, partner), 0xf0f0, partner, v);
+            let partner = _mm512_shuffle_f32x4::<0b01_00_11_10>(v, v);
+            _mm512_mask_sub_ps(_mm512_add_ps(v, partner), 0xff00, partner, v)
+        }
+    }
+}
+
+impl FusedFloats for __m512 {
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_setzero_ps() }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(self, factor: Self, sum: Self) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_fmadd_ps(self, factor, sum) }
+    }
+
+    #[inline(always)]
+    unsafe fn total(self) -> f32 {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_reduce_add_ps(self) }
+    }
+}
+
+impl Doubles<8> for __m512d {
+    #[inline(always)]
+    unsafe fn splat(value: f64) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_set1_pd(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: &[f64; 8]) -> Self {
+        // SAFETY: the array is 64 readable bytes, no alignment is asked; the caller vouches for the features.
+        unsafe { _mm512_loadu_pd(from.as_ptr()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: &mut [f64; 8]) {
+        // SAFETY: the array is 64 writable bytes, no alignment is asked; the caller vouches for the features.
+        unsafe { _mm512_storeu_pd(to.as_mut_ptr(), self) }
+    }
+
+    #[inline(always)]
+    unsafe fn widen(from: &[f32; 8]) -> Self {
+        // SAFETY: the array is 32 readable bytes, no alignment is asked; the caller vouches for the features.
+        unsafe { _mm512_cvtps_pd(_mm256_loadu_ps(from.as_ptr())) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_add_pd(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_sub_pd(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn abs(self) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_abs_pd(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(self, factor: Self, sum: Self) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_fmadd_pd(self, factor, sum) }
+    }
+
+    #[inline(always)]
+    unsafe fn total(self) -> f64 {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_reduce_add_pd(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn widen_tail(from: &[f32]) -> Self {
+        // SAFETY: the mask selects the first `min(8, from.len())` values, and masked-off ones are not touched; the caller
+        // vouches for the features.
+        unsafe { _mm512_cvtps_pd(_mm256_maskz_loadu_ps(first(from.len()), from.as_ptr())) }
+    }
+
+    /// The tails go into the lanes, by a load under a mask.
+    #[inline(always)]
+    unsafe fn total_with_tail(self, a: &[f64], b: &[f32]) -> f64 {
+        // SAFETY: the mask selects the first `min(8, a.len())` values, and masked-off ones are not touched; the caller vouches
+        // for the features.
+        unsafe {
+            let a = _mm512_maskz_loadu_pd(first(a.len()), a.as_ptr());
+            a.multiply_add(Self::widen_tail(b), self).total()
+        }
+    }
+}
+
+/// A mask of the first `count` of 8.
+#[inline(always)]
+fn first(count: usize) -> __mmask8 {
+    if count >= 8 { u8::MAX } else { (1 << count) - 1 }
+}
