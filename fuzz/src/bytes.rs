@@ -1,7 +1,7 @@
 //! Targets whose readers take bytes: records, texts, corpora and what is in them, codec descriptions, indexes of quantvec.
 
 use tq_codec::sidecar;
-use tq_files::Metadata;
+use tq_files::{Id, Metadata, fits_jsonb, parse_uuid, pgcopy, uuid_text};
 use tq_format::{
     CorpusView, Magic, RecordBuilder, RecordHeader, RecordView, VectorText, hash_field, qvec, record_text,
     tqcb,
@@ -158,4 +158,27 @@ pub(crate) fn qvec(data: &[u8]) {
 
 fn write(out: &mut Vec<u8>, numbers: impl IntoIterator<Item = f32>) {
     out.extend(numbers.into_iter().flat_map(f32::to_le_bytes));
+}
+
+/// Texts of ids and numbers, and JSON on its way to `jsonb`.
+pub(crate) fn ids(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut field = Vec::new();
+    let numeric = pgcopy::numeric(text, &mut field);
+    assert_eq!(numeric.is_some(), !field.is_empty());
+    if numeric.is_some() {
+        let length = u32::from_be_bytes(*field.first_chunk().expect("a length")) as usize;
+        assert!(length == field.len() - 4 && length >= 8 && length.is_multiple_of(2));
+    }
+    if let Some(id) = Id::of_decimal(text) {
+        let again = id.clone().into_text();
+        // Whole numbers of any length and fractions that a double has come back.
+        assert_eq!(Id::of_decimal(&again), Some(id), "{again}");
+    }
+    if let Some(uuid) = parse_uuid(text) {
+        assert_eq!(parse_uuid(&uuid_text(&uuid)), Some(uuid));
+        assert!(uuid_text(&uuid).replace('-', "").eq_ignore_ascii_case(&text.replace('-', "")));
+    }
+    // A database of UTF-8 takes whatever one of another encoding takes.
+    assert!(fits_jsonb(text, true) || !fits_jsonb(text, false));
 }

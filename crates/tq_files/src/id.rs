@@ -28,12 +28,12 @@ impl Id {
 
     /// A number in decimal notation without an exponent; `None` if it is none, or has a fraction that no double has.
     pub fn of_decimal(text: &str) -> Option<Self> {
-        // NaN and the infinities.
-        if !text.trim_start_matches('-').starts_with(|first: char| first.is_ascii_digit()) {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let digits = whole.strip_prefix('-').unwrap_or(whole);
+        // Neither NaN nor the infinities.
+        if digits.is_empty() || !digits.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        let whole = text.split('.').next().unwrap_or(text);
-        let fraction = text.get(whole.len() + 1..).unwrap_or_default();
         if fraction.bytes().all(|digit| digit == b'0') {
             let canonical = if whole == "-0" { "0" } else { whole };
             return Some(canonical.parse().map_or_else(|_| Id::Integer(canonical.into()), Id::of_whole));
@@ -169,4 +169,38 @@ pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
         *byte = pair[0] << 4 | pair[1];
     }
     Some(uuid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_exact_or_texts() {
+        for (text, id) in [
+            ("42", Id::Number(42.0)),
+            ("-0", Id::Number(0.0)),
+            ("1.50", Id::Number(1.5)),
+            ("10.000", Id::Number(10.0)),
+            ("9007199254740992", Id::Number(9_007_199_254_740_992.0)),
+            ("9007199254740993", Id::Integer("9007199254740993".into())),
+            ("123456789012345678901234567890", Id::Integer("123456789012345678901234567890".into())),
+        ] {
+            assert_eq!(Id::of_decimal(text), Some(id), "{text}");
+        }
+        for text in ["", "-", "--1", ".5", "NaN", "Infinity", "-Infinity", "0.12345678901234567890", "1e5"] {
+            assert_eq!(Id::of_decimal(text), None, "{text}");
+        }
+        assert_eq!(Id::of_whole(-(1 << 53) - 1), Id::Integer("-9007199254740993".into()));
+    }
+
+    #[test]
+    fn ids_of_a_file_have_one_type() {
+        let whole = [Id::Number(1.0), Id::Integer("9007199254740993".into())];
+        assert_eq!(Ids::of(whole.to_vec()), Ok(Ids::Bigint(vec![1, 9_007_199_254_740_993])));
+        let mixed = [Id::Number(1.5), Id::Text("a".into())];
+        let mut ids = Ids::of(mixed.to_vec()).unwrap();
+        assert_eq!(ids, Ids::Text(vec!["1.5".into(), "a".into()]));
+        assert_eq!((ids.take(1), ids.take(2)), (Some(Id::Text("a".into())), None));
+    }
 }
