@@ -111,7 +111,7 @@ pub struct MatrixFolder {
 impl MatrixFolder {
     /// The folder at `path`, which need not be there.
     ///
-    /// Processes with the same `run` believe each other's [notes](note): those, say, that one server has started since it was.
+    /// Processes with the same `run` believe each other's notes: those, say, that one server has started since it was.
     /// With `group`, members of the folder's group may read what is in it, otherwise its owner alone.
     pub fn new(path: PathBuf, run: [u8; 16], group: bool) -> Self {
         MatrixFolder { path, run, group }

@@ -119,7 +119,7 @@ impl QvecWriter {
     ///
     /// # Errors
     /// [`RowsError::QvecId`] for a number that isn't finite, an integer that isn't canonical, a text with a byte order mark at
-    /// its start; [`RowsError::QvecDuplicateId`]; [`FileError::Io`].
+    /// its start; [`RowsError::QvecDuplicateId`]; [`FileError::Io`](crate::FileError::Io).
     pub fn push_id(&mut self, id: &qvec::Id<'_>) -> Result<(), RowsError> {
         self.ids.push(id)
     }

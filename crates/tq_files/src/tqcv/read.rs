@@ -1,6 +1,6 @@
 //! A corpus as rows of floats, decompressed in blocks and on several threads.
 //!
-//! So a corpus becomes a file of another format, or the other way round, by a loop over [`RowReader`] and [`RowWriter`].
+//! So a corpus becomes a file of another format, or the other way round, by a loop over [`RowReader`] and [`RowWriter`](crate::RowWriter).
 
 use std::sync::Arc;
 
