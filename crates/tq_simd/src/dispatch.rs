@@ -75,7 +75,7 @@ kernels! {
     quantize(thresholds: &[f32], values: &[f32], codes: &mut [u8]);
     /// See [`crate::quantize_within`].
     quantize_within(thresholds: &[f32], values: &[f32], margin: f32, low: &mut [u8], high: &mut [u8]);
-    /// See [`crate::hadamard`]; `x` is not empty.
+    /// See [`hadamard`](fn@crate::hadamard); `x` is not empty.
     hadamard(signs: &[u32], x: &mut [f32]);
     /// See [`crate::hadamard_inverse`]; `x` is not empty.
     hadamard_inverse(signs: &[u32], x: &mut [f32]);
