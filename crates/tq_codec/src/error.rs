@@ -112,16 +112,20 @@ pub enum CodecError {
         k: usize,
     },
     /// An impossible number of neighbours.
-    #[error("k must be 1 to {}, not {k}", crate::evaluate::MOST_NEIGHBOURS)]
+    #[error("k must be 1 to {most}, not {k}")]
     NeighboursOutOfRange {
         /// The neighbours asked for.
         k: i64,
+        /// The most that may be asked for.
+        most: usize,
     },
     /// An impossible number of queries.
-    #[error("queries must be 1 to {}, not {queries}", crate::evaluate::MOST_QUERIES)]
+    #[error("queries must be 1 to {most}, not {queries}")]
     QueriesOutOfRange {
         /// The queries asked for.
         queries: i64,
+        /// The most that may be asked for.
+        most: usize,
     },
     /// Something is wrong with one of many vectors.
     #[error("row {row}: {source}")]

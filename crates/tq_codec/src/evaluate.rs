@@ -15,7 +15,9 @@ mod exact;
 mod prepare;
 mod tally;
 
-use crate::encode::norm_tolerance;
+pub use prepare::{MOST_NEIGHBOURS, MOST_QUERIES};
+
+use crate::codec::norm_tolerance;
 use crate::{Codebook, Codec, CodecConfig, CodecError, Metric, PreparedQuery, Rotation, Workers, train};
 use exact::{Block, Exact};
 use prepare::{check_rows, check_shape, evenly_spaced, in_rounds, query_count, query_rows, rotate};
@@ -23,11 +25,6 @@ use std::sync::Arc;
 use tally::Tally;
 use tq_format::{BitWidth, RecordView};
 use tq_simd::Level;
-
-/// The most neighbours that recall is asked for.
-pub const MOST_NEIGHBOURS: usize = 1000;
-/// The most queries that may be asked for.
-pub const MOST_QUERIES: usize = 10_000;
 
 /// Vectors to evaluate codecs on.
 #[derive(Debug, Clone)]

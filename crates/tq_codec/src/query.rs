@@ -5,25 +5,13 @@
 //! aren't kept; for [`Metric::L1`] every record does have to be rotated back.
 
 use crate::distance::cosine_distance;
+use crate::scratch::with_scratch;
 use crate::vector::divided;
 use crate::{Codec, CodecError, Metric, Rotation, check_vector, kernel_width, scale_for_norm};
-use std::cell::RefCell;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tq_format::RecordView;
 use tq_memory::Grow;
 use tq_simd::{Level, ScanQuery};
-
-thread_local! {
-    /// Where L1 distances decode to: rotated, then rotated back. It belongs to the thread and not to the query,
-    /// so that threads can share a query, and holds 128 KiB at most.
-    static SCRATCH: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
-}
-
-/// Takes the place that this thread needs for variables of its own; the C library has no way to refuse it later. For the main
-/// thread, while there is memory.
-pub fn prepare_thread() {
-    SCRATCH.with_borrow(|_| ());
-}
 
 /// A query vector prepared for the records of one codec.
 #[derive(Debug)]
@@ -154,7 +142,7 @@ impl PreparedQuery {
 
     fn l1(&self, record: &RecordView<'_>) -> f64 {
         let dimension = self.scan.dimension();
-        SCRATCH.with_borrow_mut(|(rotated, vector)| {
+        with_scratch(|rotated, vector| {
             let room = rotated.try_resize(dimension, 0.0).and_then(|()| vector.try_resize(dimension, 0.0));
             match room {
                 Ok(()) => self.l1_in(rotated, vector, record),

@@ -6,16 +6,17 @@
 //! coordinate and gives the reference's values. Making the matrix is `haar`'s business. The Hadamard rotation
 //! needs nothing but a few bits of sign for each coordinate.
 
+mod matrix;
+
+pub use matrix::SharedMatrix;
+
 use crate::config::check_dimension;
-use crate::product::{Single, apply_rows_f64, greatest_row_norm};
+use crate::product::Single;
 use crate::{CodecError, RotationKind, Workers, haar, hadamard};
+use matrix::HaarMatrix;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 use tq_memory::OutOfMemory;
 use tq_simd::Level;
-
-/// A matrix that someone else keeps: a mapped file, say.
-pub type SharedMatrix = Arc<dyn AsRef<[f64]> + Send + Sync>;
 
 /// A rotation that is ready for use: kind, seed, dimension *d* and what it takes to apply it.
 pub struct Rotation {
@@ -26,50 +27,9 @@ pub struct Rotation {
 }
 
 enum Map {
-    Haar(Haar),
+    Haar(HaarMatrix),
     /// Sign masks, one for each input of each transform.
     Hadamard(Vec<u32>),
-}
-
-/// The matrix, and what is made of it when it is first needed.
-struct Haar {
-    matrix: Matrix,
-    norm: OnceLock<f64>,
-    /// Not there yet, or without memory for it.
-    single: OnceLock<Single>,
-}
-
-impl Haar {
-    fn new(matrix: Matrix) -> Self {
-        Self { matrix, norm: OnceLock::new(), single: OnceLock::new() }
-    }
-
-    /// What unwinds out of `poll` leaves it to be found by the next who asks.
-    fn norm(&self, dimension: usize, poll: &mut dyn FnMut()) -> f64 {
-        *self.norm.get_or_init(|| greatest_row_norm(self.matrix.values(), dimension, poll))
-    }
-}
-
-enum Matrix {
-    Owned(Vec<f64>),
-    Shared(SharedMatrix),
-}
-
-impl Matrix {
-    fn values(&self) -> &[f64] {
-        match self {
-            Self::Owned(values) => values,
-            Self::Shared(values) => (**values).as_ref(),
-        }
-    }
-
-    /// Bytes that go when this goes.
-    fn memory_bytes(&self) -> usize {
-        match self {
-            Self::Owned(values) => values.capacity() * size_of::<f64>(),
-            Self::Shared(_) => 0,
-        }
-    }
 }
 
 impl Rotation {
@@ -91,7 +51,7 @@ impl Rotation {
 
     fn try_haar(seed: u64, dimension: u32, poll: &mut dyn FnMut()) -> Result<Self, OutOfMemory> {
         let matrix = haar::matrix(seed, dimension as usize, poll)?;
-        Ok(Self::new(seed, dimension, Map::Haar(Haar::new(Matrix::Owned(matrix)))))
+        Ok(Self::new(seed, dimension, Map::Haar(HaarMatrix::owned(matrix, dimension as usize))))
     }
 
     /// The Haar rotation of `seed` in `dimension` dimensions, whose *d* × *d* matrix, row-major, was built
@@ -106,7 +66,7 @@ impl Rotation {
         if got != expected {
             return Err(CodecError::MatrixLength { expected, got });
         }
-        Ok(Self::new(seed, dimension, Map::Haar(Haar::new(Matrix::Shared(matrix)))))
+        Ok(Self::new(seed, dimension, Map::Haar(HaarMatrix::shared(matrix, dimension as usize))))
     }
 
     /// The Hadamard rotation of `seed` in `dimension` dimensions: three rounds of random signs and
@@ -152,7 +112,7 @@ impl Rotation {
     /// The *d* × *d* matrix, row-major; `None` for a rotation that has none.
     pub fn matrix(&self) -> Option<&[f64]> {
         match &self.map {
-            Map::Haar(haar) => Some(haar.matrix.values()),
+            Map::Haar(haar) => Some(haar.values()),
             Map::Hadamard(_) => None,
         }
     }
@@ -174,7 +134,7 @@ impl Rotation {
     pub(crate) fn apply_polling(&self, level: Level, x: &[f32], y: &mut [f32], poll: &mut dyn FnMut()) {
         self.check_lengths(x, y);
         match &self.map {
-            Map::Haar(haar) => tq_simd::rotate_polling(level, haar.matrix.values(), x, y, poll),
+            Map::Haar(haar) => tq_simd::rotate_polling(level, haar.values(), x, y, poll),
             Map::Hadamard(signs) => {
                 y.copy_from_slice(x);
                 within_range(y, |y| tq_simd::hadamard(level, signs, y));
@@ -229,7 +189,7 @@ impl Rotation {
         self.check_lengths(y, x);
         match &self.map {
             Map::Haar(haar) => {
-                tq_simd::rotate_transposed_polling(self.level, haar.matrix.values(), y, x, poll);
+                tq_simd::rotate_transposed_polling(self.level, haar.values(), y, x, poll);
             }
             Map::Hadamard(signs) => {
                 x.copy_from_slice(y);
@@ -251,7 +211,7 @@ impl Rotation {
     /// to look up meanwhile. `poll` is called every few milliseconds, and may unwind.
     pub fn prepare(&self, residual: bool, poll: &mut dyn FnMut()) {
         if residual && let Map::Haar(haar) = &self.map {
-            haar.norm(self.dimension as usize, poll);
+            haar.norm(poll);
         } else {
             self.single_polling(poll);
         }
@@ -264,22 +224,18 @@ impl Rotation {
 
     /// [`Rotation::single`] with `poll` called every few milliseconds while it is made; it may unwind.
     pub(crate) fn single_polling(&self, poll: &mut dyn FnMut()) -> Option<&Single> {
-        let Map::Haar(haar) = &self.map else { return None };
-        let dimension = self.dimension as usize;
-        if haar.single.get().is_none() {
-            let norm = haar.norm(dimension, poll);
-            // What another thread has made meanwhile stays.
-            let single = Single::new(haar.matrix.values(), dimension, norm, poll).ok()?;
-            let _ = haar.single.set(single);
+        match &self.map {
+            Map::Haar(haar) => haar.single(poll),
+            Map::Hadamard(_) => None,
         }
-        haar.single.get()
     }
 
-    /// Rotates rows in f64, all of them at once: [`apply_rows_f64`]. `None` if there is no matrix.
+    /// Rotates rows in f64, all of them at once: see [`crate::product::apply_rows_f64`]. `None` if there is no matrix.
     pub(crate) fn apply_rows_f64(&self, x: &[f64], y: &mut [f64]) -> Result<Option<f64>, OutOfMemory> {
-        let Map::Haar(haar) = &self.map else { return Ok(None) };
-        let dimension = self.dimension as usize;
-        apply_rows_f64(haar.matrix.values(), dimension, haar.norm(dimension, &mut || {}), x, y).map(Some)
+        match &self.map {
+            Map::Haar(haar) => haar.apply_rows_f64(x, y).map(Some),
+            Map::Hadamard(_) => Ok(None),
+        }
     }
 
     fn check_lengths(&self, from: &[f32], to: &[f32]) {
@@ -291,10 +247,7 @@ impl Rotation {
     /// and decoding in batches add `4·d²` bytes, once.
     pub fn memory_bytes(&self) -> usize {
         let held = match &self.map {
-            Map::Haar(haar) => {
-                let single = haar.single.get();
-                haar.matrix.memory_bytes() + single.map_or(0, Single::memory_bytes)
-            }
+            Map::Haar(haar) => haar.memory_bytes(),
             Map::Hadamard(signs) => signs.capacity() * size_of::<u32>(),
         };
         size_of::<Self>() + held

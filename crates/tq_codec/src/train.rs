@@ -9,14 +9,12 @@
 //! times a second, for whatever else the caller has to attend to; it may unwind, which leaves the values in some other order.
 
 use self::centred::Centred;
+use self::sort::ROUND;
 use crate::{Codebook, CodecError, lloyd_max};
 use tq_format::BitWidth;
 
 mod centred;
 mod sort;
-
-/// Values that are looked at, copied or sorted between two polls: some ten milliseconds' work at most.
-const ROUND: usize = 1 << 20;
 
 /// Rounds of Lloyd's iteration at most; few samples need a tenth of them.
 const ROUNDS: usize = 3000;

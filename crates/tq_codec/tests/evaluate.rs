@@ -4,7 +4,7 @@ mod common;
 
 use common::Random;
 use std::sync::Arc;
-use tq_codec::evaluate::{Evaluation, Evaluator, Sample, Training};
+use tq_codec::evaluate::{Evaluation, Evaluator, MOST_NEIGHBOURS, MOST_QUERIES, Sample, Training};
 use tq_codec::{BUILTIN_SEED, Codec, CodecError, Metric, PreparedQuery, Rotation, Workers, distance_f32};
 use tq_format::{BitWidth, RecordView};
 use tq_simd::Level;
@@ -283,9 +283,15 @@ fn refusals() {
         try_all(sample(rows, 2, queries, k), haar(2), 1, &mut || {}).unwrap_err()
     };
     let rows = [0.6, 0.8].repeat(20);
-    assert_eq!(refusal(rows.clone(), 0, 5), CodecError::QueriesOutOfRange { queries: 0 });
-    assert_eq!(refusal(rows.clone(), 10_001, 5), CodecError::QueriesOutOfRange { queries: 10_001 });
-    assert_eq!(refusal(rows.clone(), 10, 0), CodecError::NeighboursOutOfRange { k: 0 });
+    assert_eq!(refusal(rows.clone(), 0, 5), CodecError::QueriesOutOfRange { queries: 0, most: MOST_QUERIES });
+    assert_eq!(
+        refusal(rows.clone(), 10_001, 5),
+        CodecError::QueriesOutOfRange { queries: 10_001, most: MOST_QUERIES }
+    );
+    assert_eq!(
+        refusal(rows.clone(), 10, 0),
+        CodecError::NeighboursOutOfRange { k: 0, most: MOST_NEIGHBOURS }
+    );
     assert_eq!(refusal(rows.clone(), 10, 1001).to_string(), "k must be 1 to 1000, not 1001");
     assert_eq!(refusal(rows.clone(), 10, 20), CodecError::SampleTooSmall { rows: 20, k: 20 });
     assert_eq!(

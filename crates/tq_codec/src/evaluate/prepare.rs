@@ -1,9 +1,13 @@
 //! What happens to a sample before the first codec, and work in rounds.
 
-use super::{MOST_NEIGHBOURS, MOST_QUERIES};
 use crate::product::F32_NORMS;
 use crate::{CodecError, Rotation, Workers, check_rotatable};
 use tq_memory::OutOfMemory;
+
+/// The most neighbours that recall is asked for.
+pub const MOST_NEIGHBOURS: usize = 1000;
+/// The most queries that may be asked for.
+pub const MOST_QUERIES: usize = 10_000;
 
 /// Values that a codebook is trained on: thousands for each entry, and sorted in some ten milliseconds.
 const TRAINING_VALUES: usize = 1 << 20;
@@ -33,10 +37,10 @@ pub(super) fn check_shape(
         return Err(CodecError::DimensionMismatch { expected, got: rest });
     }
     if !(1..=MOST_QUERIES).contains(&queries) {
-        return Err(CodecError::QueriesOutOfRange { queries: queries as i64 });
+        return Err(CodecError::QueriesOutOfRange { queries: queries as i64, most: MOST_QUERIES });
     }
     if !(1..=MOST_NEIGHBOURS).contains(&k) {
-        return Err(CodecError::NeighboursOutOfRange { k: k as i64 });
+        return Err(CodecError::NeighboursOutOfRange { k: k as i64, most: MOST_NEIGHBOURS });
     }
     if n <= k {
         return Err(CodecError::SampleTooSmall { rows: n, k });

@@ -4,7 +4,7 @@
 //! bytes for each value would be twice the size of the values. So only every sixteenth is kept, and one in between is
 //! the last one kept and a few additions: the same ones in the same order, and hence the same sum to the bit.
 
-use super::ROUND;
+use super::sort::ROUND;
 use crate::CodecError;
 
 /// Values from one sum that is kept to the next.

@@ -4,7 +4,8 @@
 //! first parted as quicksort does (C. Hoare, *Quicksort*, 1962), which can stop after any of them, until what is left is a
 //! part that the library sorts in some ten milliseconds.
 
-use super::ROUND;
+/// Values that are looked at, copied or sorted between two polls: some ten milliseconds' work at most.
+pub(super) const ROUND: usize = 1 << 20;
 
 /// Values of which the median is what others are compared with: its rank is within some percent of the middle.
 const SAMPLE: usize = 511;
