@@ -6,16 +6,17 @@
 //! coordinate and gives the reference's values. Making the matrix is `haar`'s business. The Hadamard rotation
 //! needs nothing but a few bits of sign for each coordinate.
 
+mod matrix;
+
+pub use matrix::SharedMatrix;
+
 use crate::config::check_dimension;
-use crate::product::{Single, apply_rows_f64, greatest_row_norm};
+use crate::product::Single;
 use crate::{CodecError, RotationKind, Workers, haar, hadamard};
+use matrix::HaarMatrix;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 use tq_memory::OutOfMemory;
 use tq_simd::Level;
-
-/// A matrix that someone else keeps: a mapped file, say.
-pub type SharedMatrix = Arc<dyn AsRef<[f64]> + Send + Sync>;
 
 /// A rotation that is ready for use: kind, seed, dimension *d* and what it takes to apply it.
 pub struct Rotation {
@@ -26,50 +27,9 @@ pub struct Rotation {
 }
 
 enum Map {
-    Haar(Haar),
+    Haar(HaarMatrix),
     /// Sign masks, one for each input of each transform.
     Hadamard(Vec<u32>),
-}
-
-/// The matrix, and what is made of it when it is first needed.
-struct Haar {
-    matrix: Matrix,
-    norm: OnceLock<f64>,
-    /// Not there yet, or without memory for it.
-    single: OnceLock<Single>,
-}
-
-impl Haar {
-    fn new(matrix: Matrix) -> Self {
-        Self { matrix, norm: OnceLock::new(), single: OnceLock::new() }
-    }
-
-    /// What unwinds out of `poll` leaves it to be found by the next who asks.
-    fn norm(&self, dimension: usize, poll: &mut dyn FnMut()) -> f64 {
-        *self.norm.get_or_init(|| greatest_row_norm(self.matrix.values(), dimension, poll))
-    }
-}
-
-enum Matrix {
-    Owned(Vec<f64>),
-    Shared(SharedMatrix),
-}
-
-impl Matrix {
-    fn values(&self) -> &[f64] {
-        match self {
-            Self::Owned(values) => values,
-            Self::Shared(values) => (**values).as_ref(),
-        }
-    }
-
-    /// Bytes that go when this goes.
-    fn memory_bytes(&self) -> usize {
-        match self {
-            Self::Owned(values) => values.capacity() * size_of::<f64>(),
-            Self::Shared(_) => 0,
-        }
-    }
 }
 
 impl Rotation {
@@ -91,7 +51,7 @@ impl Rotation {
 
     fn try_haar(seed: u64, dimension: u32, poll: &mut dyn FnMut()) -> Result<Self, OutOfMemory> {
         let matrix = haar::matrix(seed, dimension as usize, poll)?;
-        Ok(Self::new(seed, dimension, Map::Haar(Haar::new(Matrix::Owned(matrix)))))
+        Ok(Self::new(seed, dimension, Map::Haar(HaarMatrix::owned(matrix, dimension as usize))))
     }
 
     /// The Haar rotation of `seed` in `dimension` dimensions, whose *d* × *d* matrix, row-major, was built
@@ -106,7 +66,7 @@ impl Rotation {
         if got != expected {
             return Err(CodecError::MatrixLength { expected, got });
         }
-        Ok(Self::new(seed, dimension, Map::Haar(Haar::new(Matrix::Shared(matrix)))))
+        Ok(Self::new(seed, dimension, Map::Haar(HaarMatrix::shared(matrix, dimension as usize))))
     }
 
     /// The Hadamard rotation of `seed` in `dimension` dimensions: three rounds of random signs and
@@ -152,7 +112,7 @@ impl Rotation {
     /// The *d* × *d* matrix, row-major; `None` for a rotation that has none.
     pub fn matrix(&self) -> Option<&[f64]> {
         match &self.map {
-            Map::Haar(haar) => Some(haar.matrix.values()),
+            Map::Haar(haar) => Some(haar.values()),
             Map::Hadamard(_) => None,
         }
     }
@@ -174,7 +134,7 @@ impl Rotation {
     pub(crate) fn apply_polling(&self, level: Level, x: &[f32], y: &mut [f32], poll: &mut dyn FnMut()) {
         self.check_lengths(x, y);
         match &self.map {
-            Map::Haar(haar) => tq_simd::rotate_polling(level, haar.matrix.values(), x, y, poll),
+            Map::Haar(haar) => tq_simd::rotate_polling(level, haar.values(), x, y, poll),
             Map::Hadamard(signs) => {
                 y.copy_from_slice(x);
                 within_range(y, |y| tq_simd::hadamard(level, signs, y));
@@ -229,7 +189,7 @@ impl Rotation {
         self.check_lengths(y, x);
         match &self.map {
             Map::Haar(haar) => {
-                tq_simd::rotate_transposed_polling(self.level, haar.matrix.values(), y, x, poll);
+                tq_simd::rotate_transposed_polling(self.level, haar.values(), y, x, poll);
             }
             Map::Hadamard(signs) => {
                 x.copy_from_slice(y);
@@ -251,7 +211,7 @@ impl Rotation {
     /// to look up meanwhile. `poll` is called every few milliseconds, and may unwind.
     pub fn prepare(&self, residual: bool, poll: &mut dyn FnMut()) {
         if residual && let Map::Haar(haar) = &self.map {
-            haar.norm(self.dimension as usize, poll);
+            haar.norm(poll);
         } else {
             self.single_polling(poll);
         }
@@ -264,22 +224,18 @@ impl Rotation {
 
     /// [`Rotation::single`] with `poll` called every few milliseconds while it is made; it may unwind.
     pub(crate) fn single_polling(&self, poll: &mut dyn FnMut()) -> Option<&Single> {
-        let Map::Haar(haar) = &self.map else { return None };
-        let dimension = self.dimension as usize;
-        if haar.single.get().is_none() {
-            let norm = haar.norm(dimension, poll);
-            // What another thread has made meanwhile stays.
-            let single = Single::new(haar.matrix.values(), dimension, norm, poll).ok()?;
-            let _ = haar.single.set(single);
+        match &self.map {
+            Map::Haar(haar) => haar.single(poll),
+            Map::Hadamard(_) => None,
         }
-        haar.single.get()
     }
 
-    /// Rotates rows in f64, all of them at once: [`apply_rows_f64`]. `None` if there is no matrix.
+    /// Rotates rows in f64, all of them at once: see [`crate::product::apply_rows_f64`]. `None` if there is no matrix.
     pub(crate) fn apply_rows_f64(&self, x: &[f64], y: &mut [f64]) -> Result<Option<f64>, OutOfMemory> {
-        let Map::Haar(haar) = &self.map else { return Ok(None) };
-        let dimension = self.dimension as usize;
-        apply_rows_f64(haar.matrix.values(), dimension, haar.norm(dimension, &mut || {}), x, y).map(Some)
+        match &self.map {
+            Map::Haar(haar) => haar.apply_rows_f64(x, y).map(Some),
+            Map::Hadamard(_) => Ok(None),
+        }
     }
 
     fn check_lengths(&self, from: &[f32], to: &[f32]) {
@@ -291,10 +247,7 @@ impl Rotation {
     /// and decoding in batches add `4·d²` bytes, once.
     pub fn memory_bytes(&self) -> usize {
         let held = match &self.map {
-            Map::Haar(haar) => {
-                let single = haar.single.get();
-                haar.matrix.memory_bytes() + single.map_or(0, Single::memory_bytes)
-            }
+            Map::Haar(haar) => haar.memory_bytes(),
             Map::Hadamard(signs) => signs.capacity() * size_of::<u32>(),
         };
         size_of::<Self>() + held
@@ -355,4 +308,71 @@ pub fn build_rotation_polling(
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_coordinates_equal_whole_rotations() {
+        for dimension in [1, 7, 8, 9, 31, 100] {
+            let mut rotation = Rotation::haar(2, dimension);
+            let x: Vec<f32> = (0..dimension).map(|i| (i as f32).sin()).collect();
+            for level in Level::available() {
+                rotation.level = level;
+                let mut y = vec![0.0; x.len()];
+                rotation.apply(&x, &mut y);
+                for (i, y) in y.iter().enumerate() {
+                    assert_eq!(rotation.coordinate(i, &x).map(f32::to_bits), Some(y.to_bits()));
+                }
+            }
+        }
+        assert_eq!(Rotation::hadamard(2, 8).coordinate(0, &[0.0; 8]), None);
+    }
+
+    /// Whoever answers cancels must not wait for a pass over a large matrix.
+    #[test]
+    fn no_pass_over_a_matrix_goes_unpolled() {
+        let dimension: u32 = 2500;
+        let megabytes = (8 * dimension as usize * dimension as usize) >> 20;
+        let mut polls = 0;
+        let built = build_rotation_polling(RotationKind::Haar, 2, dimension, &mut || polls += 1).unwrap();
+        // Two matrices are filled with zeros, one with variables, one gets its signs.
+        assert!(polls >= 2 * megabytes / 8 + megabytes, "{polls} polls in building {megabytes} MB");
+
+        let cancelled = |mut left: usize| {
+            let mut poll = || {
+                left -= 1;
+                assert!(left > 0, "a cancel");
+            };
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| built.prepare(false, &mut poll)))
+                .is_err()
+        };
+        assert!(cancelled(megabytes / 4), "in the first pass");
+        let prepared = |residual| {
+            let mut polls = 0;
+            built.prepare(residual, &mut || polls += 1);
+            polls
+        };
+        assert!(prepared(true) >= megabytes / 2, "the norm, which a cancel has left unknown");
+        assert_eq!(prepared(true), 0);
+        assert!(cancelled(megabytes / 4), "in the second pass");
+        assert!(prepared(false) >= megabytes / 2, "the matrix in f32");
+        assert_eq!(prepared(false), 0);
+
+        let x: Vec<f32> = (0..dimension).map(|i| (i as f32).sin()).collect();
+        let (mut y, mut back, mut polls) = (vec![0.0; x.len()], vec![0.0; x.len()], 0);
+        built.apply_polling(built.level, &x, &mut y, &mut || polls += 1);
+        assert!((0..x.len()).all(|i| built.coordinate(i, &x) == Some(y[i])));
+        assert!(polls >= megabytes / 17, "{polls} polls in rotating by {megabytes} MB");
+        polls = 0;
+        built.apply_inverse_polling(&y, &mut back, &mut || polls += 1);
+        assert!(polls >= megabytes / 17, "{polls} polls in rotating back by {megabytes} MB");
+        assert!(x.iter().zip(&back).all(|(x, back)| (x - back).abs() < 1e-5));
+        polls = 0;
+        built.single().unwrap().apply(built.level, &x, &mut back, &mut || polls += 1);
+        assert!(polls >= megabytes / 35, "{polls} polls in rotating by {megabytes} MB of f64");
+        assert!(y.iter().zip(&back).all(|(y, near)| (y - near).abs() < 1e-4));
+
+        Rotation::hadamard(2, 8).prepare(true, &mut || panic!("nothing to prepare"));
+        Rotation::hadamard(2, 8).prepare(false, &mut || panic!("nothing to prepare"));
+    }
+}

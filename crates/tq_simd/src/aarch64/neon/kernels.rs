@@ -2,7 +2,7 @@
 
 use super::{natural, strided};
 use crate::dispatch::{RowKernels, each_measure};
-use crate::lanes::{LANES, compiled_loops, kernels_over_lanes};
+use crate::lanes::{LANES, kernels_over_lanes};
 use crate::layout::{Line, Order, fill_table};
 use crate::scalar;
 use crate::width::Width;
