@@ -21,7 +21,7 @@ use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 
 /// A row of the result.
-struct Item {
+struct FileItem {
     format: String,
     name: Option<String>,
     dtype: Option<String>,
@@ -85,7 +85,7 @@ fn tq_file_info(
 }
 
 /// `held` is memory for what is made of the row.
-fn corpus(path: &Path, held: &mut Option<Hold>) -> Result<Item, Error> {
+fn corpus(path: &Path, held: &mut Option<Hold>) -> Result<FileItem, Error> {
     let corpus = Corpus::open(path).map_err(|source| Error::CorpusFile { path: path.into(), source })?;
     let header = corpus.header();
     *held = Some(tq_memory::hold(HELD_FOR_A_BYTE * header.metadata.len() + (64 << 10))?);
@@ -103,7 +103,7 @@ fn corpus(path: &Path, held: &mut Option<Hold>) -> Result<Item, Error> {
         ),
         _ => (false, None, None),
     };
-    Ok(Item {
+    Ok(FileItem {
         format: "tqcv".into(),
         name: None,
         dtype: Some(format!("{} bits", header.bit_width.bits())),
@@ -140,13 +140,13 @@ fn details(fields: &impl Serialize) -> String {
     serde_json::to_string(fields).unwrap_or_default()
 }
 
-fn index(path: &Path) -> Result<Item, Error> {
+fn index(path: &Path) -> Result<FileItem, Error> {
     let index = open_index(path, path)?;
     let header = index.header();
     let kinds = index.id_kinds();
     let kinds = [(kinds.numbers, "number"), (kinds.texts, "string"), (kinds.integers, "bigint")];
     let kinds: Vec<&str> = kinds.into_iter().filter(|(there, _)| *there).map(|(_, name)| name).collect();
-    Ok(Item {
+    Ok(FileItem {
         format: "qvec".into(),
         name: None,
         dtype: Some(format!("{} bits", header.bits.bits())),
@@ -167,12 +167,12 @@ fn index(path: &Path) -> Result<Item, Error> {
     })
 }
 
-fn tensors(format: Format, path: &Path, container: &dyn Container) -> Result<Vec<Item>, Error> {
+fn tensors(format: Format, path: &Path, container: &dyn Container) -> Result<Vec<FileItem>, Error> {
     let format = format.name().to_string();
     let version = container.format().rsplit(' ').next().unwrap_or_default();
     let listed = container.tensors();
     if listed.is_empty() {
-        return Ok(vec![Item {
+        return Ok(vec![FileItem {
             format,
             name: None,
             dtype: None,
@@ -186,7 +186,7 @@ fn tensors(format: Format, path: &Path, container: &dyn Container) -> Result<Vec
     let mut items = tq_memory::with_capacity(listed.len())?;
     for (index, tensor) in listed.iter().enumerate() {
         poll();
-        items.push(Item {
+        items.push(FileItem {
             format: format.clone(),
             name: Some(tensor.name.replace('\0', "\u{FFFD}")),
             dtype: Some(tensor.dtype.clone()),

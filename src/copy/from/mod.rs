@@ -23,7 +23,7 @@ use tq_format::CorpusHeader;
 
 use self::corpus_rows::CorpusSource;
 use self::float_rows::FloatSource;
-use self::plan::{Plan, RecordColumn, id_column};
+use self::plan::{LoadPlan, RecordColumn, id_column};
 use self::receive::receive;
 use self::source::{RowSource, SourceGuard, read_callback};
 use super::columns::TargetColumns;
@@ -191,7 +191,7 @@ fn open(statement: &Statement, path: &Path, place: &Path, columns: TargetColumns
         let header =
             cloned.map_err(|source| Error::CorpusFile { path: path.into(), source: source.into() })?;
         let column = RecordColumn { name: &vector.name, typmod };
-        let plan = Plan::make(statement, path, &header, &column, id)?;
+        let plan = LoadPlan::make(statement, path, &header, &column, id)?;
         return Ok(FileRows {
             rows: Box::new(CorpusSource::new(path.into(), corpus, plan.rows)),
             unknown_codec: plan.unknown_codec.then_some((header, plan.described)),

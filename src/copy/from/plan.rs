@@ -47,7 +47,7 @@ impl RecordColumn<'_> {
 }
 
 /// How the rows are made, and what is to be said about it.
-pub(crate) struct Plan {
+pub(crate) struct LoadPlan {
     pub(crate) rows: RowPlan,
     /// Nobody here knows the codec of the records.
     pub(crate) unknown_codec: bool,
@@ -55,7 +55,7 @@ pub(crate) struct Plan {
     pub(crate) described: bool,
 }
 
-impl Plan {
+impl LoadPlan {
     /// Looks at the file's header and metadata, and registers the codec that it describes.
     pub(crate) fn make(
         statement: &Statement,
@@ -63,7 +63,7 @@ impl Plan {
         header: &CorpusHeader,
         column: &RecordColumn<'_>,
         id: Option<IdTarget>,
-    ) -> Result<Plan, Error> {
+    ) -> Result<LoadPlan, Error> {
         let metadata = Metadata::parse_ours(&header.metadata, header.vector_count)
             .map_err(|source| Error::Format(FormatError::CorpusMetadata { path: path.into(), source }))?
             .unwrap_or_default();
@@ -81,7 +81,7 @@ impl Plan {
         let known = header.vector_count == 0
             || recompression.is_some()
             || registry::is_known(&header.config_hash, header.dimension, header.bit_width, header.residual)?;
-        Ok(Plan { rows: RowPlan { id, recompression }, unknown_codec: !known, described })
+        Ok(LoadPlan { rows: RowPlan { id, recompression }, unknown_codec: !known, described })
     }
 }
 

@@ -114,7 +114,7 @@ pub(crate) fn data_len(rows: u64, vector: usize, id: Option<&IdColumn>, file: u6
 }
 
 /// What remains to be given out of one file.
-struct Source {
+struct ActiveSource {
     rows: Box<dyn RowSource>,
     finished: bool,
     /// What comes when the rows before it are given out.
@@ -126,7 +126,7 @@ struct Source {
     encoding: OwnEncoding,
 }
 
-impl Source {
+impl ActiveSource {
     /// Gives out what comes next, as much as `out` takes of it; zero at the end.
     fn read(&mut self, out: &mut [u8]) -> Result<usize, Stop> {
         // Whatever was given out has been read.
@@ -208,7 +208,7 @@ impl CoreContext {
 }
 
 thread_local! {
-    static STACK: RefCell<Vec<Source>> = const { RefCell::new(Vec::new()) };
+    static STACK: RefCell<Vec<ActiveSource>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Takes the thread's place for the stack while there is memory for it.
@@ -230,7 +230,7 @@ impl SourceGuard {
             let bytes = tq_memory::copied(SIGNATURE)?;
             let pending = CopyData { bytes, ids: Vec::new(), marked: encoding.is_another() };
             let source =
-                Source { rows, finished: false, failed: None, pending, taken: 0, next_id: 0, encoding };
+                ActiveSource { rows, finished: false, failed: None, pending, taken: 0, next_id: 0, encoding };
             stack.try_push(source)?;
             Ok(SourceGuard { depth: stack.len() })
         })

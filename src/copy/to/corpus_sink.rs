@@ -36,7 +36,7 @@ pub(crate) struct ExportSpec {
 }
 
 /// Where the corpus goes.
-enum Target {
+enum CorpusTarget {
     /// The file, which waits for its header; taken while that is written.
     File(Option<Box<dyn Output>>),
     /// The file, whose header is written.
@@ -46,7 +46,7 @@ enum Target {
 
 /// Writes one corpus.
 pub(crate) struct CorpusSink {
-    target: Target,
+    target: CorpusTarget,
     /// Records that wait for what stands before them.
     spool: Option<RecordSpool>,
     spec: ExportSpec,
@@ -75,10 +75,10 @@ impl CorpusSink {
         columns: usize,
     ) -> Result<CorpusSink, Error> {
         let target = match &statement.endpoint {
-            Endpoint::File(path) => Target::File(Some(Box::new(file_access::create(path)?))),
-            Endpoint::Client => Target::Client(CopyOut::new(statement.format.name(), columns)?),
+            Endpoint::File(path) => CorpusTarget::File(Some(Box::new(file_access::create(path)?))),
+            Endpoint::Client => CorpusTarget::Client(CopyOut::new(statement.format.name(), columns)?),
         };
-        let waits = ids.is_some() || matches!(target, Target::Client(_));
+        let waits = ids.is_some() || matches!(target, CorpusTarget::Client(_));
         let spool = waits.then(RecordSpool::create).transpose()?;
         Ok(CorpusSink { target, spool, spec, ids, like: None, count: 0, bytes: 0 })
     }
@@ -95,9 +95,9 @@ impl CorpusSink {
         }
         match (&mut self.spool, &mut self.target) {
             (Some(spool), _) => spool.write(record),
-            (None, Target::Begun(writer)) => writer.append(record)?,
+            (None, CorpusTarget::Begun(writer)) => writer.append(record)?,
             // A client has a spool, and a file without one has begun with its first record.
-            (None, Target::Client(_) | Target::File(_)) => {}
+            (None, CorpusTarget::Client(_) | CorpusTarget::File(_)) => {}
         }
         self.count += 1;
         self.bytes += (LENGTH_PREFIX + record.len()) as u64;
@@ -154,7 +154,7 @@ impl RowSink for CorpusSink {
 
     fn finish(self: Box<Self>) -> Result<u64, Error> {
         let CorpusSink { target, spool, mut spec, ids, like, count, .. } = *self;
-        if let Target::Begun(writer) = target {
+        if let CorpusTarget::Begun(writer) = target {
             writer.finish()?;
             return Ok(count);
         }
@@ -180,13 +180,13 @@ impl RowSink for CorpusSink {
     }
 }
 
-impl Target {
+impl CorpusTarget {
     /// Writes the header of a file whose number of records isn't known yet.
     fn begin(&mut self, header: &CorpusHeader) -> Result<(), Error> {
-        if let Target::File(output) = self
+        if let CorpusTarget::File(output) = self
             && let Some(output) = output.take()
         {
-            *self = Target::Begun(CorpusWriter::new(output, header).map_err(refused)?);
+            *self = CorpusTarget::Begun(CorpusWriter::new(output, header).map_err(refused)?);
         }
         Ok(())
     }
@@ -194,12 +194,12 @@ impl Target {
     /// What writes a corpus whose records are counted.
     fn writer(self, header: &CorpusHeader) -> Result<CorpusWriter, Error> {
         let output: Box<dyn Output> = match self {
-            Target::Begun(writer) => return Ok(writer),
-            Target::File(Some(output)) => output,
+            CorpusTarget::Begun(writer) => return Ok(writer),
+            CorpusTarget::File(Some(output)) => output,
             // After an error of its header, which ends the COPY.
-            Target::File(None) => return Err(Error::Copy(CopyError::ExportEmpty)),
+            CorpusTarget::File(None) => return Err(Error::Copy(CopyError::ExportEmpty)),
             // Told only when nothing is left that could be refused.
-            Target::Client(client) => Box::new(ClientOutput::new(client)?),
+            CorpusTarget::Client(client) => Box::new(ClientOutput::new(client)?),
         };
         CorpusWriter::counted(output, header).map_err(refused)
     }

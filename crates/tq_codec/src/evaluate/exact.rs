@@ -1,7 +1,7 @@
 //! Search over the floats themselves, a block of rows at a time: what codecs are compared with.
 
 use super::prepare::in_rounds;
-use super::tally::Nearest;
+use super::tally::NearestRows;
 use crate::distance::cosine_distance;
 use crate::{CodecError, Workers};
 use tq_memory::OutOfMemory;
@@ -37,7 +37,7 @@ impl Exact<'_> {
         let n = self.squares.len();
         let size = (BLOCK_VALUES / (self.queries.len() * self.dimension)).clamp(1, 512);
         let mut blocks = tq_memory::with_capacity(n.div_ceil(size))?;
-        let mut nearest = Nearest::of(self.queries.len())?;
+        let mut nearest = NearestRows::of(self.queries.len())?;
         let job = |first| self.block(first, size.min(n - first));
         in_rounds(workers, (0..n).step_by(size), 2, job, poll, |result| {
             let (block, found) = result?;
@@ -54,10 +54,10 @@ impl Exact<'_> {
         Ok((blocks, rows))
     }
 
-    fn block(&self, first: usize, rows: usize) -> Result<(Block, Vec<Nearest>), OutOfMemory> {
+    fn block(&self, first: usize, rows: usize) -> Result<(Block, Vec<NearestRows>), OutOfMemory> {
         let vector = |row: usize| &self.rows[row * self.dimension..][..self.dimension];
         let mut exact = tq_memory::with_capacity(self.queries.len() * rows)?;
-        let mut all = Nearest::of(self.queries.len())?;
+        let mut all = NearestRows::of(self.queries.len())?;
         for (&query, nearest) in self.queries.iter().zip(&mut all) {
             nearest.room(rows)?;
             for row in first..first + rows {

@@ -5,9 +5,9 @@ use tq_memory::{Grow, OutOfMemory};
 
 /// The rows nearest to a query among those offered.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Nearest(Vec<(f64, usize)>);
+pub(super) struct NearestRows(Vec<(f64, usize)>);
 
-impl Nearest {
+impl NearestRows {
     /// NaN, which has no place, comes last.
     fn order(a: &(f64, usize), b: &(f64, usize)) -> Ordering {
         a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))
@@ -15,7 +15,7 @@ impl Nearest {
 
     /// So many of them, without rows.
     pub(super) fn of(queries: usize) -> Result<Vec<Self>, OutOfMemory> {
-        tq_memory::filled(queries, Nearest::default())
+        tq_memory::filled(queries, NearestRows::default())
     }
 
     /// Room for so many rows more, which may then be offered.
@@ -58,7 +58,7 @@ pub(super) struct Tally {
     square: f64,
     pairs: Pairs,
     /// For each query.
-    pub(super) nearest: Vec<Nearest>,
+    pub(super) nearest: Vec<NearestRows>,
 }
 
 /// Sums over pairs of an exact similarity x and an approximate one y.
@@ -74,7 +74,7 @@ struct Pairs {
 
 impl Tally {
     pub(super) fn new(queries: usize) -> Result<Self, OutOfMemory> {
-        Ok(Self { error: 0.0, square: 0.0, pairs: Pairs::default(), nearest: Nearest::of(queries)? })
+        Ok(Self { error: 0.0, square: 0.0, pairs: Pairs::default(), nearest: NearestRows::of(queries)? })
     }
 
     /// Counts a row by the squared norms of its error and of itself.
@@ -127,7 +127,7 @@ impl Tally {
 
     /// `exact` has for each query the `k` exact nearest rows, ascending.
     pub(super) fn recall(&self, exact: &[Vec<usize>], k: usize) -> f64 {
-        let found = |(nearest, exact): (&Nearest, &Vec<usize>)| {
+        let found = |(nearest, exact): (&NearestRows, &Vec<usize>)| {
             nearest.0.iter().filter(|(_, row)| exact.binary_search(row).is_ok()).count()
         };
         let found: usize = self.nearest.iter().zip(exact).map(found).sum();
@@ -141,12 +141,12 @@ mod tests {
 
     #[test]
     fn ties_go_to_the_first_rows_and_nan_comes_last() {
-        let mut nearest = Nearest::default();
+        let mut nearest = NearestRows::default();
         for (row, distance) in [0.5, f64::NAN, 0.25, 0.5, 0.5, 0.25].into_iter().enumerate() {
             nearest.offer(distance, row);
         }
         nearest.keep(4);
-        let mut other = Nearest::default();
+        let mut other = NearestRows::default();
         other.offer(0.25, 9);
         nearest.merge(&other, 4).unwrap();
         assert_eq!(nearest.rows().unwrap(), [0, 2, 5, 9]);

@@ -35,12 +35,12 @@ pub fn merge_burnpacks(
     // Where the directory ends, the data begins: it is shorter than that.
     let directories = sources.iter().map(|source| source.start as usize).sum::<usize>();
     let _hold = hold_for_directory(directories)?;
-    let Plan { directory, copies } = Plan::make(sources)?;
+    let MergePlan { directory, copies } = MergePlan::make(sources)?;
     let front = encode(&directory, Integers::Shortest)?;
     let start = data_start(front.len());
     output.append(&front)?;
     let mut block = Vec::new();
-    for Copy { source, from, len, to } in copies {
+    for TensorCopy { source, from, len, to } in copies {
         // Less than a step: from the end of the directory, or of the tensor before.
         let gap = (start + to).saturating_sub(output.position());
         append_zeros(&mut *output, gap)?;
@@ -68,14 +68,14 @@ pub fn merge_burnpacks(
 }
 
 /// What the merged file is to hold, and where that comes from.
-struct Plan<'s> {
+struct MergePlan<'s> {
     directory: Directory,
     /// In the order of their data.
-    copies: Vec<Copy<'s>>,
+    copies: Vec<TensorCopy<'s>>,
 }
 
 /// Bytes of a tensor, on their way.
-struct Copy<'s> {
+struct TensorCopy<'s> {
     source: &'s BurnpackFile,
     /// Where they are in the source.
     from: u64,
@@ -84,9 +84,9 @@ struct Copy<'s> {
     to: u64,
 }
 
-impl<'s> Plan<'s> {
+impl<'s> MergePlan<'s> {
     fn make(sources: &'s [BurnpackFile]) -> Result<Self, MergeError> {
-        let mut plan = Plan { directory: Directory::default(), copies: Vec::new() };
+        let mut plan = MergePlan { directory: Directory::default(), copies: Vec::new() };
         let mut names: BTreeMap<&str, &Path> = BTreeMap::new();
         let mut metadata = BTreeMap::new();
         let mut scalars: BTreeMap<&str, (&[u8], &Path)> = BTreeMap::new();
@@ -103,7 +103,7 @@ impl<'s> Plan<'s> {
                 // A sum of lengths of files.
                 let to = end.next_multiple_of(ALIGNMENT);
                 end = to + len;
-                plan.copies.push(Copy { source, from, len, to });
+                plan.copies.push(TensorCopy { source, from, len, to });
                 let mut entry = entry.clone();
                 entry.range = (to, end);
                 plan.directory.tensors.push(entry);

@@ -1,7 +1,7 @@
 //! A matrix of floats in a Burnpack file, read in blocks.
 
-use crate::rows::Real;
-use crate::{FloatType, MappedFile, RowReader, RowsError};
+use crate::rows::{Real, RealRowReader};
+use crate::{FloatType, MappedFile, RowsError};
 
 /// Bytes that are read in one step: a few milliseconds' work.
 const STEP_BYTES: u64 = 4 << 20;
@@ -17,7 +17,15 @@ pub(super) struct BurnpackRows {
     pub(super) next: u64,
 }
 
-impl BurnpackRows {
+impl RealRowReader for BurnpackRows {
+    fn dimension(&self) -> u32 {
+        self.dimension
+    }
+
+    fn rows(&self) -> u64 {
+        self.rows
+    }
+
     fn read_next<N: Real>(&mut self, most: usize, out: &mut Vec<N>) -> Result<usize, RowsError> {
         let row_bytes = u64::from(self.dimension) * self.float.width() as u64;
         let step = (STEP_BYTES / row_bytes).max(1);
@@ -31,23 +39,5 @@ impl BurnpackRows {
         self.position = to as u64;
         self.next += count;
         Ok(count as usize)
-    }
-}
-
-impl RowReader for BurnpackRows {
-    fn dimension(&self) -> u32 {
-        self.dimension
-    }
-
-    fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
-        self.read_next(most, out)
-    }
-
-    fn read_doubles(&mut self, most: usize, out: &mut Vec<f64>) -> Result<usize, RowsError> {
-        self.read_next(most, out)
     }
 }

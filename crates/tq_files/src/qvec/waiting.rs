@@ -19,16 +19,16 @@ const IN_MEMORY: usize = STEP / 2;
 const STEP: usize = 64 << 10;
 
 /// The ids so far.
-pub(super) struct Ids {
-    spool: Spool,
+pub(super) struct WaitingIds {
+    spool: WaitingBytes,
     count: u32,
     state: RandomState,
     hashes: HashSet<u64>,
 }
 
-impl Ids {
-    pub(super) fn new(spool: Spool) -> Self {
-        Ids { spool, count: 0, state: RandomState::new(), hashes: HashSet::new() }
+impl WaitingIds {
+    pub(super) fn new(spool: WaitingBytes) -> Self {
+        WaitingIds { spool, count: 0, state: RandomState::new(), hashes: HashSet::new() }
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -74,17 +74,17 @@ fn shown(text: &str) -> &str {
 
 /// Bytes that wait for their place in the output: few in memory, more in a temporary file without a name, which the
 /// system removes whatever happens.
-pub(super) struct Spool {
+pub(super) struct WaitingBytes {
     folder: PathBuf,
     file: SpooledTempFile,
     /// What comes behind what is in the file.
     rest: Vec<u8>,
 }
 
-impl Spool {
+impl WaitingBytes {
     pub(super) fn new(folder: &Path) -> Self {
         let file = tempfile::spooled_tempfile_in(IN_MEMORY, folder);
-        Spool { folder: folder.to_owned(), file, rest: Vec::new() }
+        WaitingBytes { folder: folder.to_owned(), file, rest: Vec::new() }
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), RowsError> {

@@ -1,7 +1,7 @@
 //! Writing an index, whose number of vectors is known at the end only.
 //!
 //! Codes go to the output as they are made. Scales, norms and ids come behind all codes, so they wait: the
-//! first mebibyte of each in memory, more in a temporary file: see [`Spool`].
+//! first mebibyte of each in memory, more in a temporary file: see [`WaitingBytes`].
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tq_codec::{Quantvec, QuantvecRows, Workers};
 use tq_format::qvec;
 
 use super::read::at;
-use super::waiting::{Ids, Spool};
+use super::waiting::{WaitingBytes, WaitingIds};
 use crate::rows::to_singles;
 use crate::{Output, RowWriter, RowsError};
 
@@ -61,9 +61,9 @@ pub struct QvecWriter {
     header: qvec::Header,
     codec: Quantvec,
     workers: Arc<Workers>,
-    scales: Spool,
-    norms: Spool,
-    ids: Ids,
+    scales: WaitingBytes,
+    norms: WaitingBytes,
+    ids: WaitingIds,
     /// Rows of a block, kept for their capacity.
     encoded: QuantvecRows,
 }
@@ -91,7 +91,7 @@ impl QvecWriter {
         let layout = if version == QvecVersion::One { qvec::Layout::V1 } else { qvec::Layout::V2 };
         let header = qvec::Header { layout, keyed, metric, bits, dimension, count: 0, seed };
         output.append(&header.to_bytes())?;
-        let spool = || Spool::new(folder);
+        let spool = || WaitingBytes::new(folder);
         Ok(QvecWriter {
             output,
             header,
@@ -99,7 +99,7 @@ impl QvecWriter {
             workers,
             scales: spool(),
             norms: spool(),
-            ids: Ids::new(spool()),
+            ids: WaitingIds::new(spool()),
             encoded: QuantvecRows::default(),
         })
     }

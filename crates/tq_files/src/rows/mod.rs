@@ -46,6 +46,39 @@ pub trait RowReader: Send {
     }
 }
 
+/// A matrix that is read by the same code in either precision.
+pub(crate) trait RealRowReader: Send {
+    /// As [`RowReader::dimension`].
+    fn dimension(&self) -> u32;
+
+    /// As [`RowReader::rows`].
+    fn rows(&self) -> u64;
+
+    /// As [`RowReader::read`].
+    ///
+    /// # Errors
+    /// As for [`RowReader::read`].
+    fn read_next<N: Real>(&mut self, most: usize, out: &mut Vec<N>) -> Result<usize, RowsError>;
+}
+
+impl<R: RealRowReader> RowReader for R {
+    fn dimension(&self) -> u32 {
+        RealRowReader::dimension(self)
+    }
+
+    fn rows(&self) -> u64 {
+        RealRowReader::rows(self)
+    }
+
+    fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
+        self.read_next(most, out)
+    }
+
+    fn read_doubles(&mut self, most: usize, out: &mut Vec<f64>) -> Result<usize, RowsError> {
+        self.read_next(most, out)
+    }
+}
+
 /// A matrix that is being written.
 pub trait RowWriter {
     /// Adds rows: a whole number of them, one behind the other. All numbers must be finite.

@@ -32,9 +32,9 @@ fn failed(code: ErrorCode) -> io::Error {
 }
 
 /// Compresses.
-pub(super) struct Encoder(CCtx<'static>);
+pub(super) struct ZstdEncoder(CCtx<'static>);
 
-impl Encoder {
+impl ZstdEncoder {
     /// With the frame's own checksum, if wanted.
     pub(super) fn new(checksum: bool) -> io::Result<Self> {
         let mut context = CCtx::try_create().ok_or(OutOfMemory { bytes: 0 })?;
@@ -42,7 +42,7 @@ impl Encoder {
         if checksum {
             context.set_parameter(CParameter::ChecksumFlag(true)).map_err(failed)?;
         }
-        Ok(Encoder(context))
+        Ok(ZstdEncoder(context))
     }
 
     /// Takes some of a stream.
@@ -68,13 +68,13 @@ impl Encoder {
 }
 
 /// Decompresses.
-pub(super) struct Decoder(DCtx<'static>);
+pub(super) struct ZstdDecoder(DCtx<'static>);
 
-impl Decoder {
+impl ZstdDecoder {
     pub(super) fn new() -> io::Result<Self> {
         let mut context = DCtx::try_create().ok_or(OutOfMemory { bytes: 0 })?;
         context.init().map_err(failed)?;
-        Ok(Decoder(context))
+        Ok(ZstdDecoder(context))
     }
 
     /// Goes on to another frame.

@@ -124,13 +124,13 @@ fn uuid_texts<S: Serializer>(ids: &[[u8; 16]], serializer: S) -> Result<S::Ok, S
 
 /// Takes what is written, counts it, and keeps what fits the format.
 #[derive(Default)]
-struct Written {
+struct CountedJson {
     bytes: Vec<u8>,
     len: usize,
     refused: Option<OutOfMemory>,
 }
 
-impl std::io::Write for Written {
+impl std::io::Write for CountedJson {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.len += bytes.len();
         if self.len <= MAX_METADATA_LEN {
@@ -144,9 +144,9 @@ impl std::io::Write for Written {
     }
 }
 
-impl Written {
+impl CountedJson {
     fn of(value: &impl Serialize) -> Result<Self, MetadataError> {
-        let mut written = Written::default();
+        let mut written = CountedJson::default();
         let result = serde_json::to_writer(&mut written, value);
         match written.refused {
             Some(refused) => Err(refused.into()),
@@ -170,9 +170,9 @@ impl Metadata {
         let metadata: Option<&RawValue> =
             self.user.as_deref().map(serde_json::from_str).transpose().map_err(malformed)?;
         let document = Document { tinyquant: Ours { version: VERSION, codec, ids }, metadata };
-        let written = Written::of(&document)?;
+        let written = CountedJson::of(&document)?;
         if written.len > MAX_METADATA_LEN {
-            let ids = ids.map(Written::of).transpose()?.map_or(0, |written| written.len);
+            let ids = ids.map(CountedJson::of).transpose()?.map_or(0, |written| written.len);
             return Err(MetadataError::TooLong { bytes: written.len, ids });
         }
         Ok(written.bytes)

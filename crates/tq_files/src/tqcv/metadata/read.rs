@@ -23,7 +23,7 @@ use crate::id::{Ids, parse_uuid};
 #[derive(Deserialize)]
 struct Document<'a> {
     #[serde(borrow)]
-    tinyquant: Object<Ours<'a>>,
+    tinyquant: JsonObject<Ours<'a>>,
     #[serde(borrow, default, deserialize_with = "some")]
     metadata: Option<&'a RawValue>,
 }
@@ -44,21 +44,21 @@ struct Ours<'a> {
 }
 
 /// What is written as an object. An array with the same values, which serde takes for a struct as well, is not.
-struct Object<T>(T);
+struct JsonObject<T>(T);
 
 #[derive(Deserialize)]
-struct Codec {
+struct CodecFields {
     bit_width: u32,
     seed: u64,
     dimension: u32,
     residual_enabled: bool,
     rotation: String,
     #[serde(default)]
-    codebook: Option<Entries>,
+    codebook: Option<CodebookEntries>,
 }
 
 /// The entries of a codebook.
-struct Entries(Vec<f64>);
+struct CodebookEntries(Vec<f64>);
 
 #[derive(Deserialize)]
 struct IdList<'a> {
@@ -83,23 +83,25 @@ pub(super) fn read(
     // For texts with escapes, which are gathered elsewhere first, and for short ones that are taken as they are. Lists grow by themselves.
     let _hold = tq_memory::hold(8 * bytes.len() + (64 << 10))?;
     // Someone else's may be anything, JSON included.
-    let Ok(Object(document)) = serde_json::from_slice::<Object<Document<'_>>>(bytes) else { return Ok(None) };
-    let Object(ours) = document.tinyquant;
+    let Ok(JsonObject(document)) = serde_json::from_slice::<JsonObject<Document<'_>>>(bytes) else {
+        return Ok(None);
+    };
+    let JsonObject(ours) = document.tinyquant;
     let version = ours.version.get().parse::<u64>().unwrap_or(0);
     if version != u64::from(VERSION) {
         return Err(MetadataError::Version { version: u32::try_from(version).unwrap_or(u32::MAX) });
     }
-    let codec = ours.codec.map(|codec| part::<Codec>(codec)?.read()).transpose()?;
+    let codec = ours.codec.map(|codec| part::<CodecFields>(codec)?.read()).transpose()?;
     let ids = ours.ids.map(|ids| part::<IdList<'_>>(ids)?.read(records)).transpose()?;
     Ok(Some((Metadata { codec, ids, user: None }, document.metadata)))
 }
 
 fn part<'a, T: Deserialize<'a>>(json: &'a RawValue) -> Result<T, MetadataError> {
-    let Object(part) = serde_json::from_str(json.get()).map_err(malformed)?;
+    let JsonObject(part) = serde_json::from_str(json.get()).map_err(malformed)?;
     Ok(part)
 }
 
-impl Codec {
+impl CodecFields {
     fn read(self) -> Result<(CodecConfig, Codebook), MetadataError> {
         let width = BitWidth::from_bits(self.bit_width)
             .ok_or(CodecError::BitWidthUnsupported { bits: self.bit_width })?;
@@ -109,7 +111,7 @@ impl Codec {
         let config = CodecConfig::new(width, self.seed, self.dimension, self.residual_enabled, rotation)?;
         let codebook = match self.codebook {
             None => Codebook::lloyd_max(width, config.dimension()),
-            Some(Entries(entries)) => {
+            Some(CodebookEntries(entries)) => {
                 Codebook::new(width, entries.into_iter().map(|entry| entry as f32).collect())?
             }
         };
@@ -210,28 +212,28 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<'_, T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<T>, D::Error> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for JsonObject<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<JsonObject<T>, D::Error> {
         struct Fields<T>(PhantomData<T>);
         impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
-            type Value = Object<T>;
+            type Value = JsonObject<T>;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Object<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<JsonObject<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields)).map(JsonObject)
             }
         }
         deserializer.deserialize_map(Fields(PhantomData))
     }
 }
 
-impl<'de> Deserialize<'de> for Entries {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Entries, D::Error> {
+impl<'de> Deserialize<'de> for CodebookEntries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<CodebookEntries, D::Error> {
         let most = BitWidth::Eight.levels() as u64;
-        AtMost { most, item: PhantomData, refused: None }.deserialize(deserializer).map(Entries)
+        AtMost { most, item: PhantomData, refused: None }.deserialize(deserializer).map(CodebookEntries)
     }
 }
 

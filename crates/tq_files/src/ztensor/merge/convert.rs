@@ -9,7 +9,7 @@ use crate::ztensor::names::{COO, CSR};
 use crate::ztensor::read::{CsrReader, Stream, open_coo, verify};
 use crate::ztensor::types::Type;
 use crate::ztensor::write::manifest::{Entries, ObjectEntry, PartEntry};
-use crate::ztensor::write::part::{Checksum, Coding, PartWriter, Style, Written};
+use crate::ztensor::write::part::{Checksum, Coding, PartWriter, Style, WrittenPart};
 use crate::{ContainerError, RowReader, RowsError};
 
 /// Bytes that are converted at a time, a multiple of any number's width.
@@ -61,7 +61,7 @@ impl Merger<'_> {
         Ok(())
     }
 
-    fn convert_part(&mut self, object: &Object, part: &Part) -> Result<Written, RowsError> {
+    fn convert_part(&mut self, object: &Object, part: &Part) -> Result<WrittenPart, RowsError> {
         let coding = if part.encoding == Encoding::Raw { Coding::Raw } else { Coding::Seekable };
         let style = Style { align: alignment(self.generation), coding, checksum: Checksum::Decoded };
         // Parts of sparse tensors, when their directory doesn't say it, have at most a number or index for each cell, and

@@ -20,10 +20,10 @@ use crate::{ContainerError, RowsError};
 const STEP_BYTES: u64 = 4 << 20;
 
 /// What was copied of a file, by offset and length: parts may share their bytes.
-pub(super) type Copied = HashMap<(u64, u64), Copy>;
+pub(super) type Copied = HashMap<(u64, u64), PartCopy>;
 
 /// Bytes that were copied.
-pub(super) struct Copy {
+pub(super) struct PartCopy {
     /// Where they are now.
     offset: u64,
     /// What they were compared with.
@@ -83,7 +83,7 @@ impl Merger<'_> {
             self.output.append(&block)?;
             (self.poll)();
         }
-        self.copied.insert((part.offset, part.length), Copy { offset, checked: vec![checked] });
+        self.copied.insert((part.offset, part.length), PartCopy { offset, checked: vec![checked] });
         Ok(offset)
     }
 }

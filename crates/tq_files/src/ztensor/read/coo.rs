@@ -14,7 +14,7 @@ use super::dense::{element_of, shape_of};
 use super::numbers::{check, number};
 use super::sparse::{Cells, Indices, Values};
 use super::stream::Stream;
-use crate::rows::Real;
+use crate::rows::{Real, RealRowReader};
 use crate::ztensor::model::Object;
 use crate::ztensor::types::Element;
 use crate::{MappedFile, RowReader, RowsError};
@@ -268,7 +268,7 @@ impl<const W: usize> Entries<W> {
     }
 }
 
-impl<const W: usize> RowReader for CooReader<W> {
+impl<const W: usize> RealRowReader for CooReader<W> {
     fn dimension(&self) -> u32 {
         self.dimension
     }
@@ -277,16 +277,6 @@ impl<const W: usize> RowReader for CooReader<W> {
         self.rows
     }
 
-    fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
-        self.read_next(most, out)
-    }
-
-    fn read_doubles(&mut self, most: usize, out: &mut Vec<f64>) -> Result<usize, RowsError> {
-        self.read_next(most, out)
-    }
-}
-
-impl<const W: usize> CooReader<W> {
     fn read_next<N: Real>(&mut self, most: usize, out: &mut Vec<N>) -> Result<usize, RowsError> {
         let dimension = self.dimension as usize;
         let rows =

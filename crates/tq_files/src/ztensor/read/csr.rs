@@ -8,9 +8,9 @@ use super::dense::{element_of, shape_of};
 use super::numbers::{check, convert};
 use super::sparse::{Cells, Indices, Values};
 use super::stream::Stream;
-use crate::rows::Real;
+use crate::rows::{Real, RealRowReader};
 use crate::ztensor::model::Object;
-use crate::{MappedFile, RowReader, RowsError};
+use crate::{MappedFile, RowsError};
 
 /// Numbers that rows are filled with at a time.
 const BLOCK: u64 = 1 << 18;
@@ -100,7 +100,7 @@ impl CsrReader {
     }
 }
 
-impl RowReader for CsrReader {
+impl RealRowReader for CsrReader {
     fn dimension(&self) -> u32 {
         self.dimension
     }
@@ -109,16 +109,6 @@ impl RowReader for CsrReader {
         self.rows
     }
 
-    fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
-        self.read_next(most, out)
-    }
-
-    fn read_doubles(&mut self, most: usize, out: &mut Vec<f64>) -> Result<usize, RowsError> {
-        self.read_next(most, out)
-    }
-}
-
-impl CsrReader {
     fn read_next<N: Real>(&mut self, most: usize, out: &mut Vec<N>) -> Result<usize, RowsError> {
         let dimension = self.dimension as usize;
         let rows =

@@ -7,10 +7,10 @@ use tq_memory::Grow;
 use super::numbers::{check, convert};
 use super::stream::Stream;
 use crate::io::at;
-use crate::rows::Real;
+use crate::rows::{Real, RealRowReader};
 use crate::ztensor::model::{Encoding, Object};
 use crate::ztensor::types::{Element, Type};
-use crate::{ContainerError, MappedFile, RowReader, RowsError};
+use crate::{ContainerError, MappedFile, RowsError};
 
 /// Bytes that are converted at a time: what fits into the cache.
 const BLOCK: u64 = 1 << 20;
@@ -18,7 +18,7 @@ const BLOCK: u64 = 1 << 20;
 /// Reads a dense tensor, from the mapping itself unless it is compressed.
 pub(in crate::ztensor) struct DenseReader {
     file: Arc<MappedFile>,
-    source: Source,
+    source: DenseSource,
     element: Element,
     big_endian: bool,
     dimension: u32,
@@ -27,7 +27,7 @@ pub(in crate::ztensor) struct DenseReader {
     next: u64,
 }
 
-enum Source {
+enum DenseSource {
     /// Where the first row lies.
     Mapped(u64),
     Decoded(Box<Stream>, Vec<u8>),
@@ -62,15 +62,15 @@ impl DenseReader {
         let (rows, dimension) = shape_of(object)?;
         let part = object.part("data")?;
         let source = match part.encoding {
-            Encoding::Raw => Source::Mapped(part.offset),
-            _ => Source::Decoded(Box::new(Stream::open(&file, part, 0, poll)?), Vec::new()),
+            Encoding::Raw => DenseSource::Mapped(part.offset),
+            _ => DenseSource::Decoded(Box::new(Stream::open(&file, part, 0, poll)?), Vec::new()),
         };
         let element = element_of(object, "data")?;
         Ok(DenseReader { file, source, element, big_endian: part.big_endian, dimension, rows, next: 0 })
     }
 }
 
-impl RowReader for DenseReader {
+impl RealRowReader for DenseReader {
     fn dimension(&self) -> u32 {
         self.dimension
     }
@@ -79,30 +79,20 @@ impl RowReader for DenseReader {
         self.rows
     }
 
-    fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
-        self.read_next(most, out)
-    }
-
-    fn read_doubles(&mut self, most: usize, out: &mut Vec<f64>) -> Result<usize, RowsError> {
-        self.read_next(most, out)
-    }
-}
-
-impl DenseReader {
     fn read_next<N: Real>(&mut self, most: usize, out: &mut Vec<N>) -> Result<usize, RowsError> {
         let row_bytes = u64::from(self.dimension) * self.element.width();
         let rows = (BLOCK / row_bytes).clamp(1, (most as u64).max(1)).min(self.rows - self.next);
         let (start, length) = (out.len(), rows * row_bytes);
         out.try_room((rows * u64::from(self.dimension)) as usize)?;
         match &mut self.source {
-            Source::Mapped(offset) => {
+            DenseSource::Mapped(offset) => {
                 let place = *offset + self.next * row_bytes;
                 let range = at(place, length);
                 let (element, big) = (self.element, self.big_endian);
                 self.file.read(|bytes| convert(element, big, bytes.get(range).unwrap_or_default(), out))?;
                 self.file.release_below(place);
             }
-            Source::Decoded(stream, buffer) => {
+            DenseSource::Decoded(stream, buffer) => {
                 buffer.try_resize(length as usize, 0)?;
                 stream.fill(&self.file, buffer)?;
                 convert(self.element, self.big_endian, buffer, out);

@@ -12,7 +12,7 @@ const MOST_CONTENT: u64 = 16 << 20;
 const STEP: u64 = 1 << 16;
 
 /// A table that was checked, and how far its frames were read.
-pub(in crate::ztensor) struct Table {
+pub(in crate::ztensor) struct SeekTable {
     /// Where the next entry lies, and where they end.
     next: u64,
     end: u64,
@@ -20,7 +20,7 @@ pub(in crate::ztensor) struct Table {
     width: u64,
 }
 
-impl Table {
+impl SeekTable {
     /// Finds the table of a part and checks that its frames make up the part and `decoded` bytes of content, and that
     /// all have the same but the last one.
     pub(in crate::ztensor) fn check(
@@ -47,7 +47,7 @@ impl Table {
             return Err(wrong("doesn't begin where it should, or has another size").into());
         }
         let start = part.offset + frames + HEAD;
-        let table = Table { next: start, end: start + size, width };
+        let table = SeekTable { next: start, end: start + size, width };
         table.check_entries(file, &part.label, (frames, decoded), poll)?;
         Ok(table)
     }

@@ -5,9 +5,9 @@
 
 use tq_memory::{Grow, OutOfMemory};
 
-use super::seekable::Table;
+use super::seekable::SeekTable;
 use crate::io::at;
-use crate::ztensor::compression::Decoder;
+use crate::ztensor::compression::ZstdDecoder;
 use crate::ztensor::label::Label;
 use crate::ztensor::model::{Encoding, Part};
 use crate::{ContainerError, FileError, MappedFile, RowsError};
@@ -18,23 +18,23 @@ const INPUT_BYTES: u64 = 128 << 10;
 /// Reads the decoded bytes of a part.
 pub(in crate::ztensor) struct Stream {
     label: Label,
-    source: Source,
+    source: StreamSource,
     /// Bytes that may still come.
     left: u64,
     /// Whether they must come.
     exact: bool,
 }
 
-enum Source {
+enum StreamSource {
     /// The place of the next byte.
     Raw(u64),
-    Zstd(Box<Frame>),
-    Seekable(Box<Frame>, Table),
+    Zstd(Box<ZstdFrame>),
+    Seekable(Box<ZstdFrame>, SeekTable),
 }
 
 /// A zstd frame being decompressed.
-struct Frame {
-    decoder: Decoder,
+struct ZstdFrame {
+    decoder: ZstdDecoder,
     input: Vec<u8>,
     /// What of it was used.
     used: usize,
@@ -60,12 +60,12 @@ impl Stream {
         poll: &mut dyn FnMut(),
     ) -> Result<Self, RowsError> {
         let left = part.decoded.unwrap_or(limit);
-        let frame = |end, left| Frame::new(part, end, left).map(Box::new);
+        let frame = |end, left| ZstdFrame::new(part, end, left).map(Box::new);
         let source = match &part.encoding {
-            Encoding::Raw => Source::Raw(part.offset),
-            Encoding::Zstd => Source::Zstd(frame(part.offset + part.length, left)?),
+            Encoding::Raw => StreamSource::Raw(part.offset),
+            Encoding::Zstd => StreamSource::Zstd(frame(part.offset + part.length, left)?),
             Encoding::Seekable => {
-                Source::Seekable(frame(part.offset, 0)?, Table::check(file, part, left, poll)?)
+                StreamSource::Seekable(frame(part.offset, 0)?, SeekTable::check(file, part, left, poll)?)
             }
             Encoding::Unknown(name) => {
                 let problem = format!("encoding \"{name}\" isn't read here");
@@ -80,7 +80,7 @@ impl Stream {
         let want = usize::try_from(self.left).unwrap_or(usize::MAX).min(out.len());
         let out = &mut out[..want];
         let count = match &mut self.source {
-            Source::Raw(next) => {
+            StreamSource::Raw(next) => {
                 let range = at(*next, want as u64);
                 file.read(|bytes| match bytes.get(range) {
                     Some(bytes) => out.copy_from_slice(bytes),
@@ -90,8 +90,8 @@ impl Stream {
                 *next += want as u64;
                 want
             }
-            Source::Zstd(frame) => frame.read(file, out, &self.label)?,
-            Source::Seekable(frame, table) => {
+            StreamSource::Zstd(frame) => frame.read(file, out, &self.label)?,
+            StreamSource::Seekable(frame, table) => {
                 let mut count = 0;
                 while count < want {
                     if frame.left == 0 {
@@ -133,7 +133,7 @@ impl Stream {
         mut count: u64,
         poll: &mut dyn FnMut(),
     ) -> Result<(), RowsError> {
-        if let Source::Raw(next) = &mut self.source {
+        if let StreamSource::Raw(next) = &mut self.source {
             let step = count.min(self.left);
             *next += step;
             self.left -= step;
@@ -178,9 +178,9 @@ impl Stream {
             return Err(self.label.malformed("it has more bytes than the other parts need").into());
         }
         match &mut self.source {
-            Source::Raw(_) => Ok(()),
-            Source::Zstd(frame) => frame.finish(file, &self.label),
-            Source::Seekable(frame, table) => {
+            StreamSource::Raw(_) => Ok(()),
+            StreamSource::Zstd(frame) => frame.finish(file, &self.label),
+            StreamSource::Seekable(frame, table) => {
                 frame.finish(file, &self.label)?;
                 // What may be left is frames without content.
                 while let Some((stored, content)) = table.next(file)? {
@@ -200,12 +200,12 @@ fn broken(label: &Label, error: &std::io::Error) -> ContainerError {
     label.malformed(format!("it can't be decompressed: {error}"))
 }
 
-impl Frame {
+impl ZstdFrame {
     /// The frame from the beginning of the part to `end`; none if that is the same.
     fn new(part: &Part, end: u64, left: u64) -> Result<Self, ContainerError> {
-        let decoder = Decoder::new().map_err(|error| broken(&part.label, &error))?;
+        let decoder = ZstdDecoder::new().map_err(|error| broken(&part.label, &error))?;
         let ended = end == part.offset && part.encoding == Encoding::Seekable;
-        Ok(Frame { decoder, input: Vec::new(), used: 0, next: part.offset, end, ended, left })
+        Ok(ZstdFrame { decoder, input: Vec::new(), used: 0, next: part.offset, end, ended, left })
     }
 
     /// Goes on to a frame of `stored` bytes at `start` with so much content.

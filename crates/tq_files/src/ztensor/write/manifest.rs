@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use minicbor::Encoder;
 
-use super::part::{Coding, Written};
+use super::part::{Coding, WrittenPart};
 use crate::cbor::encode::{Encoded, encoded, text};
 use crate::ztensor::frame::ZtensorGeneration;
 use crate::ztensor::names::SEEKABLE;
@@ -28,7 +28,7 @@ pub(in crate::ztensor) struct PartEntry {
     pub(in crate::ztensor) dtype: &'static str,
     /// What its elements are, if not numbers of that type; only in generation 2.
     pub(in crate::ztensor) logical: Option<&'static str>,
-    pub(in crate::ztensor) written: Written,
+    pub(in crate::ztensor) written: WrittenPart,
 }
 
 impl ObjectEntry<'_> {

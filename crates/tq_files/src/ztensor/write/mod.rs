@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use tq_memory::Grow;
 
 use self::manifest::{Entries, ObjectEntry, PartEntry};
-use self::part::{Checksum, Coding, PartWriter, Style, Written};
+use self::part::{Checksum, Coding, PartWriter, Style, WrittenPart};
 use super::frame::{ZtensorGeneration, alignment, check_size};
 use super::model::{MOST_DENSE_DIMENSION, MOST_SPARSE_DIMENSION};
 use super::names::{CSR, check_name};
@@ -286,7 +286,7 @@ impl Sparse {
         dtype: &'static str,
         wide: bool,
     ) -> Result<Vec<PartEntry>, RowsError> {
-        let mut write = |spool: Spool, convert: fn(&[u8], &mut Vec<u8>)| -> Result<Written, RowsError> {
+        let mut write = |spool: Spool, convert: fn(&[u8], &mut Vec<u8>)| -> Result<WrittenPart, RowsError> {
             let mut part = PartWriter::begin(output, style)?;
             let mut converted = Vec::new();
             spool.replay::<RowsError>(|bytes| {
@@ -327,6 +327,6 @@ impl Sparse {
     }
 }
 
-fn entry(role: &'static str, dtype: &'static str, written: Written) -> PartEntry {
+fn entry(role: &'static str, dtype: &'static str, written: WrittenPart) -> PartEntry {
     PartEntry { role, dtype, logical: None, written }
 }

@@ -5,7 +5,7 @@ use std::io;
 use tq_memory::Grow;
 
 use crate::io::append_zeros;
-use crate::ztensor::compression::Encoder;
+use crate::ztensor::compression::ZstdEncoder;
 use crate::ztensor::digest::Hasher;
 use crate::ztensor::seek_table;
 use crate::{FileError, Output};
@@ -42,7 +42,7 @@ pub(in crate::ztensor) enum Checksum {
 
 /// A part that was written.
 #[derive(Debug, Clone)]
-pub(in crate::ztensor) struct Written {
+pub(in crate::ztensor) struct WrittenPart {
     pub(in crate::ztensor) coding: Coding,
     pub(in crate::ztensor) offset: u64,
     pub(in crate::ztensor) length: u64,
@@ -61,9 +61,9 @@ pub(in crate::ztensor) struct PartWriter {
 
 enum Coder {
     Raw,
-    Zstd(Encoder, Vec<u8>),
+    Zstd(ZstdEncoder, Vec<u8>),
     Seekable {
-        compressor: Encoder,
+        compressor: ZstdEncoder,
         /// Content of the next frame.
         content: Vec<u8>,
         /// Entries of the table.
@@ -82,11 +82,11 @@ impl PartWriter {
             Coding::Raw => Coder::Raw,
             Coding::Zstd => {
                 let buffer = tq_memory::filled(128 << 10, 0).map_err(short)?;
-                Coder::Zstd(Encoder::new(false).map_err(failed)?, buffer)
+                Coder::Zstd(ZstdEncoder::new(false).map_err(failed)?, buffer)
             }
             Coding::Seekable => {
                 let content = tq_memory::with_capacity(FRAME_BYTES).map_err(short)?;
-                let compressor = Encoder::new(true).map_err(failed)?;
+                let compressor = ZstdEncoder::new(true).map_err(failed)?;
                 Coder::Seekable { compressor, content, table: Vec::new() }
             }
         };
@@ -141,7 +141,7 @@ impl PartWriter {
     ///
     /// # Errors
     /// [`FileError::Io`].
-    pub(in crate::ztensor) fn finish(mut self, output: &mut dyn Output) -> Result<Written, FileError> {
+    pub(in crate::ztensor) fn finish(mut self, output: &mut dyn Output) -> Result<WrittenPart, FileError> {
         let stored = self.hasher.as_mut().filter(|_| self.style.checksum == Checksum::Stored);
         let mut sink = Sink { output, hasher: stored };
         match &mut self.coder {
@@ -169,7 +169,13 @@ impl PartWriter {
         }
         let length = output.position() - self.offset;
         let digest = self.hasher.map(|hasher| hasher.finish().to_string());
-        Ok(Written { coding: self.style.coding, offset: self.offset, length, decoded: self.decoded, digest })
+        Ok(WrittenPart {
+            coding: self.style.coding,
+            offset: self.offset,
+            length,
+            decoded: self.decoded,
+            digest,
+        })
     }
 }
 
@@ -191,7 +197,7 @@ impl Sink<'_> {
 /// Writes a frame and notes it in the table.
 fn put_frame(
     sink: &mut Sink<'_>,
-    compressor: &mut Encoder,
+    compressor: &mut ZstdEncoder,
     content: &mut Vec<u8>,
     table: &mut Vec<u8>,
 ) -> Result<(), FileError> {
