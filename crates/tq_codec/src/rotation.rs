@@ -282,6 +282,8 @@ impl fmt::Debug for Rotation {
 ///
 /// # Errors
 /// [`CodecError::DimensionOutOfRange`]; [`CodecError::OutOfMemory`] when a matrix can't be allocated.
+///
+/// For tests and benchmarks: nothing else calls it.
 pub fn build_rotation(kind: RotationKind, seed: u64, dimension: u32) -> Result<Rotation, CodecError> {
     build_rotation_polling(kind, seed, dimension, &mut || {})
 }

@@ -82,6 +82,8 @@ impl RecordBuilder {
     /// # Errors
     /// [`RecordError::PackedLength`], [`PaddingBits`](RecordError::PaddingBits) or one of the residual's; `out` is
     /// then as before.
+    ///
+    /// For tests and benchmarks: nothing else calls it.
     pub fn write_packed(
         &self,
         packed: &[u8],

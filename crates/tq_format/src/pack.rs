@@ -45,6 +45,8 @@ fn pack_groups<const PER_BYTE: usize>(bits: u32, indices: &[u8], out: &mut Vec<u
 /// # Errors
 /// [`RecordError::PackedLength`] unless `packed` is exactly `width.packed_len(dimension)` long,
 /// [`RecordError::IndexCount`] unless `out` has exactly `dimension` places.
+///
+/// For tests and benchmarks: nothing else calls it.
 pub fn unpack_indices(
     width: BitWidth,
     dimension: u32,

@@ -101,6 +101,8 @@ fn is_reserve(address: *const u8) -> bool {
 }
 
 /// Bytes of the reserve that are lent now.
+///
+/// For tests and benchmarks: nothing else calls it.
 pub fn lent_bytes() -> usize {
     LENT.load(Relaxed)
 }

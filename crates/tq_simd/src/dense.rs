@@ -61,6 +61,8 @@ pub(crate) fn in_pieces<T>(
 ///
 /// # Panics
 /// When `matrix.len() != y.len() · out.len()`.
+///
+/// For tests and benchmarks: nothing else calls it.
 pub fn rotate_transposed(level: Level, matrix: &[f64], y: &[f32], out: &mut [f32]) {
     rotate_transposed_polling(level, matrix, y, out, &mut || {});
 }

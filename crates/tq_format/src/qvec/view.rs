@@ -94,6 +94,8 @@ impl<'a> View<'a> {
     }
 
     /// The inverted file, if there is one.
+    ///
+    /// For tests and benchmarks: nothing else calls it.
     pub fn inverted_file(&self) -> Option<InvertedFile<'a>> {
         let ivf = self.geometry.ivf?;
         let Header { dimension, count, .. } = self.geometry.header;

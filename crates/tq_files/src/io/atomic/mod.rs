@@ -136,6 +136,8 @@ impl AtomicFile {
     }
 
     /// Where the bytes are until the file is finished.
+    ///
+    /// For tests and benchmarks: nothing else calls it.
     pub fn temporary_path(&self) -> &Path {
         &self.temporary
     }
