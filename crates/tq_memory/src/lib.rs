@@ -15,10 +15,12 @@
 //! The reserve and the promise need [`Reserved`] for the program's global allocator; without it they do no harm and no good.
 //! It works with every thread and after a fork, and takes no lock.
 
+mod classes;
 mod error;
 mod grow;
 mod reserve;
 
+pub use classes::RESERVE_BYTES;
 pub use error::OutOfMemory;
 pub use grow::{Grow, collected, copied, filled, text, with_capacity};
-pub use reserve::{Hold, RESERVE_BYTES, Reserved, check, hold, lent_bytes};
+pub use reserve::{Hold, Reserved, check, hold, lent_bytes};

@@ -21,39 +21,10 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering::*};
 
 use crate::OutOfMemory;
-
-/// Sizes of blocks, and how many there are of each.
-const CLASSES: [(usize, usize); 4] = [(256, 1024), (2 << 10, 128), (16 << 10, 16), (64 << 10, 8)];
-
-/// The size of the reserve.
-pub const RESERVE_BYTES: usize = offset_of_class(CLASSES.len());
+use crate::classes::{ALIGN, CLASSES, RESERVE_BYTES, WORDS, first_word, offset_of_class};
 
 /// Bytes lent from which [`check`] warns: there is as much again, three times over, for the way out.
 const WARNING: usize = RESERVE_BYTES / 4;
-
-/// Blocks begin at multiples of their size, so this is what they are aligned to, if they are no smaller.
-const ALIGN: usize = 4096;
-
-/// How many words of bits there are: one bit a block.
-const WORDS: usize = first_word(CLASSES.len());
-
-const fn offset_of_class(class: usize) -> usize {
-    let (mut offset, mut i) = (0, 0);
-    while i < class {
-        offset += CLASSES[i].0 * CLASSES[i].1;
-        i += 1;
-    }
-    offset
-}
-
-const fn first_word(class: usize) -> usize {
-    let (mut word, mut i) = (0, 0);
-    while i < class {
-        word += CLASSES[i].1.div_ceil(64);
-        i += 1;
-    }
-    word
-}
 
 #[repr(C, align(4096))]
 struct Region(UnsafeCell<[MaybeUninit<u8>; RESERVE_BYTES]>);
