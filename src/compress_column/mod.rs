@@ -131,7 +131,7 @@ fn named_codec(target: &Target, name: &str) -> Result<std::sync::Arc<Codec>, Err
         Err(source) => Err(Error::Column(ColumnError::Codec {
             codec: name.into(),
             column: target.column.clone(),
-            source: source.into(),
+            source: Box::new(source.into()),
         })),
     }
 }
@@ -241,6 +241,7 @@ impl Run {
                 let (width, residual) = typmod.fidelity();
                 let codec = typmod
                     .check_dimension(dimension)
+                    .map_err(Error::from)
                     .and_then(|()| registry::builtin(dimension, width, residual, typmod.rotation()));
                 codec.map_err(|error| piece.error(part, 0, error))?
             }

@@ -2,20 +2,14 @@
 
 use pgrx::prelude::*;
 use tq_codec::RotationKind;
-use tq_format::BitWidth;
 
 use crate::datum::arguments::Text;
 use crate::datum::float_array::FloatArray;
 use crate::datum::record::{Record, RecordOut};
-use crate::datum::typmod::Typmod;
+use crate::datum::typmod::{Typmod, bit_width};
 use crate::error::{Error, SqlResult, VectorError, cut};
 use crate::registry;
 use crate::registry::compress_floats;
-
-/// Bit width from an SQL integer.
-pub(crate) fn bit_width(bits: i32) -> Result<BitWidth, Error> {
-    u32::try_from(bits).ok().and_then(BitWidth::from_bits).ok_or(Error::Vector(VectorError::BitWidth(bits)))
-}
 
 /// Compresses with the built-in codec.
 #[pg_extern(sql = false)]

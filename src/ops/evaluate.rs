@@ -54,10 +54,11 @@ fn tq_evaluate(
     ErrorReport,
 > {
     let sample_query = &*sample_query;
-    let neighbours = in_range(k, MOST_NEIGHBOURS).ok_or(CodecError::NeighboursOutOfRange { k: k.into(), most: MOST_NEIGHBOURS });
+    let neighbours = in_range(k, MOST_NEIGHBOURS)
+        .ok_or(CodecError::NeighboursOutOfRange { k: k.into(), most: MOST_NEIGHBOURS });
     let k = neighbours.map_err(Error::from)?;
-    let most =
-        in_range(queries, MOST_QUERIES).ok_or(CodecError::QueriesOutOfRange { queries: queries.into(), most: MOST_QUERIES });
+    let most = in_range(queries, MOST_QUERIES)
+        .ok_or(CodecError::QueriesOutOfRange { queries: queries.into(), most: MOST_QUERIES });
     let queries = most.map_err(Error::from)?;
     let evaluations = evaluate(read(sample_query)?, k, queries)?;
     Ok(TableIterator::new(evaluations.into_iter().map(|e| {

@@ -220,7 +220,7 @@ impl Arguments {
             Some(name) => RotationKind::from_name(name)
                 .ok_or_else(|| Error::Vector(VectorError::Rotation(cut(name))))?,
         };
-        let settings = Settings { width: super::compress::bit_width(bits)?, seed, method, rotation };
+        let settings = Settings { width: crate::datum::typmod::bit_width(bits)?, seed, method, rotation };
         Ok(State { settings, capacity, sample: VectorSample::new(seed, capacity, dimension) })
     }
 }

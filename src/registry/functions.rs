@@ -4,7 +4,6 @@ use pgrx::AnyNumeric;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use tq_codec::{Codebook, CodecConfig, RotationKind};
-use tq_format::BitWidth;
 
 use super::rotations;
 use super::table;
@@ -36,10 +35,7 @@ fn tq_create_codec(
     let seed = seed.ok_or(Error::Vector(VectorError::NullArgument("seed")))?.to_string();
     let rotation = rotation.ok_or(Error::Vector(VectorError::NullArgument("rotation")))?;
 
-    let width = u32::try_from(bits)
-        .ok()
-        .and_then(BitWidth::from_bits)
-        .ok_or(Error::Vector(VectorError::BitWidth(bits)))?;
+    let width = crate::datum::typmod::bit_width(bits)?;
     let kind = RotationKind::from_name(rotation)
         .ok_or_else(|| Error::Vector(VectorError::Rotation(crate::error::cut(rotation))))?;
     let seed = whole(&seed).to_owned();

@@ -194,10 +194,7 @@ pub(super) fn row_from_sql(
         name,
         config_hash,
         dimension: self::dimension(dimension)?,
-        bit_width: u32::try_from(bit_width)
-            .ok()
-            .and_then(BitWidth::from_bits)
-            .ok_or(Error::Vector(VectorError::BitWidth(bit_width)))?,
+        bit_width: crate::datum::typmod::bit_width(bit_width)?,
         seed: seed.parse().map_err(|_| Error::Registry(RegistryError::SeedRange(seed.to_string())))?,
         residual,
         rotation: RotationKind::from_name(rotation)
