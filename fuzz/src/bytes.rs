@@ -1,5 +1,6 @@
 //! Targets whose readers take bytes: records, texts, corpora and what is in them, codec descriptions, indexes of quantvec.
 
+use tq_codec::declaration::Typmod;
 use tq_codec::sidecar;
 use tq_files::{Id, Metadata, fits_jsonb, parse_uuid, pgcopy, uuid_text};
 use tq_format::{
@@ -110,6 +111,34 @@ pub(crate) fn sidecar(data: &[u8]) {
     let written = sidecar::write(&read.config).expect("a configuration that is right");
     let again = sidecar::parse(written.as_bytes()).expect("our own sidecar");
     assert!(again.config == read.config && again.hash_agrees());
+}
+
+/// What a column is declared as: the text, and in its first bytes the integer that keeps a declaration.
+pub(crate) fn declaration(data: &[u8]) {
+    if let Some(raw) = data.first_chunk() {
+        declared(Typmod::from_raw(i32::from_le_bytes(*raw)));
+    }
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match Typmod::parse(text.split(',')) {
+        Ok(typmod) => declared(typmod),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    if let Some(Ok((dimension, width, residual, rotation))) = Typmod::of_declaration(text) {
+        let residual = if residual { ", residual" } else { "" };
+        let written = format!("tqvec({dimension}, {}{residual}, {rotation})", width.bits());
+        assert_eq!(Typmod::of_declaration(&written), Typmod::of_declaration(text));
+    }
+}
+
+/// The integer and the text of a declaration say what it says.
+fn declared(typmod: Typmod) {
+    assert_eq!(Typmod::from_raw(typmod.to_raw()), typmod);
+    let text = typmod.to_string();
+    let parts = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    // What has no dimension, or one that no record has, is in casts and damaged catalogues alone.
+    if typmod.dimension().is_some_and(|dimension| dimension <= tq_format::MAX_DIMENSION) {
+        assert_eq!(Typmod::parse(parts.unwrap_or_default().split(',')), Ok(typmod));
+    }
 }
 
 pub(crate) fn qvec(data: &[u8]) {

@@ -20,7 +20,7 @@ static ALLOCATOR: Counting = Counting;
 type Target = fn(&[u8]);
 
 /// All targets: their names, and how many bytes they may take for each byte that they are given.
-pub const TARGETS: [(&str, Target, usize); 11] = [
+pub const TARGETS: [(&str, Target, usize); 12] = [
     ("record", bytes::record, 8),
     ("text", bytes::text, 64),
     ("corpus", bytes::corpus, 8),
@@ -28,6 +28,7 @@ pub const TARGETS: [(&str, Target, usize); 11] = [
     ("metadata", bytes::metadata, 64),
     ("codebook", bytes::codebook, 8),
     ("sidecar", bytes::sidecar, 8),
+    ("declaration", bytes::declaration, 64),
     ("qvec", bytes::qvec, 32),
     ("ztensor", files::ztensor, 64),
     ("burnpack", files::burnpack, 64),

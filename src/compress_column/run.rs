@@ -171,8 +171,10 @@ impl Run {
             Some(name) => named_codec(&self.target, name)?,
             None => {
                 let typmod = self.target.typmod;
-                let codec =
-                    typmod.check_dimension(dimension).and_then(|()| registry::of_typmod(typmod, dimension));
+                let codec = typmod
+                    .check_dimension(dimension)
+                    .map_err(Error::from)
+                    .and_then(|()| registry::of_typmod(typmod, dimension));
                 codec.map_err(|error| piece.error(part, 0, error))?
             }
         };
@@ -225,7 +227,7 @@ fn named_codec(target: &Target, name: &str) -> Result<Arc<Codec>, Error> {
         Err(source) => Err(Error::Column(ColumnError::Codec {
             codec: name.into(),
             column: target.column.clone(),
-            source: source.into(),
+            source: Box::new(source.into()),
         })),
     }
 }

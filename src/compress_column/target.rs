@@ -13,7 +13,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::Spi;
 use pgrx::spi::quote_identifier;
 
-use crate::datum::typmod::Typmod;
+use crate::datum::typmod::{Typmod, tqvec_typmod};
 use crate::error::{ColumnError, Error};
 use crate::server::memory::cushion;
 use crate::server::names::{self, type_name};
@@ -67,7 +67,7 @@ impl Target {
         let (mut oid, mut typmod, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
         // SAFETY: the column exists, and the results are written to variables of those types.
         unsafe { pg_sys::get_atttypetypmodcoll(relation, number, &mut oid, &mut typmod, &mut collation) };
-        let Some((tqvec, typmod)) = Typmod::of_type(oid, typmod) else {
+        let Some((tqvec, typmod)) = tqvec_typmod(oid, typmod) else {
             return Err(Error::Column(ColumnError::NotTqvec { column: target.into(), got: type_name(oid) }));
         };
         Ok(Target {

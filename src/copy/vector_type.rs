@@ -14,7 +14,7 @@ use tq_files::pgcopy::{VectorField, VectorFieldError};
 
 use crate::datum::float_array::{Elements, FloatArray};
 use crate::datum::record::Varlena;
-use crate::datum::typmod::{Typmod, is_type_of};
+use crate::datum::typmod::{Typmod, is_type_of, tqvec_typmod};
 use crate::error::{Error, VectorError};
 
 /// Bytes of pgvector's fields before the elements.
@@ -35,7 +35,7 @@ pub(crate) enum VectorType {
 impl VectorType {
     /// That type, or the one behind a domain; `None` for others.
     pub(crate) fn of(oid: pg_sys::Oid, mut typmod: i32) -> Option<VectorType> {
-        if let Some((_, typmod)) = Typmod::of_type(oid, typmod) {
+        if let Some((_, typmod)) = tqvec_typmod(oid, typmod) {
             return Some(VectorType::Tqvec(typmod));
         }
         // SAFETY: a catalog look-up by OID, which writes to `typmod`.

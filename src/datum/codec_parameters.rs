@@ -1,6 +1,6 @@
 //! What defines a codec, as SQL has it: bit width, rotation, seed and dimension.
 
-use tq_codec::RotationKind;
+use tq_codec::{RotationKind, declaration};
 use tq_format::BitWidth;
 
 use crate::error::{Error, RegistryError, VectorError, cut};
@@ -10,7 +10,7 @@ use crate::error::{Error, RegistryError, VectorError, cut};
 /// # Errors
 /// There is no such width.
 pub(crate) fn bit_width(bits: i32) -> Result<BitWidth, Error> {
-    u32::try_from(bits).ok().and_then(BitWidth::from_bits).ok_or(Error::Vector(VectorError::BitWidth(bits)))
+    declaration::bit_width(bits.into()).ok_or(Error::Vector(VectorError::BitWidth(bits)))
 }
 
 /// A rotation by its name.

@@ -2,6 +2,8 @@
 
 use pgrx::PgSqlErrorCode as Code;
 
+use tq_codec::declaration::{TypmodError, TypmodMismatch};
+
 use super::*;
 
 /// What a value can be refused for: text, arrays, type modifiers, operands of a function.
@@ -17,7 +19,7 @@ pub(crate) enum VectorError {
     #[error("\"{0}\" is out of range for type tqvec")]
     TextRange(String),
     #[error("type modifier of tqvec: {0}")]
-    TypmodSyntax(String),
+    TypmodSyntax(TypmodError),
     #[error("expected {expected} dimensions, not {got}")]
     TypmodDimension { expected: u32, got: u32 },
     #[error("expected {expected} bits a dimension, not {got}")]
@@ -56,6 +58,27 @@ pub(crate) enum VectorError {
     HalfOverflow(f32),
     #[error("{0} dimensions are more than a vector of pgvector's can have")]
     PgvectorDimension(usize),
+}
+
+impl From<TypmodError> for Error {
+    fn from(error: TypmodError) -> Self {
+        Error::Vector(VectorError::TypmodSyntax(error))
+    }
+}
+
+impl From<TypmodMismatch> for Error {
+    fn from(mismatch: TypmodMismatch) -> Self {
+        Error::Vector(match mismatch {
+            TypmodMismatch::Dimension { expected, got } => VectorError::TypmodDimension { expected, got },
+            TypmodMismatch::BitWidth { expected, got } => {
+                VectorError::TypmodBitWidth { expected: expected.bits(), got: got.bits() }
+            }
+            TypmodMismatch::Residual { expected } => VectorError::TypmodResidual { expected },
+            TypmodMismatch::Rotation { expected, got } => {
+                VectorError::TypmodRotation { expected: expected.name(), got: got.name() }
+            }
+        })
+    }
 }
 
 impl VectorError {

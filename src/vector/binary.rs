@@ -47,7 +47,7 @@ fn tqvec_recv<'fcx>(
         Some(form) => Error::Vector(VectorError::ForeignForm(form)),
         None => error.into(),
     })?;
-    Typmod::from_raw(typmod).check(&record)?;
+    Typmod::from_raw(typmod).check(&record).map_err(Error::from)?;
     buffer.cursor = buffer.len;
     Ok(bytes.into())
 }

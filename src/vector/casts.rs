@@ -28,11 +28,11 @@ fn tqvec_enforce_typmod<'fcx>(
 ) -> SqlResult<RecordOut<'fcx>> {
     let view = record.view().map_err(Error::from)?;
     let typmod = Typmod::from_raw(typmod);
-    typmod.check_dimension(view.dimension())?;
+    typmod.check_dimension(view.dimension()).map_err(Error::from)?;
     if let Some(record) = recompressed(&view, typmod)? {
         return Ok(record.into());
     }
-    typmod.check(&view)?;
+    typmod.check(&view).map_err(Error::from)?;
     Ok(view.as_bytes().into())
 }
 
@@ -67,6 +67,7 @@ fn tqvec_from_floats(floats: FloatArray<'_>, typmod: i32, _explicit: bool) -> Sq
 /// `bytea` to `tqvec`: the bytes must be one record.
 #[pg_extern(sql = false)]
 fn tqvec_from_bytea(bytes: &[u8], typmod: i32, _explicit: bool) -> SqlResult<RecordOut<'_>> {
-    Typmod::from_raw(typmod).check(&RecordView::parse(bytes).map_err(Error::from)?)?;
+    let record = RecordView::parse(bytes).map_err(Error::from)?;
+    Typmod::from_raw(typmod).check(&record).map_err(Error::from)?;
     Ok(bytes.into())
 }

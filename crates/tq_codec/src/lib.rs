@@ -23,6 +23,7 @@ pub mod builtin;
 mod codebook;
 mod codec;
 mod config;
+pub mod declaration;
 mod distance;
 mod encode;
 mod error;

@@ -278,7 +278,7 @@ impl fmt::Debug for Rotation {
     }
 }
 
-/// Builds the rotation of that kind.
+/// Builds the rotation of that kind, for callers that attend to nothing else meanwhile, as examples and tests are.
 ///
 /// # Errors
 /// [`CodecError::DimensionOutOfRange`]; [`CodecError::OutOfMemory`] when a matrix can't be allocated.

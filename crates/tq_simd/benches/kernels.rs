@@ -2,7 +2,8 @@
 //! from one that fits no cache, beside a plain read of the same array in the same run.
 //!
 //! `cargo bench -p tq_simd [-- FILTER]`, where benchmarks are named `memory/2 bit/avx512/dot+norm` or `cache/read`. The
-//! scalar definition is measured from cache alone: it is the same from memory.
+//! scalar definition is measured from cache alone: it is the same from memory. `floats/avx512/hadamard` and the like are what
+//! compression and decoded vectors take.
 
 mod support;
 
@@ -10,7 +11,10 @@ use criterion::{Criterion, Throughput};
 use std::hint::black_box;
 use std::time::Duration;
 use support::{CACHE_BYTES, fill, read, uniform};
-use tq_simd::{Level, ScanQuery, Width};
+use tq_simd::{
+    Level, ScanQuery, Width, dot_and_norms_f32, dot_f32, hadamard, hadamard_signs, quantize, rotate,
+    rotate_f32_polling, rotate_transposed_polling,
+};
 
 const DIMENSION: usize = 1536;
 /// More than any cache; a multiple of the longest row.
@@ -61,6 +65,40 @@ fn kernels(criterion: &mut Criterion) {
     }
 }
 
+/// What compression and decoded vectors take, from cache.
+fn floats(criterion: &mut Criterion) {
+    let mut seed = 2;
+    let mut random = |count: usize| -> Vec<f32> { (0..count).map(|_| uniform(&mut seed)).collect() };
+    let (a, b, matrix) = (random(DIMENSION), random(DIMENSION), random(64 * DIMENSION));
+    let wide: Vec<f64> = matrix.iter().map(|value| f64::from(*value)).collect();
+    let signs = vec![0; hadamard_signs(DIMENSION)];
+    let (mut x, mut few, mut codes) = (a.clone(), vec![0.0; 64], vec![0; DIMENSION]);
+    let mut group = criterion.benchmark_group("floats");
+    for level in Level::available().into_iter().rev() {
+        let mut bench = |name: &str, run: &mut dyn FnMut()| {
+            group.bench_function(format!("{}/{name}", level.name()), |bencher| bencher.iter(&mut *run));
+        };
+        bench("dot", &mut || _ = black_box(dot_f32(level, black_box(&a), &b)));
+        bench("dot+norms", &mut || _ = black_box(dot_and_norms_f32(level, black_box(&a), &b)));
+        bench("64 rows of f64", &mut || rotate(level, black_box(&wide), &a, &mut few));
+        bench("64 rows of f64, transposed", &mut || {
+            rotate_transposed_polling(level, black_box(&wide), &b[..64], &mut x, &mut || {});
+        });
+        bench("64 rows of f32", &mut || {
+            rotate_f32_polling(level, black_box(&matrix), &a, &mut few, &mut || {});
+        });
+        x.copy_from_slice(&a);
+        bench("hadamard", &mut || hadamard(level, black_box(&signs), &mut x));
+        for levels in [4, 16, 256] {
+            let thresholds: Vec<f32> = (1..levels).map(|i| 2.0 * i as f32 / levels as f32 - 1.0).collect();
+            bench(&format!("codes of {levels}"), &mut || {
+                quantize(level, &thresholds, black_box(&a), &mut codes);
+            });
+        }
+    }
+    group.finish();
+}
+
 /// The sum of `f` over all rows of `bytes` bytes, which the compiler can't drop.
 fn over_rows(array: &[u8], bytes: usize, f: impl Fn(&[u8]) -> f64) -> f64 {
     black_box(array).chunks_exact(bytes).map(f).sum()
@@ -74,5 +112,6 @@ fn main() {
         .without_plots()
         .configure_from_args();
     kernels(&mut criterion);
+    floats(&mut criterion);
     criterion.final_summary();
 }

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::Instant;
 use support::{CACHE_BYTES, fill, read, uniform};
-use tq_simd::{Level, ScanQuery, Width, dequantize, dot_f32, rotate, rotate_transposed};
+use tq_simd::{Level, ScanQuery, Width, dequantize, dot_f32, rotate, rotate_transposed_polling};
 
 const MEMORY_BYTES: usize = 200 << 20;
 
@@ -92,7 +92,7 @@ fn main() {
     let mut out = vec![0.0; dimension];
     for level in Level::available().into_iter().rev() {
         let forth = best(20, || rotate(level, &matrix, &query, &mut out));
-        let back = best(20, || rotate_transposed(level, &matrix, &query, &mut out));
+        let back = best(20, || rotate_transposed_polling(level, &matrix, &query, &mut out, &mut || {}));
         let pair = best(20, || {
             for _ in 0..1000 {
                 black_box(dot_f32(level, black_box(&query), black_box(&out)));

@@ -57,20 +57,11 @@ pub(crate) fn in_pieces<T>(
 }
 
 /// The transpose of a dense matrix times a vector: `out[j] = f32(Σ_i matrix[i][j] · y[i])`, with `matrix` row-major,
-/// `y.len()` rows of `out.len()` columns. The matrix is read once, row by row, into `f64` sums that are rounded once.
+/// `y.len()` rows of `out.len()` columns. The matrix is read once, row by row, into `f64` sums that are rounded once. `poll` is
+/// called every few milliseconds; it may unwind.
 ///
 /// # Panics
 /// When `matrix.len() != y.len() · out.len()`.
-///
-/// For tests and benchmarks: nothing else calls it.
-pub fn rotate_transposed(level: Level, matrix: &[f64], y: &[f32], out: &mut [f32]) {
-    rotate_transposed_polling(level, matrix, y, out, &mut || {});
-}
-
-/// [`rotate_transposed`] with `poll` called every few milliseconds; it may unwind.
-///
-/// # Panics
-/// As [`rotate_transposed`].
 pub fn rotate_transposed_polling(
     level: Level,
     matrix: &[f64],

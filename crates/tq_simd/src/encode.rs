@@ -4,27 +4,20 @@ use crate::dense::in_pieces;
 use crate::dispatch;
 use crate::level::Level;
 
-/// [`rotate_f32`] with `poll` called every few milliseconds; it may unwind.
-///
-/// # Panics
-/// As [`rotate_f32`].
-pub fn rotate_f32_polling(level: Level, matrix: &[f32], x: &[f32], out: &mut [f32], poll: &mut dyn FnMut()) {
-    in_pieces(matrix, x, out, poll, |matrix, out| rotate_f32(level, matrix, x, out));
-}
-
-/// A dense matrix times a vector in `f32`: `out[i] ≈ Σ_j matrix[i][j] · x[j]`, with `matrix` row-major.
+/// A dense matrix times a vector in `f32`: `out[i] ≈ Σ_j matrix[i][j] · x[j]`, with `matrix` row-major. `poll` is called every few
+/// milliseconds; it may unwind.
 ///
 /// At most `x.len() / 16 + 21` roundings lie between a product and its sum, which bounds the error: see
 /// N. Higham, *Accuracy and Stability of Numerical Algorithms*, chapter 3.
 ///
 /// # Panics
 /// When `matrix.len() != out.len() · x.len()`.
-pub fn rotate_f32(level: Level, matrix: &[f32], x: &[f32], out: &mut [f32]) {
+pub fn rotate_f32_polling(level: Level, matrix: &[f32], x: &[f32], out: &mut [f32], poll: &mut dyn FnMut()) {
     assert_eq!(Some(matrix.len()), out.len().checked_mul(x.len()), "the matrix does not match the vectors");
     if x.is_empty() {
         return out.fill(0.0);
     }
-    dispatch::rotate_f32(level, matrix, x, out);
+    in_pieces(matrix, x, out, poll, |matrix, out| dispatch::rotate_f32(level, matrix, x, out));
 }
 
 /// For each value the number of `thresholds` at or below it; 0 for NaN. There may be 3 or 15 thresholds, ascending, or any

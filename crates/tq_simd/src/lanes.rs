@@ -122,7 +122,7 @@ macro_rules! kernels_over_lanes {
         rows: $rows:path, dequantize: $dequantize:path, rotate_f32: $rotate_f32:path $(,)?
     ) => {
         /// The kernels of this level.
-        pub(crate) static KERNELS: $crate::dispatch::Kernels = $crate::dispatch::Kernels {
+        pub(crate) static KERNELS: $crate::kernels::Kernels = $crate::kernels::Kernels {
             rows: $rows,
             dequantize: $dequantize,
             rotate,

@@ -26,6 +26,7 @@ mod dense;
 mod dispatch;
 mod encode;
 mod hadamard;
+mod kernels;
 #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
 mod lanes;
 mod layout;
@@ -39,10 +40,9 @@ mod width;
 mod x86_64;
 
 pub use dense::{
-    dot_and_norms_f32, dot_f32, l1_f32, rotate, rotate_polling, rotate_transposed, rotate_transposed_polling,
-    squared_l2_f32,
+    dot_and_norms_f32, dot_f32, l1_f32, rotate, rotate_polling, rotate_transposed_polling, squared_l2_f32,
 };
-pub use encode::{quantize, quantize_within, rotate_f32, rotate_f32_polling};
+pub use encode::{quantize, quantize_within, rotate_f32_polling};
 pub use hadamard::{hadamard, hadamard_inverse, hadamard_signs};
 pub use level::Level;
 pub use prefetch::prefetch_below;

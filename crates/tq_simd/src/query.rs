@@ -1,6 +1,7 @@
 //! The query of a scan, and the decoding of single rows: the face that the rest of the workspace sees.
 
-use crate::dispatch::{self, RowKernels};
+use crate::dispatch;
+use crate::kernels::RowKernels;
 use crate::layout::Layout;
 use crate::level::Level;
 use crate::scalar;

@@ -39,7 +39,7 @@ impl RecordColumn<'_> {
             Error::Column(ColumnError::Codec {
                 codec: name.into(),
                 column: self.name.into(),
-                source: source.into(),
+                source: Box::new(source.into()),
             })
         })?;
         Ok(Some(codec))
@@ -124,7 +124,7 @@ fn recompression(
     column: &RecordColumn<'_>,
 ) -> Result<Option<Recompression>, Error> {
     let typmod = column.typmod;
-    let misfit = |source| {
+    let misfit = |source: Error| {
         Error::Copy(CopyError::Typmod {
             path: path.into(),
             column: column.name.into(),
@@ -140,7 +140,7 @@ fn recompression(
         header.config_hash.as_bytes(),
     );
     if !statement.options.flag("recompress") {
-        fits.map_err(misfit)?;
+        fits.map_err(|mismatch| misfit(mismatch.into()))?;
         return match wanted {
             Some(wanted) if !is_wanted => Err(Error::Format(FormatError::CorpusOtherCodec {
                 path: path.into(),
@@ -153,7 +153,7 @@ fn recompression(
     if fits.is_ok() && is_wanted {
         return Ok(None);
     }
-    typmod.check_dimension(header.dimension).map_err(misfit)?;
+    typmod.check_dimension(header.dimension).map_err(|mismatch| misfit(mismatch.into()))?;
     let from = registry::of_corpus(header)?;
     let to: Arc<Codec> = match wanted {
         Some(wanted) => wanted,

@@ -22,13 +22,13 @@ const MOST_STEPS: usize = 100;
 const TAIL: f64 = 45.0;
 
 /// Centroids and the boundaries between them, rounded to `f32` as quantvec has them.
-pub(super) struct Codebook {
+pub(super) struct QuantvecCodebook {
     /// 16 places, so that no code is out of range.
     centroids: [f32; 16],
     boundaries: Vec<f32>,
 }
 
-impl Codebook {
+impl QuantvecCodebook {
     pub(super) fn new(dimension: u32, bits: qvec::Bits) -> Self {
         let half = solve(f64::from(dimension), bits.levels() / 2);
         let all: Vec<f64> = half.iter().rev().map(|c| -c).chain(half.iter().copied()).collect();
@@ -173,7 +173,7 @@ mod tests {
             (8, qvec::Bits::Two, &[0.157_922_1, 0.504_824_65][..]),
             (64, qvec::Bits::Three, &[0.030_469_18, 0.093_832_26, 0.166_167_86, 0.263_913_93]),
         ] {
-            let codebook = Codebook::new(dimension, bits);
+            let codebook = QuantvecCodebook::new(dimension, bits);
             let (low, high) = codebook.centroids().split_at(expected.len());
             for ((low, high), expected) in low.iter().rev().zip(high).zip(expected) {
                 assert_eq!(low, &-high);
@@ -185,7 +185,7 @@ mod tests {
     /// In many dimensions the density is the normal one, whose quantiser is known to many digits.
     #[test]
     fn many_dimensions_are_normal() {
-        let codebook = Codebook::new(16_000, qvec::Bits::Four);
+        let codebook = QuantvecCodebook::new(16_000, qvec::Bits::Four);
         let normal = crate::lloyd_max::positive_half(tq_format::BitWidth::Four);
         for (got, normal) in codebook.centroids()[8..].iter().zip(normal) {
             let expected = normal / 16_000f64.sqrt();
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn codes_count_boundaries() {
-        let codebook = Codebook::new(24, qvec::Bits::Three);
+        let codebook = QuantvecCodebook::new(24, qvec::Bits::Three);
         for (code, boundary) in (0..).zip(codebook.boundaries()) {
             assert_eq!(codebook.quantize((*boundary).into()), code + 1);
             assert_eq!(codebook.quantize(boundary.next_down().into()), code);

@@ -1,6 +1,6 @@
 //! From codes back to floats. quantvec itself never does it.
 
-use super::rotation::Scratch;
+use super::rotation::QuantvecScratch;
 use super::{Quantvec, ROWS};
 use crate::{BatchError, CodecError, Workers};
 use tq_format::qvec;
@@ -40,7 +40,7 @@ impl Quantvec {
         let start = out.len();
         let mut directions = tq_memory::filled(ROWS.min(rows.len()) * d, 0.0)?;
         let mut codes = tq_memory::filled(d, 0)?;
-        let mut scratch = Scratch::default();
+        let mut scratch = QuantvecScratch::default();
         let mut lengths = tq_memory::with_capacity(ROWS)?;
         out.try_resize(start + rows.len() * d, 0.0)?;
         for (rows, vectors) in rows.chunks(ROWS).zip(out[start..].chunks_mut(ROWS * d)) {

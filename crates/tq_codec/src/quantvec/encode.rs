@@ -4,7 +4,7 @@
 //! boundary are computed again in `f64`, so the codes are those of single rotations. The scale sums over all coordinates, whose errors of
 //! some 1e-8 of the norm cancel far below its own rounding.
 
-use super::rotation::Rotation;
+use super::rotation::QuantvecRotation;
 use super::{Quantvec, ROWS};
 use crate::product::Single;
 use crate::{BatchError, CodecError, Workers, check_vector};
@@ -165,7 +165,7 @@ impl<'a> Encoder<'a> {
         }
         self.rotated.try_resize(self.units.len(), 0.0)?;
         let near = match &self.codec.rotation {
-            Rotation::Dense(single) if d >= LEAST_PRODUCT && self.codec.calibration.is_none() => {
+            QuantvecRotation::Dense(single) if d >= LEAST_PRODUCT && self.codec.calibration.is_none() => {
                 let margin = single.apply_rows(&self.units, &mut self.rotated, &mut self.part)?;
                 // The units' norms are 1 up to their rounding.
                 Some((single, (margin * 1.000_01) as f32))

@@ -24,8 +24,8 @@ pub use encode::QuantvecRows;
 pub use query::QuantvecQuery;
 
 use crate::{CodecError, Workers};
-use codebook::Codebook;
-use rotation::Rotation;
+use codebook::QuantvecCodebook;
+use rotation::QuantvecRotation;
 use tq_format::qvec;
 use tq_simd::Level;
 
@@ -36,8 +36,8 @@ const ROWS: usize = 128;
 pub struct Quantvec {
     bits: qvec::Bits,
     dimension: usize,
-    rotation: Rotation,
-    codebook: Codebook,
+    rotation: QuantvecRotation,
+    codebook: QuantvecCodebook,
     calibration: Option<Calibration>,
     level: Level,
 }
@@ -66,8 +66,8 @@ impl Quantvec {
         if dimension == 0 || !dimension.is_multiple_of(8) || dimension > qvec::MAX_DIMENSION {
             return Err(CodecError::QuantvecDimension { dimension: dimension.into() });
         }
-        let rotation = Rotation::new(dimension as usize, seed, poll)?;
-        let codebook = Codebook::new(dimension, bits);
+        let rotation = QuantvecRotation::new(dimension as usize, seed, poll)?;
+        let codebook = QuantvecCodebook::new(dimension, bits);
         poll();
         let dimension = dimension as usize;
         Ok(Self { bits, dimension, rotation, codebook, calibration: None, level: Level::detect() })

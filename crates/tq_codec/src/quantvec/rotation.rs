@@ -12,7 +12,7 @@ use tq_simd::Level;
 /// Transforms of the Hadamard rotation.
 const ROUNDS: usize = 3;
 
-pub(super) enum Rotation {
+pub(super) enum QuantvecRotation {
     /// Signs, one a coordinate, of each round.
     Hadamard(Vec<f64>),
     /// The matrix, row-major, as quantvec rounds it.
@@ -21,12 +21,12 @@ pub(super) enum Rotation {
 
 /// Buffers for many rows.
 #[derive(Default)]
-pub(super) struct Scratch {
+pub(super) struct QuantvecScratch {
     part: Vec<f32>,
     wide: Vec<f64>,
 }
 
-impl Rotation {
+impl QuantvecRotation {
     /// The rotation of a seed in `d` dimensions; see [`Quantvec::new`](super::Quantvec::new).
     pub(super) fn new(d: usize, seed: f64, poll: &mut dyn FnMut()) -> Result<Self, CodecError> {
         let mut random = Random::new(seed);
@@ -75,7 +75,7 @@ impl Rotation {
         &self,
         y: &[f32],
         x: &mut [f32],
-        scratch: &mut Scratch,
+        scratch: &mut QuantvecScratch,
     ) -> Result<(), OutOfMemory> {
         match self {
             Self::Hadamard(signs) => {

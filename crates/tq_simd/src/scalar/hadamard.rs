@@ -64,7 +64,11 @@ pub(crate) fn transform(x: &mut [f32]) {
     let scale = root_of_inverse(x.len());
     let (chunks, rest) = x.as_chunks_mut::<16>();
     for x in &mut *chunks {
-        *x = first_stages(x.map(|value| value * scale));
+        let mut scaled = *x;
+        for value in &mut scaled {
+            *value *= scale;
+        }
+        *x = first_stages(scaled);
     }
     for value in rest {
         *value *= scale;

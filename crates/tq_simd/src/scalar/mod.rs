@@ -6,7 +6,7 @@ pub(crate) mod encode;
 pub(crate) mod hadamard;
 pub(crate) mod rows;
 
-use crate::dispatch::{Kernels, RowKernels};
+use crate::kernels::{Kernels, RowKernels};
 use crate::width::Width;
 
 /// The kernels of this level.

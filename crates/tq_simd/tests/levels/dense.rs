@@ -2,7 +2,8 @@
 
 use crate::support::{Rng, assert_close};
 use tq_simd::{
-    Level, dot_and_norms_f32, dot_f32, l1_f32, rotate, rotate_f32, rotate_transposed, squared_l2_f32,
+    Level, dot_and_norms_f32, dot_f32, l1_f32, rotate, rotate_f32_polling, rotate_transposed_polling,
+    squared_l2_f32,
 };
 
 fn sizes() -> impl Iterator<Item = usize> {
@@ -60,10 +61,10 @@ pub(crate) fn rotations(level: Level) {
         let (x, y) = (rng.normals(columns), rng.normals(rows));
         let (mut forth, mut back) = (vec![f32::NAN; rows], vec![f32::NAN; columns]);
         rotate(level, &matrix, &x, &mut forth);
-        rotate_transposed(level, &matrix, &y, &mut back);
+        rotate_transposed_polling(level, &matrix, &y, &mut back, &mut || {});
         let (mut forth_scalar, mut back_scalar) = (vec![f32::NAN; rows], vec![f32::NAN; columns]);
         rotate(Level::Scalar, &matrix, &x, &mut forth_scalar);
-        rotate_transposed(Level::Scalar, &matrix, &y, &mut back_scalar);
+        rotate_transposed_polling(Level::Scalar, &matrix, &y, &mut back_scalar, &mut || {});
         for (i, (value, scalar)) in forth.iter().zip(forth_scalar).enumerate() {
             let terms = || (0..columns).map(|j| matrix[i * columns + j] * f64::from(x[j]));
             let what = format!("{} {rows}x{columns} row {i}", level.name());
@@ -97,8 +98,8 @@ pub(crate) fn page_ends(level: Level) {
         rotate(level, &matrix, &b, &mut out);
         rotate(level, &matrix, fenced_b, &mut fenced_out);
         assert_eq!(out, fenced_out);
-        rotate_f32(level, &a, &b, &mut out);
-        rotate_f32(level, fenced_a, fenced_b, &mut fenced_out);
+        rotate_f32_polling(level, &a, &b, &mut out, &mut || {});
+        rotate_f32_polling(level, fenced_a, fenced_b, &mut fenced_out, &mut || {});
         assert_eq!(out, fenced_out);
     }
 }
@@ -117,6 +118,13 @@ fn lengths_that_differ_are_refused() {
     assert!(std::panic::catch_unwind(|| dot_f32(level, &[1.0], &[])).is_err());
     assert!(std::panic::catch_unwind(|| rotate(level, &[1.0; 5], &[1.0; 2], &mut [0.0; 2])).is_err());
     assert!(
-        std::panic::catch_unwind(|| rotate_transposed(level, &[1.0; 5], &[1.0; 2], &mut [0.0; 2])).is_err()
+        std::panic::catch_unwind(|| rotate_transposed_polling(
+            level,
+            &[1.0; 5],
+            &[1.0; 2],
+            &mut [0.0; 2],
+            &mut || {}
+        ))
+        .is_err()
     );
 }

@@ -1,7 +1,7 @@
 //! What compression does to many floats, against the words of the definition and against the scalar level.
 
 use crate::support::Rng;
-use tq_simd::{Level, quantize, quantize_within, rotate_f32};
+use tq_simd::{Level, quantize, quantize_within, rotate_f32_polling};
 
 pub(crate) fn codes_count_thresholds(level: Level) {
     // Miri is a thousand times slower.
@@ -38,8 +38,8 @@ pub(crate) fn rough_rotations(level: Level) {
         for rows in 0..=9 {
             let (matrix, x) = (rng.normals(rows * d), rng.normals(d));
             let (mut out, mut scalar) = (vec![f32::NAN; rows], vec![f32::NAN; rows]);
-            rotate_f32(level, &matrix, &x, &mut out);
-            rotate_f32(Level::Scalar, &matrix, &x, &mut scalar);
+            rotate_f32_polling(level, &matrix, &x, &mut out, &mut || {});
+            rotate_f32_polling(Level::Scalar, &matrix, &x, &mut scalar, &mut || {});
             for (row, (got, scalar)) in matrix.chunks_exact(d).zip(out.iter().zip(scalar)) {
                 let products = row.iter().zip(&x).map(|(a, b)| f64::from(*a) * f64::from(*b));
                 let (sum, size) = products.fold((0.0, 0.0), |(sum, size), p| (sum + p, size + p.abs()));

@@ -1,7 +1,7 @@
 //! The kernels of Advanced SIMD, by name.
 
 use super::{natural, strided};
-use crate::dispatch::{RowKernels, each_measure};
+use crate::kernels::{RowKernels, each_measure};
 use crate::lanes::{LANES, kernels_over_lanes};
 use crate::layout::{Line, Order, fill_table};
 use crate::scalar;

@@ -1,7 +1,7 @@
 //! The kernels of AVX2, by name.
 
 use super::{natural, planes, strided};
-use crate::dispatch::{RowKernels, each_measure};
+use crate::kernels::{RowKernels, each_measure};
 use crate::lanes::{compiled_loops, kernels_over_lanes};
 use crate::layout::{Line, Order, fill_table};
 use crate::scalar;

@@ -1,7 +1,7 @@
 //! The kernels of AVX-512, by name.
 
 use super::{counts, natural, planes, strided};
-use crate::dispatch::{RowKernels, each_measure};
+use crate::kernels::{RowKernels, each_measure};
 use crate::lanes::{compiled_loops, kernels_over_lanes};
 use crate::layout::{Line, Order, fill_table};
 use crate::level::{has_bit_counts, has_byte_permutes};

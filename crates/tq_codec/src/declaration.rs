@@ -1,0 +1,330 @@
+//! What a column of vectors is declared as: `tqvec(1536)`, `tqvec(1536, 4)`, `tqvec(1536, 4, residual)`,
+//! `tqvec(1536, 4, hadamard)`.
+//!
+//! A declaration is kept as a *type modifier*, one `i32` that is not negative:
+//!
+//! ```text
+//! bit  0..15  dimension, 1 to 16384
+//! bit 16..17  bit width: 0 any, 1 two, 2 four, 3 eight bits
+//! bit 18      residual (only with a bit width)
+//! bit 19..20  rotation: 0 not said, 1 haar, 2 hadamard
+//! ```
+//!
+//! The rotation steers how floats are compressed on their way in: Haar's, which TinyQuant decodes, where a width is said, and where
+//! nothing is the fast one, since that is also what a literal becomes before anyone knows what column it is for. A record names
+//! its rotation only through its config_hash, so it is enforced where that is the hash of a built-in codec.
+
+use crate::{Codebook, CodecConfig, CodecError, RotationKind, builtin};
+use std::fmt;
+use tq_format::{BitWidth, MAX_DIMENSION, RecordView};
+
+/// A column's or cast's type modifier.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Typmod {
+    dimension: Option<u32>,
+    fidelity: Option<(BitWidth, bool)>,
+    rotation: Option<RotationKind>,
+}
+
+/// Width and residual of what floats become where no modifier says another.
+pub const FLOATS: (BitWidth, bool) = (BitWidth::Eight, true);
+
+/// What is wrong with the text of a declaration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TypmodError {
+    /// The word `residual` stands there twice.
+    #[error("\"residual\" is given twice")]
+    ResidualTwice,
+    /// Two rotations are named.
+    #[error("the rotation is given twice")]
+    RotationTwice,
+    /// A part that means nothing, as it was written.
+    #[error("\"{0}\" is neither a number nor a known word")]
+    UnknownWord(String),
+    /// No number at all.
+    #[error("the dimension is missing")]
+    NoDimension,
+    /// More than two numbers.
+    #[error("too many numbers")]
+    TooManyNumbers,
+    /// A dimension that no record has.
+    #[error("dimension {0} is not between 1 and {MAX_DIMENSION}")]
+    Dimension(i64),
+    /// A bit width that no record has.
+    #[error("bit width must be 2, 4 or 8, not {0}")]
+    BitWidth(i64),
+    /// A residual of any bit width.
+    #[error("\"residual\" needs a bit width")]
+    ResidualOfNoWidth,
+    /// A dimension without a bit width, where a codec is to be named.
+    #[error("the bit width is missing")]
+    NoBitWidth,
+}
+
+/// How a record differs from what a modifier admits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypmodMismatch {
+    /// It has another dimension.
+    Dimension {
+        /// The modifier's.
+        expected: u32,
+        /// The record's.
+        got: u32,
+    },
+    /// It has another bit width.
+    BitWidth {
+        /// The modifier's.
+        expected: BitWidth,
+        /// The record's.
+        got: BitWidth,
+    },
+    /// It has a residual and the modifier says it has none, or the other way round.
+    Residual {
+        /// Whether the modifier says it has one.
+        expected: bool,
+    },
+    /// It is of a built-in codec with another rotation.
+    Rotation {
+        /// The modifier's.
+        expected: RotationKind,
+        /// The codec's.
+        got: RotationKind,
+    },
+}
+
+const WIDTH_SHIFT: u32 = 16;
+const RESIDUAL_SHIFT: u32 = 18;
+const ROTATION_SHIFT: u32 = 19;
+
+/// The width of that many bits, or `None` when it isn't 2, 4 or 8.
+pub fn bit_width(bits: i64) -> Option<BitWidth> {
+    u32::try_from(bits).ok().and_then(BitWidth::from_bits)
+}
+
+impl Typmod {
+    /// The modifier behind the integer; a negative one is "none".
+    pub fn from_raw(raw: i32) -> Typmod {
+        let Ok(bits) = u32::try_from(raw) else {
+            return Typmod::default();
+        };
+        let dimension = bits & 0xffff;
+        let residual = bits >> RESIDUAL_SHIFT & 1 == 1;
+        let width = match bits >> WIDTH_SHIFT & 3 {
+            1 => Some(BitWidth::Two),
+            2 => Some(BitWidth::Four),
+            3 => Some(BitWidth::Eight),
+            _ => None,
+        };
+        let rotation = match bits >> ROTATION_SHIFT & 3 {
+            1 => Some(RotationKind::Haar),
+            2 => Some(RotationKind::Hadamard),
+            _ => None,
+        };
+        Typmod {
+            dimension: (dimension != 0).then_some(dimension),
+            fidelity: width.map(|width| (width, residual)),
+            rotation,
+        }
+    }
+
+    /// Any dimension, this fidelity and rotation.
+    pub fn of_fidelity(width: BitWidth, residual: bool, rotation: RotationKind) -> Typmod {
+        Typmod { dimension: None, fidelity: Some((width, residual)), rotation: Some(rotation) }
+    }
+
+    /// The integer that [`Typmod::from_raw`] reads; 0 for "none".
+    pub fn to_raw(self) -> i32 {
+        let width = match self.fidelity {
+            None => 0,
+            Some((BitWidth::Two, _)) => 1,
+            Some((BitWidth::Four, _)) => 2,
+            Some((BitWidth::Eight, _)) => 3,
+        };
+        let residual = u32::from(matches!(self.fidelity, Some((_, true))));
+        let rotation = match self.rotation {
+            None => 0,
+            Some(RotationKind::Haar) => 1,
+            Some(RotationKind::Hadamard) => 2,
+        };
+        let bits = self.dimension.unwrap_or(0)
+            | width << WIDTH_SHIFT
+            | residual << RESIDUAL_SHIFT
+            | rotation << ROTATION_SHIFT;
+        bits as i32
+    }
+
+    /// What `tqvec(…)` says: one or two numbers (dimension, bit width) in this order, and words in any place.
+    ///
+    /// # Errors
+    /// [`TypmodError`].
+    pub fn parse<'a>(parts: impl Iterator<Item = &'a str>) -> Result<Typmod, TypmodError> {
+        let mut numbers = Vec::new();
+        let mut residual = false;
+        let mut rotation = None;
+        for part in parts {
+            match part.trim().to_ascii_lowercase().as_str() {
+                "residual" if residual => return Err(TypmodError::ResidualTwice),
+                "residual" => residual = true,
+                word @ ("haar" | "hadamard") => {
+                    if rotation.is_some() {
+                        return Err(TypmodError::RotationTwice);
+                    }
+                    rotation = RotationKind::from_name(word);
+                }
+                number => match number.parse::<i64>() {
+                    Ok(number) => numbers.push(number),
+                    Err(_) => return Err(TypmodError::UnknownWord(part.to_string())),
+                },
+            }
+        }
+        let (dimension, width) = match numbers.as_slice() {
+            [] => return Err(TypmodError::NoDimension),
+            [dimension] => (*dimension, None),
+            [dimension, width] => (*dimension, Some(*width)),
+            _ => return Err(TypmodError::TooManyNumbers),
+        };
+        if !(1..=i64::from(MAX_DIMENSION)).contains(&dimension) {
+            return Err(TypmodError::Dimension(dimension));
+        }
+        let width = match width {
+            None => None,
+            Some(bits) => Some(bit_width(bits).ok_or(TypmodError::BitWidth(bits))?),
+        };
+        if residual && width.is_none() {
+            return Err(TypmodError::ResidualOfNoWidth);
+        }
+        Ok(Typmod {
+            dimension: Some(dimension as u32),
+            fidelity: width.map(|width| (width, residual)),
+            rotation,
+        })
+    }
+
+    /// Dimension, width, residual and rotation of the built-in codec that a declaration such as `tqvec(1536, 4)` stands
+    /// for; `None` for any other text.
+    pub fn of_declaration(text: &str) -> Option<Result<(u32, BitWidth, bool, RotationKind), TypmodError>> {
+        let text = text.trim().to_ascii_lowercase();
+        let parts = text.strip_prefix("tqvec")?.trim_start().strip_prefix('(')?.strip_suffix(')')?;
+        let parsed = Typmod::parse(parts.split(',')).and_then(|typmod| {
+            let dimension = typmod.dimension.ok_or(TypmodError::NoDimension)?;
+            let (width, residual) = typmod.fidelity.ok_or(TypmodError::NoBitWidth)?;
+            Ok((dimension, width, residual, typmod.rotation()))
+        });
+        Some(parsed)
+    }
+
+    /// The dimension that it fixes, if it does.
+    pub fn dimension(self) -> Option<u32> {
+        self.dimension
+    }
+
+    /// The bit width and residual that floats get when they are compressed under this modifier. Without one they
+    /// keep all that the format can keep.
+    pub fn fidelity(self) -> (BitWidth, bool) {
+        self.fidelity.unwrap_or(FLOATS)
+    }
+
+    /// The rotation for floats compressed under this modifier.
+    pub fn rotation(self) -> RotationKind {
+        self.rotation.unwrap_or(match self.fidelity {
+            Some(_) => RotationKind::Haar,
+            None => RotationKind::Hadamard,
+        })
+    }
+
+    /// Whether a record of [`FLOATS`] with that rotation is what the modifier makes of floats, or, where it says neither width
+    /// nor rotation, what it has ever made of them.
+    pub fn keeps_floats(self, rotation: RotationKind) -> bool {
+        let says_nothing = self.fidelity.is_none() && self.rotation.is_none();
+        self.fidelity() == FLOATS && (says_nothing || self.rotation() == rotation)
+    }
+
+    /// What defines the built-in codec for floats of this modifier, if it says their dimension and width.
+    ///
+    /// # Errors
+    /// [`CodecError::DimensionOutOfRange`].
+    pub fn builtin_codec(self) -> Result<Option<(CodecConfig, Codebook)>, CodecError> {
+        let (Some(dimension), Some((width, residual))) = (self.dimension, self.fidelity) else {
+            return Ok(None);
+        };
+        builtin::definition(dimension, width, residual, self.rotation()).map(Some)
+    }
+
+    /// Refuses a dimension that the modifier doesn't allow.
+    ///
+    /// # Errors
+    /// [`TypmodMismatch::Dimension`].
+    pub fn check_dimension(self, got: u32) -> Result<(), TypmodMismatch> {
+        match self.dimension {
+            Some(expected) if expected != got => Err(TypmodMismatch::Dimension { expected, got }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a record that the modifier doesn't allow.
+    ///
+    /// # Errors
+    /// [`TypmodMismatch`].
+    pub fn check(self, record: &RecordView<'_>) -> Result<(), TypmodMismatch> {
+        self.check_shape(
+            record.dimension(),
+            record.bit_width(),
+            record.has_residual(),
+            record.config_hash().as_bytes(),
+        )
+    }
+
+    /// [`Typmod::check`] for records known by their shape and hash alone.
+    ///
+    /// # Errors
+    /// [`TypmodMismatch`].
+    pub fn check_shape(
+        self,
+        dimension: u32,
+        width: BitWidth,
+        residual: bool,
+        hash: &[u8],
+    ) -> Result<(), TypmodMismatch> {
+        self.check_dimension(dimension)?;
+        if let Some((expected, expected_residual)) = self.fidelity {
+            if width != expected {
+                return Err(TypmodMismatch::BitWidth { expected, got: width });
+            }
+            if residual != expected_residual {
+                return Err(TypmodMismatch::Residual { expected: expected_residual });
+            }
+        }
+        if let Some(expected) = self.rotation
+            && let Some(got) = builtin::rotation_of(hash, dimension, width, residual)
+            && got != expected
+        {
+            return Err(TypmodMismatch::Rotation { expected, got });
+        }
+        Ok(())
+    }
+}
+
+/// What stands behind `tqvec`, parentheses included; nothing for "none".
+impl fmt::Display for Typmod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut before = "(";
+        let mut part = |part: &dyn fmt::Display| {
+            write!(f, "{before}{part}")?;
+            before = ",";
+            Ok(())
+        };
+        if let Some(dimension) = self.dimension {
+            part(&dimension)?;
+        }
+        if let Some((width, residual)) = self.fidelity {
+            part(&width.bits())?;
+            if residual {
+                part(&"residual")?;
+            }
+        }
+        if let Some(rotation) = self.rotation {
+            part(&rotation)?;
+        }
+        if before == "," { f.write_str(")") } else { Ok(()) }
+    }
+}

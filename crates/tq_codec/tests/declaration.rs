@@ -1,0 +1,158 @@
+//! Declarations of columns: their text, the integer that keeps them, and what they admit.
+
+use proptest::prelude::*;
+use tq_codec::declaration::{FLOATS, Typmod, TypmodError, TypmodMismatch};
+use tq_codec::{BUILTIN_SEED, CodecConfig, RotationKind, builtin};
+use tq_format::BitWidth;
+
+fn parse(parts: &str) -> Result<Typmod, TypmodError> {
+    Typmod::parse(parts.split(','))
+}
+
+#[test]
+fn what_is_said_and_what_is_not() {
+    let typmod = parse("1536").unwrap();
+    assert_eq!(
+        (typmod.dimension(), typmod.fidelity(), typmod.rotation()),
+        (Some(1536), FLOATS, RotationKind::Hadamard)
+    );
+    assert_eq!(typmod.to_raw(), 1536);
+    let typmod = parse(" 1536, 4").unwrap();
+    assert_eq!((typmod.fidelity(), typmod.rotation()), ((BitWidth::Four, false), RotationKind::Haar));
+    assert_eq!(typmod.to_raw(), 2 << 16 | 1536);
+    let typmod = parse("HADAMARD, 3 ,Residual , 8").unwrap();
+    assert_eq!((typmod.fidelity(), typmod.rotation()), ((BitWidth::Eight, true), RotationKind::Hadamard));
+    assert_eq!(typmod.to_raw(), 2 << 19 | 1 << 18 | 3 << 16 | 3);
+    assert_eq!(typmod.to_string(), "(3,8,residual,hadamard)");
+
+    for raw in [-1, i32::MIN, 0] {
+        assert_eq!(Typmod::from_raw(raw), Typmod::default());
+    }
+    assert_eq!(Typmod::default().to_string(), "");
+    let cast = Typmod::of_fidelity(BitWidth::Two, false, RotationKind::Haar);
+    assert_eq!((cast.dimension(), cast.to_string().as_str()), (None, "(2,haar)"));
+}
+
+#[test]
+fn texts_that_are_refused() {
+    for (parts, message) in [
+        ("", "\"\" is neither a number nor a known word"),
+        ("3, Fast ", "\" Fast \" is neither a number nor a known word"),
+        ("9223372036854775808", "\"9223372036854775808\" is neither a number nor a known word"),
+        ("residual", "the dimension is missing"),
+        ("3,residual,residual", "\"residual\" is given twice"),
+        ("3,haar,hadamard", "the rotation is given twice"),
+        ("3,4,4", "too many numbers"),
+        ("0", "dimension 0 is not between 1 and 16384"),
+        ("16385", "dimension 16385 is not between 1 and 16384"),
+        ("-3,5", "dimension -3 is not between 1 and 16384"),
+        ("3,5", "bit width must be 2, 4 or 8, not 5"),
+        ("3,-4", "bit width must be 2, 4 or 8, not -4"),
+        ("3,residual", "\"residual\" needs a bit width"),
+    ] {
+        assert_eq!(parse(parts).unwrap_err().to_string(), message, "{parts}");
+    }
+}
+
+#[test]
+fn declarations_name_built_in_codecs() {
+    let codec = (1536, BitWidth::Four, false, RotationKind::Haar);
+    for text in ["tqvec(1536,4)", " TQVEC ( 1536 , 4 ) ", "tqvec(haar,1536,4)"] {
+        assert_eq!(Typmod::of_declaration(text), Some(Ok(codec)), "{text}");
+    }
+    for text in ["", "tqvec", "tqvec(1536, 4", "tqvec 1536, 4)", "vector(1536, 4)", "a tqvec(1536, 4)"] {
+        assert_eq!(Typmod::of_declaration(text), None, "{text}");
+    }
+    assert_eq!(Typmod::of_declaration("tqvec(1536)"), Some(Err(TypmodError::NoBitWidth)));
+    assert_eq!(Typmod::of_declaration("tqvec(residual)"), Some(Err(TypmodError::NoDimension)));
+}
+
+#[test]
+fn records_that_are_admitted() {
+    let hash = |rotation| builtin::config(3, BitWidth::Four, false, rotation).unwrap().hash();
+    let (haar, hadamard) = (hash(RotationKind::Haar), hash(RotationKind::Hadamard));
+    let other =
+        CodecConfig::new(BitWidth::Four, BUILTIN_SEED + 1, 3, false, RotationKind::Haar).unwrap().hash();
+    let check = |parts: &str, hash: &[u8]| parse(parts).unwrap().check_shape(3, BitWidth::Four, false, hash);
+    for parts in ["3", "3,4", "3,haar", "3,4,haar"] {
+        assert_eq!(check(parts, haar.as_bytes()), Ok(()));
+        assert_eq!(check(parts, other.as_bytes()), Ok(()));
+    }
+    // A width alone leaves the rotation of records open.
+    assert_eq!(check("3,4", hadamard.as_bytes()), Ok(()));
+    let rotation = TypmodMismatch::Rotation { expected: RotationKind::Haar, got: RotationKind::Hadamard };
+    assert_eq!(check("3,haar", hadamard.as_bytes()), Err(rotation));
+    let mismatch = |parts| check(parts, haar.as_bytes()).unwrap_err();
+    assert_eq!(mismatch("4,2"), TypmodMismatch::Dimension { expected: 4, got: 3 });
+    assert_eq!(
+        mismatch("3,2,residual"),
+        TypmodMismatch::BitWidth { expected: BitWidth::Two, got: BitWidth::Four }
+    );
+    assert_eq!(mismatch("3,4,residual"), TypmodMismatch::Residual { expected: true });
+}
+
+#[test]
+fn floats_that_are_kept() {
+    let keeps = |parts: &str| {
+        [RotationKind::Haar, RotationKind::Hadamard].map(|kind| parse(parts).unwrap().keeps_floats(kind))
+    };
+    assert_eq!(keeps("3"), [true, true]);
+    assert_eq!(keeps("3,haar"), [true, false]);
+    assert_eq!(keeps("3,8,residual"), [true, false]);
+    assert_eq!(keeps("3,8,residual,hadamard"), [false, true]);
+    assert_eq!(keeps("3,8"), [false, false]);
+}
+
+#[test]
+fn codecs_of_modifiers() {
+    assert_eq!(parse("3").unwrap().builtin_codec(), Ok(None));
+    let (config, codebook) = parse("3,4,residual").unwrap().builtin_codec().unwrap().unwrap();
+    assert_eq!(config, CodecConfig::builtin(3, BitWidth::Four, true).unwrap());
+    assert_eq!(codebook.entries().len(), 16);
+    // An integer can say what no text can.
+    assert!(Typmod::from_raw(1 << 16 | 0xffff).builtin_codec().is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    /// Text, integer and text again, whatever the order of the words and their case.
+    #[test]
+    fn texts_and_integers_round_trip(
+        dimension in 1u32..=16384,
+        width in prop::option::of((prop::sample::select(vec![2u8, 4, 8]), any::<bool>())),
+        rotation in prop::option::of(prop::sample::select(vec!["haar", "hadamard"])),
+        word_first in any::<bool>(),
+        upper in any::<bool>(),
+    ) {
+        let mut parts = vec![dimension.to_string()];
+        if let Some((bits, residual)) = width {
+            parts.push(bits.to_string());
+            parts.extend(residual.then(|| "residual".to_string()));
+        }
+        let place = if word_first { 0 } else { parts.len() };
+        parts.splice(place..place, rotation.map(str::to_string));
+        let text = parts.join(" , ");
+        let text = if upper { text.to_ascii_uppercase() } else { text };
+
+        let typmod = parse(&text).unwrap();
+        prop_assert!(typmod.to_raw() > 0);
+        prop_assert_eq!(Typmod::from_raw(typmod.to_raw()), typmod);
+        let printed = typmod.to_string();
+        let inner = printed.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap();
+        prop_assert_eq!(parse(inner), Ok(typmod));
+        let declared = Typmod::of_declaration(&format!("tqvec{printed}")).unwrap();
+        let expected = width.map(|_| {
+            let (width, residual) = typmod.fidelity();
+            (dimension, width, residual, typmod.rotation())
+        });
+        prop_assert_eq!(declared, expected.ok_or(TypmodError::NoBitWidth));
+    }
+
+    /// Any integer is read, and what it says is kept.
+    #[test]
+    fn integers_round_trip(raw in any::<i32>()) {
+        let typmod = Typmod::from_raw(raw);
+        prop_assert_eq!(Typmod::from_raw(typmod.to_raw()), typmod);
+    }
+}
