@@ -11,6 +11,7 @@ use crate::layout::{Layout, Order};
 use crate::level::Level;
 use crate::measure::{DOT, DOT_AND_NORM, SQUARED_L2};
 use crate::scalar;
+use crate::slots::{SignLayout, Slots};
 use crate::width::Width;
 #[cfg(target_arch = "x86_64")]
 use crate::x86_64::{avx2, avx512};
@@ -79,6 +80,8 @@ kernels! {
     hadamard(signs: &[u32], x: &mut [f32]);
     /// See [`crate::hadamard_inverse`]; `x` is not empty.
     hadamard_inverse(signs: &[u32], x: &mut [f32]);
+    /// See [`crate::SignQuery::sums`]; the slots hold `out.len()` rows of the query's length.
+    sums(query: &SignLayout, slots: Slots<'_>, out: &mut [i32]);
 }
 
 /// Sums one row: `(layout, codes, residual)`, the residual empty for kernels without.
