@@ -1,5 +1,6 @@
-//! Nanoseconds a row for each level and width at 1536 dimensions, from an array that fits the second-level cache and from one that doesn't
-//! fit any, next to a plain read of the same array in the same run; then of rows of sign bits. Quick; `benches/kernels.rs` has statistics and bytes per second.
+//! Nanoseconds a row for each level and width at 1536 dimensions, from an array that fits the second-level cache and from
+//! one that doesn't fit any, next to a plain read of the same array in the same run; then of rows of sign bits. Quick;
+//! `benches/kernels.rs` has statistics and bytes per second.
 //!
 //! `cargo run --release -p tq_simd --example kernels [dimension]`
 
@@ -104,7 +105,8 @@ fn main() {
     }
 }
 
-/// Rows of sign bits, with the slots of a page in a call: the read and the levels take turns, so that all see the machine alike.
+/// Rows of sign bits, with the slots of a page in a call: the read and the levels take turns, so that all see the machine
+/// alike.
 fn signs(memory: &[u8], seed: &mut u64) {
     let levels: Vec<Level> = Level::available().into_iter().rev().collect();
     println!("\nsign bits, ns a row: best of 15 from cache, of 7 from memory (100 MiB)");
@@ -142,7 +144,7 @@ fn signs(memory: &[u8], seed: &mut u64) {
     }
 }
 
-/// The time of one run over all slots of the array, a slot; of a few runs, after a first, where the array fits the cache.
+/// The time of one run over all slots of the array, a slot; of a few, after a first, where the array fits the cache.
 fn ns_a_slot(array: &[u8], stride: usize, mut run: impl FnMut()) -> f64 {
     let passes = ((4 << 20) / array.len()).max(1);
     let slots = array.len() / (slots_a_page(stride) * stride) * slots_a_page(stride);

@@ -81,7 +81,7 @@ kernels! {
     /// See [`crate::hadamard_inverse`]; `x` is not empty.
     hadamard_inverse(signs: &[u32], x: &mut [f32]);
     /// See [`crate::SignQuery::sums`]; the slots hold `out.len()` rows of the query's length.
-    sums(query: &SignLayout, slots: Slots<'_>, out: &mut [i32]);
+    sign_sums(query: &SignLayout, slots: Slots<'_>, out: &mut [i32]);
 }
 
 /// Sums one row: `(layout, codes, residual)`, the residual empty for kernels without.

@@ -120,7 +120,7 @@ macro_rules! kernels_over_lanes {
     (
         features: $features:literal, floats: $floats:ty, doubles: $doubles:ty,
         rows: $rows:path, dequantize: $dequantize:path, rotate_f32: $rotate_f32:path,
-        sums: $sums:path $(,)?
+        sign_sums: $sign_sums:path $(,)?
     ) => {
         /// The kernels of this level.
         pub(crate) static KERNELS: $crate::dispatch::Kernels = $crate::dispatch::Kernels {
@@ -137,7 +137,7 @@ macro_rules! kernels_over_lanes {
             quantize_within,
             hadamard,
             hadamard_inverse,
-            sums: $sums,
+            sign_sums: $sign_sums,
         };
 
         $crate::lanes::compiled_loops! { $features;

@@ -8,9 +8,10 @@ use tq_memory::OutOfMemory;
 
 /// A query, quantised once to eight bits, against many rows of one bit a dimension.
 ///
-/// The first look at a row costs as little as can be: only the signs of its (rotated, centred) coordinates are read, and the
-/// query's inner product with them estimates the one with the row, with a known error. This is the idea of RaBitQ (J. Gao, C. Long:
-/// *RaBitQ: Quantizing High-Dimensional Vectors with a Theoretical Error Bound for Approximate Nearest Neighbor Search*, SIGMOD 2024).
+/// The first look at a row costs as little as can be: only the signs of its (rotated, centred) coordinates are read,
+/// and the query's inner product with them estimates the one with the row, with a known error. This is the idea of
+/// RaBitQ (J. Gao, C. Long: *RaBitQ: Quantizing High-Dimensional Vectors with a Theoretical Error Bound for
+/// Approximate Nearest Neighbor Search*, SIGMOD 2024).
 ///
 /// ```text
 /// query: d × f32 ──new──▶ scale, k: d × i8         q_i ≈ scale · k_i,  scale = max |q_i| / 127
@@ -18,6 +19,18 @@ use tq_memory::OutOfMemory;
 /// ```
 ///
 /// All of it is integers, so every level gives the very same sums.
+///
+/// Why eight bits and not four bit planes of the query, whose set bits are counted: at 384 and 1536 dimensions of a
+/// normal query, quantising leaves an error of 0.007 and 0.008 of its norm with eight bits, 0.11 and 0.13 with four.
+/// Beside the estimate's own error (0.76 times as large as the two norms' product over √d) the former is nothing, the
+/// latter makes the bound 2 % wider, and with it the number of rows that pass larger. And it costs no time: with
+/// AVX-512, in nanoseconds a row from the second-level cache,
+///
+/// ```text
+/// dimensions   read   8 bits (no prefetch)   4 planes (VPOPCNTDQ, no prefetch)   8 bits without VNNI   AVX2   scalar
+///        384    0.9      3.8 (3.3)              3.2                                 5.6                   6.4     160
+///       1536    3.5     10.9 (9.9)              9.5                                19.3                  22.3     630
+/// ```
 #[derive(Clone, Debug)]
 pub struct SignQuery {
     level: Level,
@@ -30,7 +43,8 @@ pub struct SignQuery {
 const MOST_DIMENSIONS: usize = 1 << 20;
 
 impl SignQuery {
-    /// Prepares `query` (length d, rotated as the rows are). A level that isn't available falls back to [`Level::Scalar`].
+    /// Prepares `query` (length d, rotated as the rows are). A level that isn't available falls back to
+    /// [`Level::Scalar`].
     ///
     /// A query is expected to be finite: NaN counts as 0, and next to an infinite value all are 0.
     ///
@@ -70,8 +84,8 @@ impl SignQuery {
         self.scale
     }
 
-    /// What quantising lost, `Σ_i (q_i - scale · k_i)²`. By Cauchy-Schwarz, its root times √d bounds the error of `scale · sum`; signs that
-    /// know nothing of it make an error whose standard deviation is the root itself.
+    /// What quantising lost, `Σ_i (q_i - scale · k_i)²`. By Cauchy-Schwarz, its root times √d bounds the error of
+    /// `scale · sum`; signs that know nothing of it make an error whose standard deviation is the root itself.
     pub fn squared_error(&self) -> f64 {
         self.squared_error
     }
@@ -83,15 +97,16 @@ impl SignQuery {
 
     /// `out[row] = Σ_i (bit_i ? k_i : -k_i)` for the first `out.len()` rows of `slots`.
     ///
-    /// Row `r` has its bits, LSB first, in the [`SignQuery::row_bytes`] bytes from `slots[r · stride + offset]`. Bits of the last byte
-    /// beyond the dimension are ignored, nothing needs any alignment, and nothing beyond the last row's bits is read. Many rows in
-    /// one call cost less than one after another: the kernels work on several at once.
+    /// Row `r` has its bits, LSB first, in the [`SignQuery::row_bytes`] bytes from `slots[r · stride + offset]`. Bits
+    /// of the last byte beyond the dimension are ignored, nothing needs any alignment, and nothing beyond the last
+    /// row's bits is read. Many rows in one call cost less than one after another: the kernels work on several at
+    /// once.
     ///
     /// # Panics
     /// When `slots` ends before the bits of the last row.
     pub fn sums(&self, slots: &[u8], stride: usize, offset: usize, out: &mut [i32]) {
         let slots = Slots { bytes: slots, stride, offset, len: self.row_bytes() };
         assert!(slots.hold(out.len()), "the slots end before the last row");
-        dispatch::sums(self.level, &self.layout, slots, out);
+        dispatch::sign_sums(self.level, &self.layout, slots, out);
     }
 }

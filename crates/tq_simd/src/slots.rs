@@ -1,6 +1,7 @@
 //! Rows of sign bits in slots, and the query that is summed over them.
 //!
-//! A slot is a fixed number of bytes that holds one row's bits among other things; bit `i` of a row is bit `i % 8` of its byte `i / 8`:
+//! A slot is a fixed number of bytes that holds one row's bits among other things; bit `i` of a row is bit `i % 8` of
+//! its byte `i / 8`:
 //!
 //! ```text
 //!        offset                             stride
@@ -10,8 +11,8 @@
 //!           ⌈d/8⌉ bytes
 //! ```
 //!
-//! Kernels take the bits eight bytes at a time and copy them over all eight-byte lanes of a register; lane `l` keeps bit `l` of each
-//! byte by one AND, so that nothing is shuffled. The query lies in that order, 64 dimensions a line:
+//! Kernels take the bits eight bytes at a time and copy them over all eight-byte lanes of a register; lane `l` keeps
+//! bit `l` of each byte by one AND, so that nothing is shuffled. The query lies in that order, 64 dimensions a line:
 //!
 //! ```text
 //! line   k0 k8 k16 … k56 │ k1 k9 k17 … k57 │ … │ k7 k15 … k63
@@ -44,6 +45,7 @@ impl<'a> Slots<'a> {
     }
 
     /// Where a row's slot starts.
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub(crate) fn start(&self, row: usize) -> *const u8 {
         self.bytes.as_ptr().wrapping_add(row * self.stride)
@@ -65,7 +67,6 @@ impl<'a> Slots<'a> {
 /// What follows the last whole eight bytes of a row, with zeros above; the row isn't a multiple of eight bytes long.
 ///
 /// The last eight bytes of a longer row are loaded and shifted, since copying a few bytes calls a function.
-#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 #[inline(always)]
 pub(crate) fn last_bits(bits: &[u8]) -> u64 {
     match bits.last_chunk::<8>() {

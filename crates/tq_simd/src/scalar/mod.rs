@@ -25,7 +25,7 @@ pub(crate) static KERNELS: Kernels = Kernels {
     quantize_within: encode::quantize_within,
     hadamard: hadamard::hadamard,
     hadamard_inverse: hadamard::hadamard_inverse,
-    sums: signs::sums,
+    sign_sums: signs::sums,
 };
 
 /// None: a scan falls back to [`rows`] by itself, whatever its level.

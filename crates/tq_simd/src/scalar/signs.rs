@@ -8,7 +8,8 @@ pub(crate) const LARGEST: f32 = 127.0;
 /// Numbers from which on every `f32` is an integer: added and taken away, it rounds what is small, halves to even.
 const ROUNDING: f32 = (3u32 << 22) as f32;
 
-/// Writes `k_i`, the nearest integer to `q_i / scale` in -127..=127 with halves to even, and returns `scale = max |q_i| / 127`.
+/// Writes `k_i`, the nearest integer to `q_i / scale` in -127..=127 with halves to even, and returns `scale = max
+/// |q_i| / 127`.
 ///
 /// Every operation rounds once to `f32`. Where the scale underflows to 0, and in place of NaN, `k_i` is 0.
 pub(crate) fn quantize(query: &[f32], codes: &mut [i8]) -> f32 {
@@ -25,7 +26,8 @@ pub(crate) fn quantize(query: &[f32], codes: &mut [i8]) -> f32 {
     scale
 }
 
-/// `out[row] = Σ_i ±k_i`, plus where bit `i` of the row is set and minus where it isn't. Bits beyond the dimension meet zeros.
+/// `out[row] = Σ_i ±k_i`, plus where bit `i` of the row is set and minus where it isn't. Bits beyond the dimension
+/// meet zeros.
 pub(crate) fn sums(query: &SignLayout, slots: Slots<'_>, out: &mut [i32]) {
     let query = query.natural.as_chunks::<8>().0;
     for (row, out) in out.iter_mut().enumerate() {

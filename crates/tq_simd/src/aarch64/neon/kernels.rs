@@ -16,7 +16,7 @@ kernels_over_lanes! {
     dequantize: dequantize,
     // Products and sums are rounded apart here, as everywhere that plain loops run.
     rotate_f32: scalar::encode::rotate,
-    sums: signs::sums,
+    sign_sums: signs::sums,
 }
 
 /// The kernels of rows of a width.

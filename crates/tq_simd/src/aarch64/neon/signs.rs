@@ -1,7 +1,8 @@
 //! Rows of sign bits, several at once: 64 dimensions a step.
 //!
-//! A step copies eight bytes of a row over a register; its halves test a bit of each byte, two neighbouring bits at a time (see
-//! `slots`), and what is set keeps the query's number. Those are added in pairs to 16 bits, which hold the sums of some steps.
+//! A step copies eight bytes of a row over a register; its halves test a bit of each byte, two neighbouring bits at a
+//! time (see `slots`), and what is set keeps the query's number. Those are added in pairs to 16 bits, which hold the
+//! sums of some steps.
 #![allow(unsafe_code)]
 
 use crate::slots::{SignLayout, SignLine, Slots, last_bits};

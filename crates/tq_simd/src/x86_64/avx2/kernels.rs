@@ -15,7 +15,7 @@ kernels_over_lanes! {
     rows: row_kernels,
     dequantize: dequantize,
     rotate_f32: rotate_f32,
-    sums: signs::sums,
+    sign_sums: signs::sums,
 }
 
 compiled_loops! { "avx2,fma,f16c";

@@ -1,8 +1,8 @@
 //! Rows of sign bits, several at once: 64 dimensions a step.
 //!
-//! A step copies eight bytes of a row over a register, and lane `l` of eight bytes keeps bit `l` of each (see `slots`), then, shifted, bit
-//! `l + 4`: bytes of 0 or `2^l`, at most 8, so that products with the query and sums of some of them stay within 16 bits. The factor
-//! is the same for a whole lane, and is shifted away once a row.
+//! A step copies eight bytes of a row over a register, and lane `l` of eight bytes keeps bit `l` of each (see
+//! `slots`), then, shifted, bit `l + 4`: bytes of 0 or `2^l`, at most 8, so that products with the query and sums of
+//! some of them stay within 16 bits. The factor is the same for a whole lane, and is shifted away once a row.
 #![allow(unsafe_code)]
 
 use crate::prefetch::prefetch_ahead;

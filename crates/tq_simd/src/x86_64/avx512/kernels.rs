@@ -17,7 +17,7 @@ kernels_over_lanes! {
     rows: row_kernels,
     dequantize: dequantize,
     rotate_f32: rotate_f32,
-    sums: signs::sums,
+    sign_sums: signs::sums,
 }
 
 compiled_loops! { "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c";

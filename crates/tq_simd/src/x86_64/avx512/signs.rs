@@ -1,8 +1,8 @@
 //! Rows of sign bits, several at once: 64 dimensions a step.
 //!
-//! A step copies eight bytes of a row over a register, and lane `l` of eight bytes keeps bit `l` of each (see `slots`): bytes of 0 or
-//! `2^l`, which are multiplied with the query and added in fours, by one instruction where the processor has VNNI. The factor `2^l` is
-//! the same for a whole lane, so that it is shifted away once a row.
+//! A step copies eight bytes of a row over a register, and lane `l` of eight bytes keeps bit `l` of each (see
+//! `slots`): bytes of 0 or `2^l`, which are multiplied with the query and added in fours, by one instruction where the
+//! processor has VNNI. The factor `2^l` is the same for a whole lane, so that it is shifted away once a row.
 #![allow(unsafe_code)]
 
 use crate::level::has_byte_products;
