@@ -1,19 +1,21 @@
 //! Bytes of codes a second for each level, width and measure at 1536 dimensions, from an array that fits the second-level cache and
 //! from one that fits no cache, beside a plain read of the same array in the same run.
 //!
-//! `cargo bench -p tq_simd [-- FILTER]`, where benchmarks are named `memory/2 bit/avx512/dot+norm` or `cache/read`. The
-//! scalar definition is measured from cache alone: it is the same from memory. `floats/avx512/hadamard` and the like are what
-//! compression and decoded vectors take.
+//! Rows of sign bits are measured beside them, in rows a second, from slots as pages of 8 KB hold them.
+//!
+//! `cargo bench -p tq_simd [-- FILTER]`, where benchmarks are named `memory/2 bit/avx512/dot+norm`, `cache/read` or
+//! `signs 384/cache/avx512`. The scalar definition is measured from cache alone: it is the same from memory.
+//! `floats/avx512/hadamard` and the like are what compression and decoded vectors take.
 
 mod support;
 
 use criterion::{Criterion, Throughput};
 use std::hint::black_box;
 use std::time::Duration;
-use support::{CACHE_BYTES, fill, read, uniform};
+use support::{CACHE_BYTES, SIGNS, fill, over_slots, read, slots_a_page, uniform};
 use tq_simd::{
-    Level, ScanQuery, Width, dot_and_norms_f32, dot_f32, hadamard, hadamard_signs, quantize, rotate,
-    rotate_f32_polling, rotate_transposed_polling,
+    Level, ScanQuery, SignQuery, Width, dot_and_norms_f32, dot_f32, hadamard, hadamard_signs, quantize,
+    rotate, rotate_f32_polling, rotate_transposed_polling,
 };
 
 const DIMENSION: usize = 1536;
@@ -99,6 +101,39 @@ fn floats(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Rows of sign bits at the ends of slots.
+fn signs(criterion: &mut Criterion) {
+    let mut seed = 1;
+    let mut memory = vec![0; 100 << 20];
+    fill(&mut memory, &mut seed);
+    for (dimension, stride) in SIGNS {
+        let query: Vec<f32> = (0..dimension).map(|_| uniform(&mut seed)).collect();
+        for (place, array) in [("cache", &memory[..CACHE_BYTES]), ("memory", &memory[..])] {
+            let mut group = criterion.benchmark_group(format!("signs {dimension}/{place}"));
+            group.throughput(Throughput::Elements((array.len() / stride) as u64));
+            group.bench_function("read", |bencher| {
+                bencher.iter(|| over_slots(array, stride, |slots| _ = black_box(read(slots))))
+            });
+            for level in Level::available().into_iter().rev() {
+                if level == Level::Scalar && place == "memory" {
+                    continue;
+                }
+                let scan = SignQuery::new(level, &query).unwrap();
+                let mut sums = vec![0; slots_a_page(stride)];
+                group.bench_function(level.name(), |bencher| {
+                    bencher.iter(|| {
+                        over_slots(array, stride, |slots| {
+                            scan.sums(slots, stride, stride - scan.row_bytes(), &mut sums);
+                            black_box(&mut sums);
+                        })
+                    })
+                });
+            }
+            group.finish();
+        }
+    }
+}
+
 /// The sum of `f` over all rows of `bytes` bytes, which the compiler can't drop.
 fn over_rows(array: &[u8], bytes: usize, f: impl Fn(&[u8]) -> f64) -> f64 {
     black_box(array).chunks_exact(bytes).map(f).sum()
@@ -113,5 +148,6 @@ fn main() {
         .configure_from_args();
     kernels(&mut criterion);
     floats(&mut criterion);
+    signs(&mut criterion);
     criterion.final_summary();
 }

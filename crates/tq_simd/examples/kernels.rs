@@ -1,5 +1,6 @@
-//! Nanoseconds a row for each level and width at 1536 dimensions, from an array that fits the second-level cache and from one that doesn't
-//! fit any, next to a plain read of the same array in the same run. Quick; `benches/kernels.rs` has statistics and bytes per second.
+//! Nanoseconds a row for each level and width at 1536 dimensions, from an array that fits the second-level cache and from
+//! one that doesn't fit any, next to a plain read of the same array in the same run; then of rows of sign bits. Quick;
+//! `benches/kernels.rs` has statistics and bytes per second.
 //!
 //! `cargo run --release -p tq_simd --example kernels [dimension]`
 
@@ -9,8 +10,8 @@ mod support;
 use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::Instant;
-use support::{CACHE_BYTES, fill, read, uniform};
-use tq_simd::{Level, ScanQuery, Width, dequantize, dot_f32, rotate, rotate_transposed_polling};
+use support::{CACHE_BYTES, SIGNS, fill, over_slots, read, slots_a_page, uniform};
+use tq_simd::{Level, ScanQuery, SignQuery, Width, dequantize, dot_f32, rotate, rotate_transposed_polling};
 
 const MEMORY_BYTES: usize = 200 << 20;
 
@@ -85,6 +86,8 @@ fn main() {
         }
     }
 
+    signs(&memory, &mut seed);
+
     println!(
         "\nmatrix {dimension} x {dimension}: rotate, rotate transposed in µs; dot of two f32 vectors in ns"
     );
@@ -100,6 +103,57 @@ fn main() {
         });
         println!("{:8} {:8.1} {:8.1} {:8.1}", level.name(), forth / 1e3, back / 1e3, pair / 1e3);
     }
+}
+
+/// Rows of sign bits, with the slots of a page in a call: the read and the levels take turns, so that all see the machine
+/// alike.
+fn signs(memory: &[u8], seed: &mut u64) {
+    let levels: Vec<Level> = Level::available().into_iter().rev().collect();
+    println!("\nsign bits, ns a row: best of 15 from cache, of 7 from memory (100 MiB)");
+    print!("{:>9} {:>6} {:>6} | {:>8}", "dimension", "stride", "from", "read");
+    levels.iter().for_each(|level| print!(" {:>8}", level.name()));
+    println!();
+    for (dimension, stride) in SIGNS {
+        let query: Vec<f32> = (0..dimension).map(|_| uniform(seed)).collect();
+        let scans: Vec<SignQuery> =
+            levels.iter().map(|level| SignQuery::new(*level, &query).unwrap()).collect();
+        for (place, bytes, repeats) in [("cache", CACHE_BYTES, 15), ("memory", 100 << 20, 7)] {
+            let array = &memory[..bytes];
+            let mut sums = vec![0; slots_a_page(stride)];
+            let mut least = vec![f64::INFINITY; 1 + scans.len()];
+            for _ in 0..repeats {
+                let plain = || over_slots(array, stride, |slots| _ = black_box(read(slots)));
+                least[0] = least[0].min(ns_a_slot(array, stride, plain));
+                for (scan, least) in scans.iter().zip(&mut least[1..]) {
+                    if scan.level() == Level::Scalar && place == "memory" {
+                        continue;
+                    }
+                    let run = || {
+                        over_slots(array, stride, |slots| {
+                            scan.sums(slots, stride, stride - scan.row_bytes(), &mut sums);
+                            black_box(&mut sums);
+                        });
+                    };
+                    *least = least.min(ns_a_slot(array, stride, run));
+                }
+            }
+            print!("{dimension:>9} {stride:>6} {place:>6} | {:8.2}", least[0]);
+            least[1..].iter().filter(|ns| ns.is_finite()).for_each(|ns| print!(" {ns:8.2}"));
+            println!();
+        }
+    }
+}
+
+/// The time of one run over all slots of the array, a slot; of a few, after a first, where the array fits the cache.
+fn ns_a_slot(array: &[u8], stride: usize, mut run: impl FnMut()) -> f64 {
+    let passes = ((4 << 20) / array.len()).max(1);
+    let slots = array.len() / (slots_a_page(stride) * stride) * slots_a_page(stride);
+    if passes > 1 {
+        run();
+    }
+    let start = Instant::now();
+    (0..passes).for_each(|_| run());
+    start.elapsed().as_nanos() as f64 / (slots * passes) as f64
 }
 
 /// The least time of some runs over all rows of the array, a row.

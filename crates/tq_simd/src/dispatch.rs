@@ -12,6 +12,7 @@ use crate::layout::Layout;
 use crate::level::Level;
 use crate::measure::{DOT, DOT_AND_NORM, SQUARED_L2};
 use crate::scalar;
+use crate::slots::{SignLayout, Slots};
 use crate::width::Width;
 #[cfg(target_arch = "x86_64")]
 use crate::x86_64::{avx2, avx512};

@@ -1,6 +1,7 @@
 //! What a level has to have: the one list of kernels, and the table of them that each level fills in.
 
 use crate::layout::{Layout, Order};
+use crate::slots::{SignLayout, Slots};
 use crate::width::Width;
 
 /// Hands the list of kernels to a macro: their documentation, names, arguments and results.
@@ -31,6 +32,8 @@ macro_rules! every_kernel {
             hadamard(signs: &[u32], x: &mut [f32]);
             /// See [`crate::hadamard_inverse`]; `x` is not empty.
             hadamard_inverse(signs: &[u32], x: &mut [f32]);
+            /// See [`crate::SignQuery::sums`]; the slots hold `out.len()` rows of the query's length.
+            sign_sums(query: &SignLayout, slots: Slots<'_>, out: &mut [i32]);
         }
     };
 }

@@ -115,11 +115,12 @@ pub(crate) trait Doubles<const N: usize>: Copy {
 }
 
 /// The static `KERNELS` of a level: the loops over lanes, compiled for its features with its registers, beside the kernels of rows
-/// and the rough rotation, which it names itself.
+/// and of signs and the rough rotation, which it names itself.
 macro_rules! kernels_over_lanes {
     (
         features: $features:literal, floats: $floats:ty, doubles: $doubles:ty,
-        rows: $rows:path, dequantize: $dequantize:path, rotate_f32: $rotate_f32:path $(,)?
+        rows: $rows:path, dequantize: $dequantize:path, rotate_f32: $rotate_f32:path,
+        sign_sums: $sign_sums:path $(,)?
     ) => {
         /// The kernels of this level.
         pub(crate) static KERNELS: $crate::kernels::Kernels = $crate::kernels::Kernels {
@@ -136,6 +137,7 @@ macro_rules! kernels_over_lanes {
             quantize_within,
             hadamard,
             hadamard_inverse,
+            sign_sums: $sign_sums,
         };
 
         $crate::lanes::compiled_loops! { $features;

@@ -9,7 +9,8 @@ pub enum Level {
     Scalar,
     /// x86-64 with AVX2, FMA and F16C.
     Avx2,
-    /// x86-64 with AVX-512 F, BW, DQ and VL, and all that [`Level::Avx2`] asks. VBMI and VPOPCNTDQ are used where present.
+    /// x86-64 with AVX-512 F, BW, DQ and VL, and all that [`Level::Avx2`] asks. VBMI, VNNI and VPOPCNTDQ
+    /// are used where present.
     Avx512,
     /// AArch64 Advanced SIMD, little-endian.
     Neon,
@@ -23,6 +24,7 @@ struct Features {
     avx512: bool,
     byte_permutes: bool,
     bit_counts: bool,
+    byte_products: bool,
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -35,12 +37,13 @@ fn ask_processor() -> Features {
         avx512,
         byte_permutes: avx512 && has!("avx512vbmi"),
         bit_counts: avx512 && has!("avx512vpopcntdq"),
+        byte_products: avx512 && has!("avx512vnni"),
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 fn ask_processor() -> Features {
-    Features { avx2: false, avx512: false, byte_permutes: false, bit_counts: false }
+    Features { avx2: false, avx512: false, byte_permutes: false, bit_counts: false, byte_products: false }
 }
 
 fn features() -> Features {
@@ -58,6 +61,12 @@ pub(crate) fn has_byte_permutes() -> bool {
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn has_bit_counts() -> bool {
     features().bit_counts
+}
+
+/// Whether AVX-512 VNNI (sums of products of bytes) accompanies [`Level::Avx512`].
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn has_byte_products() -> bool {
+    features().byte_products
 }
 
 impl Level {

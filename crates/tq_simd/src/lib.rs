@@ -10,6 +10,13 @@
 //! codes, residual ──ScanQuery::dot──▶ f64                     (once per row)
 //! ```
 //!
+//! A [`SignQuery`] is the same for rows of one bit a dimension, many in a call, in integers:
+//!
+//! ```text
+//! query ──SignQuery::new──▶ small integers        (once per scan)
+//! slots ──SignQuery::sums──▶ i32 a row            (once per page)
+//! ```
+//!
 //! The scalar code is the definition, in `f64`; the kernels of the other [`Level`]s are held to it within 1e-5 by one
 //! test. The level is chosen at run time and never required at compile time. This is the only crate of the workspace with intrinsics,
 //! and everything it exports is safe: lengths are asserted once per call, and a level that the processor lacks means scalar code.
@@ -35,6 +42,8 @@ mod measure;
 mod prefetch;
 mod query;
 mod scalar;
+mod signs;
+mod slots;
 mod width;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
@@ -47,4 +56,5 @@ pub use hadamard::{hadamard, hadamard_inverse, hadamard_signs};
 pub use level::Level;
 pub use prefetch::prefetch_below;
 pub use query::{ScanQuery, dequantize, unpack};
+pub use signs::SignQuery;
 pub use width::Width;

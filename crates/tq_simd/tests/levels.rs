@@ -9,6 +9,8 @@ mod dense;
 mod encode;
 #[path = "levels/hadamard.rs"]
 mod hadamard;
+#[path = "levels/signs.rs"]
+mod signs;
 mod support;
 
 use support::{Codes, Rng, Row, assert_close, codebooks, dimensions, oracle, rows};
@@ -182,9 +184,10 @@ macro_rules! at_every_level {
             at_every_level!(@whole $variant,
                 dense: pairs_of_vectors, dense: rotations,
                 encode: codes_count_thresholds, encode: rough_rotations,
-                hadamard: rotates_as_defined_to_the_bit);
+                hadamard: rotates_as_defined_to_the_bit,
+                signs: sums_of_signs, signs: queries_of_signs);
             #[cfg(unix)]
-            at_every_level!(@whole $variant, dense: page_ends);
+            at_every_level!(@whole $variant, dense: page_ends, signs: page_ends_of_signs);
         }
     )* };
     (@widths $level:ident, $($width:ident: $variant:ident),*) => { $(

@@ -10,6 +10,19 @@ pub(crate) fn fill(bytes: &mut [u8], seed: &mut u64) {
     }
 }
 
+/// Dimensions of rows of sign bits, and the bytes from one slot to the next.
+pub(crate) const SIGNS: [(usize, usize); 2] = [(384, 64), (1536, 210)];
+
+/// Slots that are summed in one call, as many as a page of 8 KB holds.
+pub(crate) fn slots_a_page(stride: usize) -> usize {
+    (8 << 10) / stride
+}
+
+/// Calls `f` with the slots of one page after the other; a slot ends with its bits.
+pub(crate) fn over_slots(array: &[u8], stride: usize, mut f: impl FnMut(&[u8])) {
+    array.chunks_exact(slots_a_page(stride) * stride).for_each(&mut f);
+}
+
 /// Every byte of a row but for the last few, in as many independent sums as a register is wide.
 pub(crate) fn read(row: &[u8]) -> f64 {
     let mut sums = [0u64; 16];

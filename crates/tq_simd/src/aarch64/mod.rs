@@ -2,6 +2,7 @@
 //!
 //! - `strided`: rows of 2 and 4 bit codes without residuals, whole registers of codes at a time;
 //! - `natural`: rows in dimension order: residuals, 8 bit codes, and decoding to floats;
+//! - `signs`: rows of sign bits in slots, several at once;
 //! - `lanes`: registers for the loops of [`crate::lanes`];
 //! - `kernels`: the table of what there is.
 //!

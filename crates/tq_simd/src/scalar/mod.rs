@@ -5,6 +5,7 @@ pub(crate) mod dense;
 pub(crate) mod encode;
 pub(crate) mod hadamard;
 pub(crate) mod rows;
+pub(crate) mod signs;
 
 use crate::kernels::{Kernels, RowKernels};
 use crate::width::Width;
@@ -24,6 +25,7 @@ pub(crate) static KERNELS: Kernels = Kernels {
     quantize_within: encode::quantize_within,
     hadamard: hadamard::hadamard,
     hadamard_inverse: hadamard::hadamard_inverse,
+    sign_sums: signs::sums,
 };
 
 /// None: a scan falls back to [`rows`] by itself, whatever its level.

@@ -2,6 +2,7 @@
 //!
 //! - `strided`: rows of 2 and 4 bit codes without residuals (of 2 bit codes for AVX2), a byte of codes a lane;
 //! - `natural`: rows in dimension order: residuals, 8 bit codes, and decoding to floats;
+//! - `signs`: rows of sign bits in slots, several at once;
 //! - `lanes`: registers for the loops of [`crate::lanes`];
 //! - `kernels`: the table of what there is.
 //!

@@ -1,6 +1,6 @@
 //! The kernels of Advanced SIMD, by name.
 
-use super::{natural, strided};
+use super::{natural, signs, strided};
 use crate::kernels::{RowKernels, each_measure};
 use crate::lanes::{LANES, kernels_over_lanes};
 use crate::layout::{Line, Order, fill_table};
@@ -16,6 +16,7 @@ kernels_over_lanes! {
     dequantize: dequantize,
     // Products and sums are rounded apart here, as everywhere that plain loops run.
     rotate_f32: scalar::encode::rotate,
+    sign_sums: signs::sums,
 }
 
 /// The kernels of rows of a width.

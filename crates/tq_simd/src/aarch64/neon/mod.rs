@@ -4,6 +4,7 @@
 mod kernels;
 mod lanes;
 pub(crate) mod natural;
+mod signs;
 pub(crate) mod strided;
 
 pub(crate) use kernels::KERNELS;

@@ -1,6 +1,6 @@
 //! The kernels of AVX2, by name.
 
-use super::{natural, planes, strided};
+use super::{natural, planes, signs, strided};
 use crate::kernels::{RowKernels, each_measure};
 use crate::lanes::{compiled_loops, kernels_over_lanes};
 use crate::layout::{Line, Order, fill_table};
@@ -15,6 +15,7 @@ kernels_over_lanes! {
     rows: row_kernels,
     dequantize: dequantize,
     rotate_f32: rotate_f32,
+    sign_sums: signs::sums,
 }
 
 compiled_loops! { "avx2,fma,f16c";

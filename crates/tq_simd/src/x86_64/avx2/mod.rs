@@ -5,6 +5,7 @@ mod kernels;
 mod lanes;
 pub(crate) mod natural;
 pub(crate) mod planes;
+mod signs;
 pub(crate) mod strided;
 
 pub(crate) use kernels::KERNELS;

@@ -1,6 +1,6 @@
 //! The kernels of AVX-512, by name.
 
-use super::{counts, natural, planes, strided};
+use super::{counts, natural, planes, signs, strided};
 use crate::kernels::{RowKernels, each_measure};
 use crate::lanes::{compiled_loops, kernels_over_lanes};
 use crate::layout::{Line, Order, fill_table};
@@ -17,6 +17,7 @@ kernels_over_lanes! {
     rows: row_kernels,
     dequantize: dequantize,
     rotate_f32: rotate_f32,
+    sign_sums: signs::sums,
 }
 
 compiled_loops! { "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c";
