@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use tq_codec::{Codec, Workers};
-use tq_format::{COUNT_OFFSET, CorpusHeader, MAGIC_OFFSET, Magic};
+use tq_format::{COUNT_OFFSET, CorpusError, CorpusHeader, MAGIC_OFFSET, Magic};
 
 use super::file::CorpusFileError;
 use super::read::at;
@@ -22,7 +22,12 @@ pub struct CorpusWriter {
     count: u64,
     /// Whether the header says so already.
     finished: bool,
+    /// Records behind their lengths, on their way to the output.
+    block: Vec<u8>,
 }
+
+/// Bytes that go to the output at once: more than any record and its length.
+const BLOCK_BYTES: usize = 64 << 10;
 
 impl CorpusWriter {
     /// Begins a corpus with this header, whose number of records is put in when it is known.
@@ -50,7 +55,8 @@ impl CorpusWriter {
         let record_len = header.record_len();
         // At most 49 227: the dimension is within bounds.
         let prefix = (record_len as u32).to_le_bytes();
-        Ok(CorpusWriter { output, prefix, record_len, count: 0, finished: magic == Magic::Final })
+        let block = tq_memory::with_capacity(BLOCK_BYTES).map_err(CorpusError::from)?;
+        Ok(CorpusWriter { output, prefix, record_len, count: 0, finished: magic == Magic::Final, block })
     }
 
     /// Adds whole records, one behind the other, of the header's codec.
@@ -59,10 +65,15 @@ impl CorpusWriter {
     /// The output's.
     pub fn append(&mut self, records: &[u8]) -> Result<(), FileError> {
         debug_assert!(records.len().is_multiple_of(self.record_len));
-        for record in records.chunks_exact(self.record_len) {
-            self.output.append(&self.prefix)?;
-            self.output.append(record)?;
-            self.count += 1;
+        let together = BLOCK_BYTES / (self.prefix.len() + self.record_len);
+        for records in records.chunks(together.max(1) * self.record_len) {
+            self.block.clear();
+            for record in records.chunks_exact(self.record_len) {
+                self.block.extend_from_slice(&self.prefix);
+                self.block.extend_from_slice(record);
+                self.count += 1;
+            }
+            self.output.append(&self.block)?;
         }
         Ok(())
     }

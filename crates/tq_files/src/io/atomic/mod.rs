@@ -162,8 +162,8 @@ impl AtomicFile {
     /// # Errors
     /// [`FileError::Io`].
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
-        let result = self.write_all(bytes);
-        result.map_err(self.failure("write"))
+        // The file's name is copied only for an error: this is called for every record of a corpus.
+        self.write_all(bytes).map_err(|error| self.failure("write")(error))
     }
 
     /// Replaces bytes written earlier: those from `offset` on. What [`append`](Self::append) writes next still goes to
