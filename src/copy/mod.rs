@@ -2,8 +2,8 @@
 //!
 //! A utility hook looks at every COPY's parse tree. One whose `format` option names a format of ours is taken; any
 //! other goes on to whoever is next, untouched ([`hook`]). Taking means doing what core's `DoCopy` does, with core's own
-//! functions: feeding its binary COPY from the mapped file ([`from`], [`source`]), or running a query into a file
-//! that appears whole or not at all ([`to`], [`writer`]).
+//! functions: feeding its binary COPY from the mapped file ([`from`]), or running a query into a file
+//! that appears whole or not at all ([`to`]).
 
 mod columns;
 pub(crate) mod from;
