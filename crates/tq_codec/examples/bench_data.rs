@@ -3,6 +3,7 @@
 //! ```text
 //! bench_data synthetic ROWS DIMENSION QUERIES FOLDER    writes FOLDER/rows.bin and FOLDER/queries.bin
 //! bench_data npy FILE.npy OUT.bin                       a float16 or float32 matrix [rows, dimension]
+//! bench_data copies FILE.npy ROWS OUT.bin               its rows, and copies of them with noise of half their length
 //! ```
 //!
 //! The synthetic vectors are hard for any lossy code: 500 cluster centres, uniform on the unit sphere; each row is a
@@ -32,6 +33,7 @@ fn main() -> Outcome<()> {
             synthetic(rows.parse()?, dimension.parse()?, queries.parse()?, folder)
         }
         ["npy", source, target] => convert(source, target),
+        ["copies", source, rows, target] => copies(source, rows.parse()?, target),
         _ => Err("see the head of this file for its arguments".into()),
     }
 }
@@ -51,6 +53,21 @@ fn synthetic(rows: usize, dimension: usize, queries: usize, folder: &str) -> Out
         file.finish()?;
     }
     Ok(())
+}
+
+fn copies(source: &str, rows: usize, target: &str) -> Outcome<()> {
+    let matrix = common::read_npy_f32(Path::new(source));
+    let mut normal = Normal { rng: ChaCha20Rng::seed_from_u64(SEED), spare: None };
+    let mut file = CopyFile::create(target)?;
+    for row in 0..rows {
+        let mut vector = unit(matrix.row(row % matrix.rows).iter().map(|x| f64::from(*x)).collect());
+        if row >= matrix.rows {
+            let scale = 0.5 / (vector.len() as f64).sqrt();
+            vector.iter_mut().for_each(|x| *x += normal.next() * scale);
+        }
+        file.row(unit(vector).into_iter().map(|value| value as f32))?;
+    }
+    Ok(file.finish()?)
 }
 
 fn unit(mut vector: Vec<f64>) -> Vec<f64> {

@@ -255,7 +255,7 @@ impl<'a> BlockEncoder<'a> {
                 codec.rotation().apply(vector, rotated);
             }
         }
-        for (row, rotated) in self.rotated.chunks_exact(d).enumerate() {
+        for (row, rotated) in self.rotated.chunks_exact_mut(d).enumerate() {
             let result = codec.encode_rotated(rotated, &mut self.scratch, out);
             result.map_err(|source| BatchError { row, source })?;
         }

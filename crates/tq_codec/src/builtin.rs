@@ -3,7 +3,7 @@
 
 use tq_format::BitWidth;
 
-use crate::{BUILTIN_SEED, Codebook, CodecConfig, CodecError, RotationKind};
+use crate::{BUILTIN_SEED, Codebook, CodecConfig, CodecDefinition, CodecError, RotationKind};
 
 /// What the hash of a built-in codec covers.
 ///
@@ -27,8 +27,9 @@ pub fn definition(
     width: BitWidth,
     residual: bool,
     rotation: RotationKind,
-) -> Result<(CodecConfig, Codebook), CodecError> {
-    Ok((config(dimension, width, residual, rotation)?, Codebook::lloyd_max(width, dimension)))
+) -> Result<CodecDefinition, CodecError> {
+    let config = config(dimension, width, residual, rotation)?;
+    CodecDefinition::new(config, Codebook::lloyd_max(width, dimension), None)
 }
 
 /// The rotation of the built-in codec that records of this shape name; `None` for any other codec.

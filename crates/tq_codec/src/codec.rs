@@ -1,7 +1,10 @@
 //! A codec in working order, and decoding records with it; encoding is `encode`'s and `batch`'s.
 
+use crate::centre::Centre;
 use crate::tolerance::{FOREIGN_TOLERANCE, norm_tolerance};
-use crate::{BUILTIN_SEED, Codebook, CodecConfig, CodecError, ConfigHash, Rotation, kernel_width};
+use crate::{
+    BUILTIN_SEED, Codebook, CodecConfig, CodecDefinition, CodecError, ConfigHash, Rotation, kernel_width,
+};
 use std::sync::Arc;
 use tq_format::{BitWidth, RecordBuilder, RecordShape, RecordView, ShapeDifference};
 use tq_simd::Level;
@@ -24,6 +27,7 @@ pub struct Codec {
     hash: ConfigHash,
     codebook: Codebook,
     rotation: Arc<Rotation>,
+    centre: Option<Arc<Centre>>,
     builder: RecordBuilder,
     builtin: bool,
     /// How far a norm may be from 1, under the built-in codec without residual.
@@ -35,9 +39,13 @@ impl Codec {
     /// A codec from its parts.
     ///
     /// # Errors
-    /// [`CodecError::BitWidthMismatch`] if the codebook is for another width, and
-    /// [`CodecError::RotationMismatch`] if the rotation is of another kind, seed or dimension.
+    /// [`CodecError::BitWidthMismatch`] if the codebook is for another width,
+    /// [`CodecError::RotationMismatch`] if the rotation is of another kind, seed or dimension, and [`CodecError::CentreMissing`] if the
+    /// configuration has a centre, which [`Codec::with_centre`] gives it.
     pub fn new(config: CodecConfig, codebook: Codebook, rotation: Arc<Rotation>) -> Result<Self, CodecError> {
+        if config.centre().is_some() {
+            return Err(CodecError::CentreMissing);
+        }
         if codebook.bit_width() != config.bit_width() {
             return Err(CodecError::BitWidthMismatch {
                 expected: config.bit_width(),
@@ -63,10 +71,34 @@ impl Codec {
             hash,
             codebook,
             rotation,
+            centre: None,
             builder,
             builtin,
             norm_tolerance,
             level: Level::detect(),
+        })
+    }
+
+    /// The codec with a centre, which is taken off vectors before they are quantised: records of another hash. `poll` is called every few
+    /// milliseconds where a large matrix is read, and may unwind.
+    ///
+    /// # Errors
+    /// [`CodecError::CentreLength`], [`CodecError::CentreTooLong`], [`CodecError::NotFinite`], [`CodecError::Memory`].
+    pub fn with_centre(self, centre: &[f32], poll: &mut dyn FnMut()) -> Result<Self, CodecError> {
+        let config = self.config.with_centre(centre)?;
+        let hash = config.hash();
+        Ok(Self {
+            centre: Some(Centre::new(centre, &self.rotation, poll)?),
+            builder: RecordBuilder::new(
+                hash.as_bytes(),
+                config.dimension(),
+                config.bit_width(),
+                config.residual(),
+            )?,
+            builtin: false,
+            config,
+            hash,
+            ..self
         })
     }
 
@@ -99,6 +131,15 @@ impl Codec {
         Self { norm_tolerance, ..self.clone() }
     }
 
+    /// What defines it.
+    ///
+    /// # Errors
+    /// [`CodecError::Memory`].
+    pub fn definition(&self) -> Result<CodecDefinition, CodecError> {
+        let centre = self.centre().map(tq_memory::copied).transpose()?;
+        CodecDefinition::new(self.config.without_centre(), self.codebook.clone(), centre)
+    }
+
     /// What the codec's hash covers.
     pub fn config(&self) -> &CodecConfig {
         &self.config
@@ -117,6 +158,15 @@ impl Codec {
     /// The rotation, to be shared with other codecs of the same kind, seed and dimension.
     pub fn rotation(&self) -> &Arc<Rotation> {
         &self.rotation
+    }
+
+    /// The centre, not rotated, if there is one.
+    pub fn centre(&self) -> Option<&[f32]> {
+        self.centre.as_ref().map(|centre| centre.vector())
+    }
+
+    pub(crate) fn rotated_centre(&self) -> Option<&Centre> {
+        self.centre.as_deref()
     }
 
     /// Whether this is a built-in codec: its seed and its codebook are.
@@ -140,7 +190,7 @@ impl Codec {
         self.config.dimension() as usize
     }
 
-    /// Decompresses a record to a vector of length *d*: codebook entries, plus residual in f32, rotated back
+    /// Decompresses a record to a vector of length *d*: codebook entries, plus residual and centre in f32, rotated back
     /// and rounded once.
     ///
     /// # Errors
@@ -184,15 +234,20 @@ impl Codec {
 
     /// Dequantises a record that [`Codec::matches`], into `out` of length *d*.
     pub(crate) fn dequantize(&self, record: &RecordView<'_>, out: &mut [f32]) {
+        self.dequantize_parts(record.codes(), record.residual(), out);
+    }
+
+    /// Decompresses the payload of one of the codec's records, kept without its header, into `out` and leaves it rotated, as
+    /// [`Codec::decode_rotated`] does with a whole one.
+    ///
+    /// # Panics
+    /// If the lengths of `codes`, `residual` and `out` aren't the codec's.
+    pub fn dequantize_parts(&self, codes: &[u8], residual: Option<&[u8]>, out: &mut [f32]) {
         let width = kernel_width(self.config.bit_width());
-        tq_simd::dequantize(
-            self.level,
-            width,
-            record.codes(),
-            record.residual(),
-            self.codebook.entries(),
-            out,
-        );
+        tq_simd::dequantize(self.level, width, codes, residual, self.codebook.entries(), out);
+        if let Some(centre) = &self.centre {
+            centre.add(out);
+        }
     }
 
     /// Whether the record is one of this codec. The hash alone isn't enough: a forged record may bear it and

@@ -1,4 +1,4 @@
-//! What identifies a codec: bit width, seed, dimension, residual and rotation, and the hash of them.
+//! What identifies a codec: bit width, seed, dimension, residual, rotation and centre, and the hash of them.
 //!
 //! A record names its codec by the SHA-256 of a canonical string. The string is TinyQuant's to the last
 //! character (Python booleans and all), because the hash is what makes records portable. The codebook is
@@ -72,6 +72,31 @@ impl ConfigHash {
     }
 }
 
+/// The SHA-256 of a centre's floats, little-endian.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CentreHash([u8; 32]);
+
+impl CentreHash {
+    fn of(centre: &[f32]) -> Self {
+        let mut digest = Sha256::new();
+        centre.iter().for_each(|x| digest.update(x.to_le_bytes()));
+        Self(digest.finalize().into())
+    }
+}
+
+/// In lower-case hexadecimal.
+impl fmt::Display for CentreHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for CentreHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CentreHash({self})")
+    }
+}
+
 impl fmt::Display for ConfigHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -92,6 +117,7 @@ pub struct CodecConfig {
     dimension: u32,
     residual: bool,
     rotation: RotationKind,
+    centre: Option<CentreHash>,
 }
 
 impl CodecConfig {
@@ -107,7 +133,7 @@ impl CodecConfig {
         rotation: RotationKind,
     ) -> Result<Self, CodecError> {
         check_dimension(dimension)?;
-        Ok(Self { bit_width, seed, dimension, residual, rotation })
+        Ok(Self { bit_width, seed, dimension, residual, rotation, centre: None })
     }
 
     /// The configuration of the built-in codec: [`BUILTIN_SEED`] and the Haar rotation.
@@ -116,6 +142,29 @@ impl CodecConfig {
     /// As [`CodecConfig::new`].
     pub fn builtin(dimension: u32, bit_width: BitWidth, residual: bool) -> Result<Self, CodecError> {
         Self::new(bit_width, BUILTIN_SEED, dimension, residual, RotationKind::Haar)
+    }
+
+    /// The same with a centre: a vector of length *d* that is taken off all vectors.
+    ///
+    /// # Errors
+    /// [`CodecError::CentreLength`].
+    pub fn with_centre(self, centre: &[f32]) -> Result<Self, CodecError> {
+        let expected = self.dimension as usize;
+        if centre.len() != expected {
+            return Err(CodecError::CentreLength { expected, got: centre.len() });
+        }
+        Ok(Self { centre: Some(CentreHash::of(centre)), ..self })
+    }
+
+    /// The same without a centre.
+    #[must_use]
+    pub fn without_centre(self) -> Self {
+        Self { centre: None, ..self }
+    }
+
+    /// The hash of the centre, if there is one.
+    pub fn centre(&self) -> Option<&CentreHash> {
+        self.centre.as_ref()
     }
 
     /// Bits for each coordinate.
@@ -143,18 +192,20 @@ impl CodecConfig {
         self.rotation
     }
 
-    /// The string that is hashed. For the Haar rotation it is TinyQuant's; any other is named at its end.
+    /// The string that is hashed. For the Haar rotation without a centre it is TinyQuant's; another rotation and then the centre are
+    /// named at its end.
     pub fn canonical(&self) -> String {
-        let Self { bit_width, seed, dimension, residual, rotation } = *self;
+        let Self { bit_width, seed, dimension, residual, rotation, centre } = *self;
         let bits = bit_width.bits();
         let residual = if residual { "True" } else { "False" };
         let rotation = match rotation {
             RotationKind::Haar => String::new(),
             other => format!(",rotation={other}"),
         };
+        let centre = centre.map_or_else(String::new, |centre| format!(",centre={centre}"));
         format!(
             "CodecConfig(bit_width={bits},seed={seed},dimension={dimension},\
-             residual_enabled={residual}{rotation})"
+             residual_enabled={residual}{rotation}{centre})"
         )
     }
 

@@ -1,5 +1,5 @@
 //! What a column of vectors is declared as: `tqvec(1536)`, `tqvec(1536, 4)`, `tqvec(1536, 4, residual)`,
-//! `tqvec(1536, 4, hadamard)`.
+//! `tqvec(1536, 4, hadamard)`, `tqvec(1536, 4, normalize)`, `tqvec(1536, 4, 'a codec')`.
 //!
 //! A declaration is kept as a *type modifier*, one `i32` that is not negative:
 //!
@@ -8,13 +8,31 @@
 //! bit 16..17  bit width: 0 any, 1 two, 2 four, 3 eight bits
 //! bit 18      residual (only with a bit width)
 //! bit 19..20  rotation: 0 not said, 1 haar, 2 hadamard
+//! bit 29      normalize: floats are scaled to unit length on their way in
+//! bit 30      0
 //! ```
+//!
+//! or, for a registered codec, which has a dimension, a width, a residual and a rotation of its own:
+//!
+//! ```text
+//! bit  0..27  the first seven digits of the codec's config_hash
+//! bit 29      normalize, as above
+//! bit 30      1
+//! ```
+//!
+//! So a modifier means the same in every database, and needs no codec to be there: a dump restores tables before codecs.
 //!
 //! The rotation steers how floats are compressed on their way in: Haar's, which TinyQuant decodes, where a width is said, and where
 //! nothing is the fast one, since that is also what a literal becomes before anyone knows what column it is for. A record names
 //! its rotation only through its config_hash, so it is enforced where that is the hash of a built-in codec.
 
-use crate::{Codebook, CodecConfig, CodecError, RotationKind, builtin};
+mod error;
+mod prefix;
+
+pub use error::{TypmodError, TypmodMismatch};
+pub use prefix::{CodecPrefix, Declaration};
+
+use crate::{CodecConfig, CodecDefinition, CodecError, RotationKind, builtin};
 use std::fmt;
 use tq_format::{BitWidth, MAX_DIMENSION, RecordView};
 
@@ -24,77 +42,18 @@ pub struct Typmod {
     dimension: Option<u32>,
     fidelity: Option<(BitWidth, bool)>,
     rotation: Option<RotationKind>,
+    codec: Option<CodecPrefix>,
+    normalize: bool,
 }
 
 /// Width and residual of what floats become where no modifier says another.
 pub const FLOATS: (BitWidth, bool) = (BitWidth::Eight, true);
 
-/// What is wrong with the text of a declaration.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TypmodError {
-    /// The word `residual` stands there twice.
-    #[error("\"residual\" is given twice")]
-    ResidualTwice,
-    /// Two rotations are named.
-    #[error("the rotation is given twice")]
-    RotationTwice,
-    /// A part that means nothing, as it was written.
-    #[error("\"{0}\" is neither a number nor a known word")]
-    UnknownWord(String),
-    /// No number at all.
-    #[error("the dimension is missing")]
-    NoDimension,
-    /// More than two numbers.
-    #[error("too many numbers")]
-    TooManyNumbers,
-    /// A dimension that no record has.
-    #[error("dimension {0} is not between 1 and {MAX_DIMENSION}")]
-    Dimension(i64),
-    /// A bit width that no record has.
-    #[error("bit width must be 2, 4 or 8, not {0}")]
-    BitWidth(i64),
-    /// A residual of any bit width.
-    #[error("\"residual\" needs a bit width")]
-    ResidualOfNoWidth,
-    /// A dimension without a bit width, where a codec is to be named.
-    #[error("the bit width is missing")]
-    NoBitWidth,
-}
-
-/// How a record differs from what a modifier admits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TypmodMismatch {
-    /// It has another dimension.
-    Dimension {
-        /// The modifier's.
-        expected: u32,
-        /// The record's.
-        got: u32,
-    },
-    /// It has another bit width.
-    BitWidth {
-        /// The modifier's.
-        expected: BitWidth,
-        /// The record's.
-        got: BitWidth,
-    },
-    /// It has a residual and the modifier says it has none, or the other way round.
-    Residual {
-        /// Whether the modifier says it has one.
-        expected: bool,
-    },
-    /// It is of a built-in codec with another rotation.
-    Rotation {
-        /// The modifier's.
-        expected: RotationKind,
-        /// The codec's.
-        got: RotationKind,
-    },
-}
-
 const WIDTH_SHIFT: u32 = 16;
 const RESIDUAL_SHIFT: u32 = 18;
 const ROTATION_SHIFT: u32 = 19;
+const NORMALIZE: u32 = 1 << 29;
+const CODEC: u32 = 1 << 30;
 
 /// The width of that many bits, or `None` when it isn't 2, 4 or 8.
 pub fn bit_width(bits: i64) -> Option<BitWidth> {
@@ -107,6 +66,10 @@ impl Typmod {
         let Ok(bits) = u32::try_from(raw) else {
             return Typmod::default();
         };
+        let normalize = bits & NORMALIZE != 0;
+        if bits & CODEC != 0 {
+            return Typmod::of_codec(CodecPrefix(bits & 0xfff_ffff)).normalizing(normalize);
+        }
         let dimension = bits & 0xffff;
         let residual = bits >> RESIDUAL_SHIFT & 1 == 1;
         let width = match bits >> WIDTH_SHIFT & 3 {
@@ -124,16 +87,33 @@ impl Typmod {
             dimension: (dimension != 0).then_some(dimension),
             fidelity: width.map(|width| (width, residual)),
             rotation,
+            codec: None,
+            normalize,
         }
+    }
+
+    /// The codec of that prefix.
+    pub fn of_codec(codec: CodecPrefix) -> Typmod {
+        Typmod { codec: Some(codec), ..Typmod::default() }
+    }
+
+    /// The same, and whether floats are scaled to unit length.
+    #[must_use]
+    pub fn normalizing(self, normalize: bool) -> Typmod {
+        Typmod { normalize, ..self }
     }
 
     /// Any dimension, this fidelity and rotation.
     pub fn of_fidelity(width: BitWidth, residual: bool, rotation: RotationKind) -> Typmod {
-        Typmod { dimension: None, fidelity: Some((width, residual)), rotation: Some(rotation) }
+        Typmod { fidelity: Some((width, residual)), rotation: Some(rotation), ..Typmod::default() }
     }
 
     /// The integer that [`Typmod::from_raw`] reads; 0 for "none".
     pub fn to_raw(self) -> i32 {
+        let normalize = if self.normalize { NORMALIZE } else { 0 };
+        if let Some(CodecPrefix(prefix)) = self.codec {
+            return (CODEC | normalize | prefix) as i32;
+        }
         let width = match self.fidelity {
             None => 0,
             Some((BitWidth::Two, _)) => 1,
@@ -149,22 +129,39 @@ impl Typmod {
         let bits = self.dimension.unwrap_or(0)
             | width << WIDTH_SHIFT
             | residual << RESIDUAL_SHIFT
-            | rotation << ROTATION_SHIFT;
+            | rotation << ROTATION_SHIFT
+            | normalize;
         bits as i32
     }
 
-    /// What `tqvec(…)` says: one or two numbers (dimension, bit width) in this order, and words in any place.
+    /// What `tqvec(…)` says where it names no codec: one or two numbers (dimension, bit width) in this order, and words in any place.
     ///
     /// # Errors
     /// [`TypmodError`].
     pub fn parse<'a>(parts: impl Iterator<Item = &'a str>) -> Result<Typmod, TypmodError> {
+        match Typmod::parse_declaration(parts)? {
+            Declaration { typmod, codec: None } => Ok(typmod),
+            Declaration { codec: Some(word), .. } => Err(TypmodError::UnknownWord(word)),
+        }
+    }
+
+    /// What `tqvec(…)` says. A word that means nothing else is the name of a codec, beside which no number is needed.
+    ///
+    /// # Errors
+    /// [`TypmodError`].
+    pub fn parse_declaration<'a>(parts: impl Iterator<Item = &'a str>) -> Result<Declaration, TypmodError> {
         let mut numbers = Vec::new();
         let mut residual = false;
+        let mut normalize = false;
         let mut rotation = None;
+        let mut prefix = None;
+        let mut codec: Option<String> = None;
         for part in parts {
             match part.trim().to_ascii_lowercase().as_str() {
                 "residual" if residual => return Err(TypmodError::ResidualTwice),
                 "residual" => residual = true,
+                "normalize" if normalize => return Err(TypmodError::NormalizeTwice),
+                "normalize" => normalize = true,
                 word @ ("haar" | "hadamard") => {
                     if rotation.is_some() {
                         return Err(TypmodError::RotationTwice);
@@ -173,9 +170,30 @@ impl Typmod {
                 }
                 number => match number.parse::<i64>() {
                     Ok(number) => numbers.push(number),
-                    Err(_) => return Err(TypmodError::UnknownWord(part.to_string())),
+                    Err(_) => match codec {
+                        Some(first) => return Err(TypmodError::CodecTwice(first, part.to_string())),
+                        None => {
+                            prefix = CodecPrefix::of_word(part.trim());
+                            codec = Some(part.to_string());
+                        }
+                    },
                 },
             }
+        }
+        if let Some(prefix) = prefix
+            && numbers.is_empty()
+            && !residual
+            && rotation.is_none()
+        {
+            return Ok(Declaration { typmod: Typmod::of_codec(prefix).normalizing(normalize), codec: None });
+        }
+        if codec.is_some() && numbers.is_empty() {
+            let typmod = Typmod { rotation, normalize, ..Typmod::default() };
+            return if residual {
+                Err(TypmodError::ResidualOfNoWidth)
+            } else {
+                Ok(Declaration { typmod, codec })
+            };
         }
         let (dimension, width) = match numbers.as_slice() {
             [] => return Err(TypmodError::NoDimension),
@@ -193,11 +211,14 @@ impl Typmod {
         if residual && width.is_none() {
             return Err(TypmodError::ResidualOfNoWidth);
         }
-        Ok(Typmod {
+        let typmod = Typmod {
             dimension: Some(dimension as u32),
             fidelity: width.map(|width| (width, residual)),
             rotation,
-        })
+            codec: None,
+            normalize,
+        };
+        Ok(Declaration { typmod, codec })
     }
 
     /// Dimension, width, residual and rotation of the built-in codec that a declaration such as `tqvec(1536, 4)` stands
@@ -213,7 +234,17 @@ impl Typmod {
         Some(parsed)
     }
 
-    /// The dimension that it fixes, if it does.
+    /// The codec that it names.
+    pub fn codec(self) -> Option<CodecPrefix> {
+        self.codec
+    }
+
+    /// Whether floats are scaled to unit length on their way in.
+    pub fn normalizes(self) -> bool {
+        self.normalize
+    }
+
+    /// The dimension that it fixes, if it does; a codec's isn't known here.
     pub fn dimension(self) -> Option<u32> {
         self.dimension
     }
@@ -236,14 +267,17 @@ impl Typmod {
     /// nor rotation, what it has ever made of them.
     pub fn keeps_floats(self, rotation: RotationKind) -> bool {
         let says_nothing = self.fidelity.is_none() && self.rotation.is_none();
-        self.fidelity() == FLOATS && (says_nothing || self.rotation() == rotation)
+        self.codec.is_none()
+            && !self.normalize
+            && self.fidelity() == FLOATS
+            && (says_nothing || self.rotation() == rotation)
     }
 
     /// What defines the built-in codec for floats of this modifier, if it says their dimension and width.
     ///
     /// # Errors
     /// [`CodecError::DimensionOutOfRange`].
-    pub fn builtin_codec(self) -> Result<Option<(CodecConfig, Codebook)>, CodecError> {
+    pub fn builtin_codec(self) -> Result<Option<CodecDefinition>, CodecError> {
         let (Some(dimension), Some((width, residual))) = (self.dimension, self.fidelity) else {
             return Ok(None);
         };
@@ -257,6 +291,31 @@ impl Typmod {
     pub fn check_dimension(self, got: u32) -> Result<(), TypmodMismatch> {
         match self.dimension {
             Some(expected) if expected != got => Err(TypmodMismatch::Dimension { expected, got }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a codec that isn't what the modifier says beside its name: where it says no width, any is right, and likewise the rotation.
+    ///
+    /// # Errors
+    /// [`TypmodError::OtherCodec`].
+    pub fn check_codec(self, name: &str, codec: &CodecConfig) -> Result<(), TypmodError> {
+        let differs = |expected: String, got: String| {
+            Err(TypmodError::OtherCodec { name: name.to_owned(), expected, got })
+        };
+        let fidelity = |(width, residual): (BitWidth, bool)| {
+            let residual = if residual { "with residual" } else { "without residual" };
+            format!("{} bits a dimension {residual}", width.bits())
+        };
+        let own = (codec.bit_width(), codec.residual());
+        match (self.dimension, self.fidelity, self.rotation) {
+            (Some(expected), ..) if expected != codec.dimension() => {
+                differs(format!("{expected} dimensions"), format!("{}", codec.dimension()))
+            }
+            (_, Some(expected), _) if expected != own => differs(fidelity(expected), fidelity(own)),
+            (.., Some(expected)) if expected != codec.rotation() => {
+                differs(format!("the {expected} rotation"), format!("the {} rotation", codec.rotation()))
+            }
             _ => Ok(()),
         }
     }
@@ -285,6 +344,11 @@ impl Typmod {
         residual: bool,
         hash: &[u8],
     ) -> Result<(), TypmodMismatch> {
+        if let Some(expected) = self.codec
+            && CodecPrefix::of_hash(hash) != Some(expected)
+        {
+            return Err(TypmodMismatch::Codec { expected });
+        }
         self.check_dimension(dimension)?;
         if let Some((expected, expected_residual)) = self.fidelity {
             if width != expected {
@@ -324,6 +388,12 @@ impl fmt::Display for Typmod {
         }
         if let Some(rotation) = self.rotation {
             part(&rotation)?;
+        }
+        if let Some(codec) = self.codec {
+            part(&codec)?;
+        }
+        if self.normalize {
+            part(&"normalize")?;
         }
         if before == "," { f.write_str(")") } else { Ok(()) }
     }

@@ -57,10 +57,10 @@ impl Codec {
             && let Some(single) = self.rotation().single()
         {
             let margin = single.apply(self.level(), vector, &mut rotated, poll) * norm;
-            return self.encode_near(vector, &rotated, margin, &mut scratch, out);
+            return self.encode_near(vector, &mut rotated, margin, &mut scratch, out);
         }
         self.rotation().apply_polling(self.level(), vector, &mut rotated, poll);
-        self.encode_rotated(&rotated, &mut scratch, out)
+        self.encode_rotated(&mut rotated, &mut scratch, out)
     }
 
     pub(crate) fn scratch(&self) -> Result<Scratch, OutOfMemory> {
@@ -74,8 +74,11 @@ impl Codec {
         })
     }
 
-    /// Refuses what the codec can't or won't encode; returns the norm.
-    pub(crate) fn check_encodable(&self, vector: &[f32]) -> Result<f64, CodecError> {
+    /// Refuses what the codec can't or won't encode, as far as that shows before it is rotated; returns the norm.
+    ///
+    /// # Errors
+    /// Those of [`Codec::encode`] but [`CodecError::ResidualOverflow`].
+    pub fn check_encodable(&self, vector: &[f32]) -> Result<f64, CodecError> {
         let norm = check_vector(vector)?;
         if self.is_builtin() {
             if norm == 0.0 {
@@ -92,16 +95,20 @@ impl Codec {
         Ok(norm)
     }
 
-    /// Encodes `vector` without residual, given values that are within `margin` of its rotated ones.
+    /// Encodes `vector` without residual, given values that are within `margin` of its rotated ones, from which the centre is taken.
     pub(crate) fn encode_near(
         &self,
         vector: &[f32],
-        near: &[f32],
-        margin: f64,
+        near: &mut [f32],
+        mut margin: f64,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
         let Scratch { codes, others, .. } = scratch;
+        let centre = self.rotated_centre();
+        if let Some(centre) = centre {
+            margin += centre.subtract_near(near);
+        }
         let margin = (margin as f32).next_up();
         let thresholds = self.codebook().thresholds();
         tq_simd::quantize_within(self.level(), thresholds, near, margin, codes, others);
@@ -112,7 +119,8 @@ impl Codec {
                 if code != other
                     && let Some(value) = self.rotation().coordinate(64 * number + i, vector)
                 {
-                    *code = self.codebook().quantize(value);
+                    let off = centre.map_or(0.0, |centre| centre.rotated()[64 * number + i]);
+                    *code = self.codebook().quantize(value - off);
                 }
             }
         }
@@ -120,13 +128,16 @@ impl Codec {
         Ok(self.builder().write(codes, None, out)?)
     }
 
-    /// Encodes a vector that has been rotated.
+    /// Encodes a vector that has been rotated, from which the centre is taken.
     pub(crate) fn encode_rotated(
         &self,
-        rotated: &[f32],
+        rotated: &mut [f32],
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
+        if let Some(centre) = self.rotated_centre() {
+            centre.subtract(rotated);
+        }
         tq_simd::quantize(self.level(), self.codebook().thresholds(), rotated, &mut scratch.codes);
         out.try_room(self.builder().record_len())?;
         if !self.config().residual() {

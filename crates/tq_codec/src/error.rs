@@ -176,6 +176,23 @@ pub enum CodecError {
         /// The number of values given.
         got: usize,
     },
+    /// A centre has another length than the codec's vectors.
+    #[error("the centre has {got} dimensions, not {expected}")]
+    CentreLength {
+        /// The codec's dimension.
+        expected: usize,
+        /// The length given.
+        got: usize,
+    },
+    /// A centre is far longer than any vector that is worth compressing.
+    #[error("the centre's norm {norm:.3e} is larger than 2^40")]
+    CentreTooLong {
+        /// Its norm.
+        norm: f64,
+    },
+    /// The configuration names a centre that wasn't given.
+    #[error("the codec's centre is missing")]
+    CentreMissing,
     /// quantvec's codec has no such dimension.
     #[error("dimension {dimension} is not a multiple of 8 from 8 to {}", tq_format::qvec::MAX_DIMENSION)]
     QuantvecDimension {

@@ -57,11 +57,14 @@ pub enum Training {
     Lloyd,
     /// [`train::quantile`] on coordinates of the sample as it is: TinyQuant's recipe.
     Quantile,
+    /// [`train::lloyd`] on coordinates of the rotated sample less its mean, which is the codec's centre; none where that is too long.
+    Centred,
 }
 
 impl Training {
     /// All of them.
-    pub const ALL: [Training; 3] = [Training::Builtin, Training::Lloyd, Training::Quantile];
+    pub const ALL: [Training; 4] =
+        [Training::Builtin, Training::Lloyd, Training::Quantile, Training::Centred];
 
     /// The name in SQL.
     pub fn name(self) -> &'static str {
@@ -69,6 +72,7 @@ impl Training {
             Training::Builtin => "builtin",
             Training::Lloyd => "lloyd",
             Training::Quantile => "quantile",
+            Training::Centred => "centred",
         }
     }
 }
@@ -105,6 +109,8 @@ pub struct Evaluator {
     rows: Vec<f32>,
     /// Some of the rows as they were given, for the recipe that wants them so.
     raw: Vec<f32>,
+    /// The mean of the rows as they were given.
+    mean: Vec<f32>,
     rotation: Arc<Rotation>,
     dimension: usize,
     k: usize,
@@ -147,8 +153,9 @@ impl Evaluator {
         let exact = Exact { rows: &rows, dimension, squares: &squares, queries: &queries, k, level };
         let (blocks, nearest) = exact.blocks(workers, poll)?;
         let raw = evenly_spaced(&rows, dimension)?;
+        let mean = train::mean(&rows, dimension, poll)?;
         rotate(&rotation, &mut rows, &squares, workers, poll)?;
-        Ok(Self { rows, raw, rotation, dimension, k, queries, norms, blocks, nearest, level })
+        Ok(Self { rows, raw, mean, rotation, dimension, k, queries, norms, blocks, nearest, level })
     }
 
     /// Evaluates two codecs that differ by their residual alone: first without, then with it.
@@ -164,13 +171,13 @@ impl Evaluator {
     ) -> Result<[Evaluation; 2], CodecError> {
         poll();
         let codebook = match self.train(bit_width, training, poll) {
-            Err(CodecError::TooFewDistinct { .. }) => None,
+            Err(CodecError::TooFewDistinct { .. } | CodecError::CentreTooLong { .. }) => None,
             codebook => Some(codebook?),
         };
         let mut evaluate = |residual| -> Result<Evaluation, CodecError> {
             let measures = match &codebook {
                 Some(codebook) if self.is_encodable(training, residual) => {
-                    self.measure(self.codec(codebook, residual)?, workers, poll)?
+                    self.measure(self.codec(codebook, training, residual, poll)?, workers, poll)?
                 }
                 _ => None,
             };
@@ -199,6 +206,11 @@ impl Evaluator {
             Training::Builtin => Ok(Codebook::lloyd_max(bit_width, self.dimension as u32)),
             Training::Lloyd => train::lloyd(&mut evenly_spaced(&self.rows, self.dimension)?, bit_width, poll),
             Training::Quantile => train::quantile(&mut train::copy(&self.raw, poll)?, bit_width, poll),
+            Training::Centred => {
+                let mut values = evenly_spaced(&self.rows, self.dimension)?;
+                train::subtract_centre(&self.rotation, &self.mean, &mut values, poll)?;
+                train::lloyd(&mut values, bit_width, poll)
+            }
         }
     }
 
@@ -211,7 +223,13 @@ impl Evaluator {
             || (least - 1.0).abs() <= tolerance && (greatest - 1.0).abs() <= tolerance
     }
 
-    fn codec(&self, codebook: &Codebook, residual: bool) -> Result<Arc<Codec>, CodecError> {
+    fn codec(
+        &self,
+        codebook: &Codebook,
+        training: Training,
+        residual: bool,
+        poll: &mut dyn FnMut(),
+    ) -> Result<Arc<Codec>, CodecError> {
         let rotation = &self.rotation;
         let config = CodecConfig::new(
             codebook.bit_width(),
@@ -220,7 +238,11 @@ impl Evaluator {
             residual,
             rotation.kind(),
         )?;
-        Ok(Arc::new(Codec::new(config, codebook.clone(), Arc::clone(rotation))?))
+        let codec = Codec::new(config, codebook.clone(), Arc::clone(rotation))?;
+        Ok(Arc::new(match training {
+            Training::Centred => codec.with_centre(&self.mean, poll)?,
+            _ => codec,
+        }))
     }
 
     /// One pass over the rows; `None` if some residual is too large.
@@ -265,8 +287,11 @@ impl Evaluator {
         let rows = block.first..block.first + block.rows;
         let mut bytes = Vec::new();
         let mut scratch = codec.scratch()?;
+        let mut rotated = tq_memory::with_capacity(self.dimension)?;
         for row in rows.clone() {
-            codec.encode_rotated(self.row(row), &mut scratch, &mut bytes)?;
+            rotated.clear();
+            rotated.extend_from_slice(self.row(row));
+            codec.encode_rotated(&mut rotated, &mut scratch, &mut bytes)?;
         }
         let length = tq_format::record_len(config.bit_width(), config.dimension(), config.residual());
         let mut records = tq_memory::with_capacity(block.rows)?;

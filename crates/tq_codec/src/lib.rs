@@ -20,16 +20,19 @@
 
 mod batch;
 pub mod builtin;
+mod centre;
 mod codebook;
 mod codec;
 mod config;
 pub mod declaration;
+mod definition;
 mod distance;
 mod encode;
 mod error;
 pub mod evaluate;
 mod haar;
 mod hadamard;
+mod inner;
 pub mod lloyd_max;
 mod product;
 mod quantvec;
@@ -44,11 +47,15 @@ pub mod train;
 mod vector;
 mod workers;
 
+pub use centre::check_centre;
 pub use codebook::Codebook;
 pub use codec::Codec;
-pub use config::{BUILTIN_SEED, CodecConfig, ConfigHash, RotationKind};
+pub use config::{BUILTIN_SEED, CentreHash, CodecConfig, ConfigHash, RotationKind};
+pub use definition::CodecDefinition;
 pub use distance::{Metric, distance_f32};
 pub use error::{BatchError, CodecError};
+pub use inner::inner_products;
+pub use product::SharedRounded;
 pub use quantvec::{Quantvec, QuantvecDecoding, QuantvecQuery, QuantvecRows};
 pub use query::PreparedQuery;
 pub use rotation::{Rotation, SharedMatrix, build_rotation, build_rotation_polling};

@@ -11,6 +11,8 @@
 //! with γ(n) = n·u/(1 - n·u) for the unit roundoff u (N. Higham, *Accuracy and Stability of Numerical Algorithms*, chapter
 //! 3: it holds for every order of summation, with and without fused multiply-add), and Cauchy and Schwarz for the second step.
 
+use std::sync::Arc;
+
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use tq_memory::{Grow, OutOfMemory};
@@ -48,11 +50,19 @@ pub(crate) fn greatest_row_norm(matrix: &[f64], dimension: usize, poll: &mut dyn
     greatest.fold(0.0, f64::max).sqrt()
 }
 
+/// A matrix in `f32` that someone else keeps: a mapped file, say.
+pub type SharedRounded = Arc<dyn AsRef<[f32]> + Send + Sync>;
+
 /// A matrix rounded to `f32`.
 pub(crate) struct Single {
-    values: Vec<f32>,
+    values: Values,
     dimension: usize,
     norm: f64,
+}
+
+enum Values {
+    Owned(Vec<f32>),
+    Shared(SharedRounded),
 }
 
 impl Single {
@@ -68,25 +78,38 @@ impl Single {
             poll();
             values.extend(part.iter().map(|&q| q as f32));
         }
-        Ok(Self { values, dimension, norm })
+        Ok(Self { values: Values::Owned(values), dimension, norm })
+    }
+
+    /// A matrix that was rounded before and is kept elsewhere; `norm` as in [`Single::new`].
+    pub(crate) fn shared(values: SharedRounded, dimension: usize, norm: f64) -> Self {
+        Self { values: Values::Shared(values), dimension, norm }
     }
 
     /// A matrix that is in `f32` from the first.
     pub(crate) fn from_rounded(values: Vec<f32>, dimension: usize) -> Self {
         let square = |row: &[f32]| row.iter().map(|&q| f64::from(q) * f64::from(q)).sum::<f64>();
         let norm = values.chunks_exact(dimension.max(1)).map(square).fold(0.0, f64::max).sqrt();
-        Self { values, dimension, norm }
+        Self { values: Values::Owned(values), dimension, norm }
+    }
+
+    /// The matrix, row-major.
+    pub(crate) fn values(&self) -> &[f32] {
+        match &self.values {
+            Values::Owned(values) => values,
+            Values::Shared(values) => (**values).as_ref(),
+        }
     }
 
     /// The rows of the matrix.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &[f32]> {
-        self.values.chunks_exact(self.dimension.max(1))
+        self.values().chunks_exact(self.dimension.max(1))
     }
 
     /// Rotates one vector of norm 1 or any other into `y`; returns how far from the exact values the results may be,
     /// times that norm. `poll` is called every few milliseconds, and may unwind.
     pub(crate) fn apply(&self, level: Level, x: &[f32], y: &mut [f32], poll: &mut dyn FnMut()) -> f64 {
-        tq_simd::rotate_f32_polling(level, &self.values, x, y, poll);
+        tq_simd::rotate_f32_polling(level, self.values(), x, y, poll);
         self.margin(self.dimension / 16 + 21)
     }
 
@@ -98,7 +121,7 @@ impl Single {
         part: &mut Vec<f32>,
     ) -> Result<f64, OutOfMemory> {
         let d = self.dimension;
-        chunked_product(MatRef::from_row_major_slice(&self.values, d, d), x, y, part)?;
+        chunked_product(MatRef::from_row_major_slice(self.values(), d, d), x, y, part)?;
         Ok(self.margin(CHUNK + d.div_ceil(CHUNK)))
     }
 
@@ -110,7 +133,7 @@ impl Single {
         part: &mut Vec<f32>,
     ) -> Result<(), OutOfMemory> {
         let d = self.dimension;
-        chunked_product(MatRef::from_column_major_slice(&self.values, d, d), y, x, part)
+        chunked_product(MatRef::from_column_major_slice(self.values(), d, d), y, x, part)
     }
 
     /// The bound for a vector of norm 1. Beside the `roundings` of product and sums: one of the matrix element, one of the
@@ -120,8 +143,12 @@ impl Single {
         1.01 * (roundings + 8) as f64 * U32 * self.norm
     }
 
+    /// Bytes that go when this goes.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.values.capacity() * size_of::<f32>()
+        match &self.values {
+            Values::Owned(values) => values.capacity() * size_of::<f32>(),
+            Values::Shared(_) => 0,
+        }
     }
 }
 

@@ -27,7 +27,46 @@ pub struct PreparedQuery {
     room: Mutex<Vec<f32>>,
     square: f64,
     scan: ScanQuery,
+    /// Only if the codec has a centre.
+    centred: Option<Box<Centred>>,
     level: Level,
+}
+
+/// What a codec's centre *m* makes of a query *q*, both rotated: a record's vector is *z* + *m*, and the kernels see *z*.
+#[derive(Debug)]
+struct Centred {
+    /// ⟨q, m⟩.
+    dot: f64,
+    /// q - m, since |q - (z + m)| = |(q - m) - z|.
+    shifted: ScanQuery,
+}
+
+impl Centred {
+    /// For `scale` times `rotated`, a query for the codec's records; `scan`, which is prepared for that, gets the centre.
+    fn new(
+        codec: &Codec,
+        rotated: &[f32],
+        scale: f64,
+        scan: ScanQuery,
+        level: Level,
+    ) -> Result<(ScanQuery, Option<Box<Self>>), CodecError> {
+        let Some(centre) = codec.rotated_centre() else { return Ok((scan, None)) };
+        let scan = scan.with_centre(centre.rotated())?;
+        let pairs = || rotated.iter().zip(centre.rotated());
+        let differences = || pairs().map(|(q, m)| scale * f64::from(*q) - f64::from(*m));
+        let shifted_scale = scale_for_norm(differences().map(|x| x * x).sum::<f64>().sqrt());
+        let shifted = tq_memory::collected(differences().map(|x| (x / shifted_scale) as f32))?;
+        let (width, entries) = (kernel_width(codec.config().bit_width()), codec.codebook().entries());
+        let centred = Box::new(Self {
+            dot: scale * tq_simd::dot_f32(level, rotated, centre.rotated()),
+            shifted: ScanQuery::scaled(level, width, &shifted, shifted_scale, entries)?,
+        });
+        Ok((scan, Some(centred)))
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.shifted.memory_bytes()
+    }
 }
 
 impl PreparedQuery {
@@ -59,15 +98,26 @@ impl PreparedQuery {
         let mut rotated = tq_memory::filled(expected, 0.0)?;
         let scale = scale_for_norm(norm);
         if scale == 1.0 {
-            codec.rotation().apply_polling(level, query, &mut rotated, poll);
+            codec.rotation().apply_to_query(level, query, &mut rotated, poll)?;
         } else {
-            codec.rotation().apply_polling(level, &divided(query, scale)?, &mut rotated, poll);
+            codec.rotation().apply_to_query(level, &divided(query, scale)?, &mut rotated, poll)?;
         }
         let width = kernel_width(codec.config().bit_width());
         let scan = ScanQuery::scaled(level, width, &rotated, scale, codec.codebook().entries())?;
+        let (scan, centred) = Centred::new(&codec, &rotated, scale, scan, level)?;
         let query = OnceLock::from((tq_memory::copied(query)?, 1.0));
         let (rotated, room) = Default::default();
-        Ok(Self { query, rotated, rotated_scale: 1.0, room, square: norm * norm, scan, level, codec })
+        Ok(Self {
+            query,
+            rotated,
+            rotated_scale: 1.0,
+            room,
+            square: norm * norm,
+            scan,
+            centred,
+            level,
+            codec,
+        })
     }
 
     /// As [`PreparedQuery::new`], for a query that `codec`'s rotation has been applied to already, like one that was
@@ -83,11 +133,12 @@ impl PreparedQuery {
         let norm = check_vector(rotated)?;
         let width = kernel_width(codec.config().bit_width());
         let scan = ScanQuery::new(level, width, rotated, codec.codebook().entries())?;
+        let (scan, centred) = Centred::new(&codec, rotated, 1.0, scan, level)?;
         let rotated_scale = scale_for_norm(norm);
         let rotated = divided(rotated, rotated_scale)?;
         let room = Mutex::new(tq_memory::filled(expected, 0.0)?);
         let query = OnceLock::new();
-        Ok(Self { query, rotated, rotated_scale, room, square: norm * norm, scan, level, codec })
+        Ok(Self { query, rotated, rotated_scale, room, square: norm * norm, scan, centred, level, codec })
     }
 
     /// The codec whose records the query is for.
@@ -106,10 +157,21 @@ impl PreparedQuery {
         (query, *scale)
     }
 
+    /// The query rotated, as the kernels have it: the floats (length *d*), and the power of two that they are multiplied by.
+    pub fn rotated(&self) -> (&[f32], f64) {
+        self.scan.query()
+    }
+
+    /// The squared Euclidean norm of the query.
+    pub fn square(&self) -> f64 {
+        self.square
+    }
+
     /// The memory it occupies, for a cache with a budget; the codec, which it shares, isn't counted.
     pub fn memory_bytes(&self) -> usize {
         let floats = self.scan.dimension() + 2 * self.rotated.capacity();
-        size_of::<Self>() + floats * size_of::<f32>() + self.scan.memory_bytes()
+        let centred = self.centred.as_ref().map_or(0, |centred| centred.memory_bytes());
+        size_of::<Self>() + floats * size_of::<f32>() + self.scan.memory_bytes() + centred
     }
 
     /// Whether the record is one of the query's codec: same hash, and the shape that goes with it.
@@ -128,7 +190,19 @@ impl PreparedQuery {
         if !self.codec.fits(record) {
             return f64::NAN;
         }
-        let (codes, residual) = (record.codes(), record.residual());
+        self.distance_of_parts(metric, record.codes(), record.residual())
+    }
+
+    /// [`PreparedQuery::distance`] of a record of the query's codec whose payload is kept without its header: `codes`, and `residual`
+    /// if the codec has one. The same kernels, and so the same distance to the bit.
+    ///
+    /// # Panics
+    /// If the lengths aren't the codec's.
+    #[inline]
+    pub fn distance_of_parts(&self, metric: Metric, codes: &[u8], residual: Option<&[u8]>) -> f64 {
+        if let Some(centred) = &self.centred {
+            return self.centred_distance(centred, metric, codes, residual);
+        }
         match metric {
             Metric::L2 => self.scan.squared_l2(codes, residual).sqrt(),
             Metric::InnerProduct => self.scan.dot(codes, residual),
@@ -136,17 +210,35 @@ impl PreparedQuery {
                 let (dot, square) = self.scan.dot_and_norm(codes, residual);
                 cosine_distance(dot, self.square, square)
             }
-            Metric::L1 => self.l1(record),
+            Metric::L1 => self.l1(codes, residual),
         }
     }
 
-    fn l1(&self, record: &RecordView<'_>) -> f64 {
+    fn centred_distance(
+        &self,
+        centred: &Centred,
+        metric: Metric,
+        codes: &[u8],
+        residual: Option<&[u8]>,
+    ) -> f64 {
+        match metric {
+            Metric::L2 => centred.shifted.squared_l2(codes, residual).sqrt(),
+            Metric::InnerProduct => self.scan.dot(codes, residual) + centred.dot,
+            Metric::Cosine => {
+                let (dot, square) = self.scan.dot_and_centred_norm(codes, residual);
+                cosine_distance(dot + centred.dot, self.square, square)
+            }
+            Metric::L1 => self.l1(codes, residual),
+        }
+    }
+
+    fn l1(&self, codes: &[u8], residual: Option<&[u8]>) -> f64 {
         let dimension = self.scan.dimension();
         SCRATCH.with_borrow_mut(|(rotated, vector)| {
             let room = rotated.try_resize(dimension, 0.0).and_then(|()| vector.try_resize(dimension, 0.0));
             match room {
-                Ok(()) => self.l1_in(rotated, vector, record),
-                Err(_) => self.l1_on_the_stack(dimension, record),
+                Ok(()) => self.l1_in(rotated, vector, codes, residual),
+                Err(_) => self.l1_on_the_stack(dimension, codes, residual),
             }
         })
     }
@@ -154,15 +246,15 @@ impl PreparedQuery {
     /// Without memory for the buffers.
     #[cold]
     #[inline(never)]
-    fn l1_on_the_stack(&self, dimension: usize, record: &RecordView<'_>) -> f64 {
+    fn l1_on_the_stack(&self, dimension: usize, codes: &[u8], residual: Option<&[u8]>) -> f64 {
         const MOST: usize = tq_format::MAX_DIMENSION as usize;
         let (mut rotated, mut vector) = ([0.0; MOST], [0.0; MOST]);
-        self.l1_in(&mut rotated[..dimension], &mut vector[..dimension], record)
+        self.l1_in(&mut rotated[..dimension], &mut vector[..dimension], codes, residual)
     }
 
-    fn l1_in(&self, rotated: &mut [f32], vector: &mut [f32], record: &RecordView<'_>) -> f64 {
+    fn l1_in(&self, rotated: &mut [f32], vector: &mut [f32], codes: &[u8], residual: Option<&[u8]>) -> f64 {
         let (query, scale) = self.query();
-        self.codec.dequantize(record, rotated);
+        self.codec.dequantize_parts(codes, residual, rotated);
         let vector_scale = rotate_back(self.codec.rotation(), rotated, vector);
         if scale == 1.0 && vector_scale == 1.0 {
             return tq_simd::l1_f32(self.level, query, vector);

@@ -11,7 +11,7 @@ mod matrix;
 pub use matrix::SharedMatrix;
 
 use crate::config::check_dimension;
-use crate::product::Single;
+use crate::product::{SharedRounded, Single};
 use crate::{CodecError, RotationKind, Workers, haar, hadamard};
 use matrix::HaarMatrix;
 use std::fmt;
@@ -62,11 +62,21 @@ impl Rotation {
     /// [`CodecError::DimensionOutOfRange`], and [`CodecError::MatrixLength`] unless there are *d*² values.
     pub fn haar_from(seed: u64, dimension: u32, matrix: SharedMatrix) -> Result<Self, CodecError> {
         check_dimension(dimension)?;
-        let (expected, got) = ((dimension as usize).pow(2), (*matrix).as_ref().len());
-        if got != expected {
-            return Err(CodecError::MatrixLength { expected, got });
-        }
+        check_entries(dimension, (*matrix).as_ref().len())?;
         Ok(Self::new(seed, dimension, Map::Haar(HaarMatrix::shared(matrix, dimension as usize))))
+    }
+
+    /// With its matrix in `f32` as well, each entry rounded to nearest, row-major, which is kept elsewhere: queries are rotated
+    /// by that, and compressing and decompressing in batches need not make it. A rotation without a matrix stays as it is.
+    ///
+    /// # Errors
+    /// [`CodecError::MatrixLength`] unless there are *d*² values.
+    pub fn with_rounded(mut self, rounded: SharedRounded) -> Result<Self, CodecError> {
+        if let Map::Haar(haar) = &mut self.map {
+            check_entries(self.dimension, (*rounded).as_ref().len())?;
+            haar.keep_rounded(rounded);
+        }
+        Ok(self)
     }
 
     /// The Hadamard rotation of `seed` in `dimension` dimensions: three rounds of random signs and
@@ -117,12 +127,45 @@ impl Rotation {
         }
     }
 
+    /// Rotates a query: [`Rotation::apply`] with the entries of a matrix rounded to `f32`, of which half as many bytes are read. All
+    /// but short sums are in `f64` (see [`tq_simd::rotate_query_polling`]), so that a coordinate is off by about as much as a float
+    /// of its size is; the bits are the same whether the rounded matrix was there or not. `poll` is called every few milliseconds, and may unwind.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`], where rows have to be rounded on the way.
+    ///
+    /// # Panics
+    /// As [`Rotation::apply`].
+    pub fn apply_to_query(
+        &self,
+        level: Level,
+        x: &[f32],
+        y: &mut [f32],
+        poll: &mut dyn FnMut(),
+    ) -> Result<(), OutOfMemory> {
+        match &self.map {
+            Map::Haar(haar) => {
+                self.check_lengths(x, y);
+                haar.apply_rounded(level, x, y, poll)
+            }
+            Map::Hadamard(_) => {
+                self.apply_polling(level, x, y, poll);
+                Ok(())
+            }
+        }
+    }
+
     /// Rotates `x` into `y`: with a matrix `y[i] = f32(Σ_j Q[i,j]·x[j])`, summed in f64.
     ///
     /// # Panics
     /// If either slice is not of length *d*.
     pub fn apply(&self, x: &[f32], y: &mut [f32]) {
         self.apply_at(self.level, x, y);
+    }
+
+    /// [`Rotation::apply`] with `poll` called every few milliseconds; it may unwind.
+    pub(crate) fn apply_to(&self, x: &[f32], y: &mut [f32], poll: &mut dyn FnMut()) {
+        self.apply_polling(self.level, x, y, poll);
     }
 
     /// [`Rotation::apply`] with the kernels of `level`.
@@ -244,7 +287,7 @@ impl Rotation {
     }
 
     /// The memory it occupies now, for a cache with a budget. A matrix that is shared isn't counted; encoding without residual
-    /// and decoding in batches add `4·d²` bytes, once.
+    /// and decoding in batches add `4·d²` bytes, once, unless the rounded matrix is shared as well.
     pub fn memory_bytes(&self) -> usize {
         let held = match &self.map {
             Map::Haar(haar) => haar.memory_bytes(),
@@ -257,6 +300,11 @@ impl Rotation {
     pub(crate) fn describe(kind: RotationKind, seed: u64, dimension: u32) -> String {
         format!("{kind}(seed {seed}, dimension {dimension})")
     }
+}
+
+fn check_entries(dimension: u32, got: usize) -> Result<(), CodecError> {
+    let expected = (dimension as usize).pow(2);
+    if got == expected { Ok(()) } else { Err(CodecError::MatrixLength { expected, got }) }
 }
 
 /// Runs a transform whose sums might leave `f32` on numbers that are so much smaller. What is too large in the end becomes

@@ -10,7 +10,8 @@
 
 use self::centred::Centred;
 use self::sort::{ROUND, sort};
-use crate::{Codebook, CodecError, lloyd_max};
+use crate::centre::Centre;
+use crate::{Codebook, CodecError, Rotation, lloyd_max};
 use tq_format::BitWidth;
 
 mod centred;
@@ -79,6 +80,43 @@ pub fn lloyd(values: &mut [f32], width: BitWidth, poll: &mut dyn FnMut()) -> Res
         }
     }
     Codebook::new(width, rounded)
+}
+
+/// The mean of vectors (`n × d`, row-major): the centre of a codec that is made for them. Zeros if there are none. Sums are in `f64`.
+///
+/// # Errors
+/// [`CodecError::Memory`].
+pub fn mean(vectors: &[f32], dimension: usize, poll: &mut dyn FnMut()) -> Result<Vec<f32>, CodecError> {
+    let mut sums = tq_memory::filled(dimension, 0.0f64)?;
+    for round in vectors.chunks(ROUND.div_ceil(dimension.max(1)) * dimension.max(1)) {
+        poll();
+        for vector in round.chunks_exact(dimension.max(1)) {
+            sums.iter_mut().zip(vector).for_each(|(sum, x)| *sum += f64::from(*x));
+        }
+    }
+    let count = (vectors.len() / dimension.max(1)).max(1) as f64;
+    Ok(tq_memory::collected(sums.iter().map(|sum| (sum / count) as f32))?)
+}
+
+/// Takes a centre, which isn't rotated yet, off coordinates of rotated vectors (`n × d`, row-major), as a codec that has it does.
+///
+/// # Errors
+/// Those of [`Codec::with_centre`](crate::Codec::with_centre), but for the length.
+///
+/// # Panics
+/// If the centre isn't of the rotation's dimension.
+pub fn subtract_centre(
+    rotation: &Rotation,
+    centre: &[f32],
+    rotated: &mut [f32],
+    poll: &mut dyn FnMut(),
+) -> Result<(), CodecError> {
+    let centre = Centre::new(centre, rotation, poll)?;
+    for round in rotated.chunks_mut(ROUND.div_ceil(centre.vector().len()) * centre.vector().len()) {
+        poll();
+        round.chunks_mut(centre.vector().len()).for_each(|row| centre.subtract(row));
+    }
+    Ok(())
 }
 
 /// The values again, to be trained on where the caller has to keep its own.

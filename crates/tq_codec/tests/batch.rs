@@ -25,6 +25,14 @@ fn lloyd_max(rotation: &Arc<Rotation>, width: BitWidth, residual: bool) -> Codec
 /// The record by definition.
 fn by_the_book(codec: &Codec, rotated: &[f32]) -> Vec<u8> {
     let config = codec.config();
+    let rotated = match codec.centre() {
+        None => rotated.to_vec(),
+        Some(centre) => {
+            let mut off = vec![0.0; centre.len()];
+            codec.rotation().apply(centre, &mut off);
+            rotated.iter().zip(off).map(|(y, m)| y - m).collect()
+        }
+    };
     let codes: Vec<u8> = rotated.iter().map(|&y| codec.codebook().quantize(y)).collect();
     let rest = rotated.iter().zip(&codes).map(|(y, code)| y - codec.codebook().entries()[usize::from(*code)]);
     let residual: Vec<u8> = rest.flat_map(|rest| f16::from_f32(rest).to_le_bytes()).collect();
@@ -100,6 +108,10 @@ fn random_rows() {
             }
             codecs.push(lloyd_max(&rotation, BitWidth::Four, true));
             codecs.push(lloyd_max(&rotation, BitWidth::Eight, true));
+            let centre = random.vector(dimension as usize);
+            for at in [0, 1, 2, 3] {
+                codecs.push(codecs[at].clone().with_centre(&centre, &mut || {}).unwrap());
+            }
             let rows: Vec<f32> = (0..count).flat_map(|_| random.unit_vector(dimension as usize)).collect();
             codes += compare(&codecs, &rows);
         }
@@ -124,6 +136,12 @@ fn awkward_rows() {
     rows.extend([f32::from_bits(1); 64]);
     rows.extend((0..64).map(|i| if i == 9 { 1.0 } else { 0.0 }));
     compare(&codecs, &rows);
+    for magnitude in [1e-30, 1e-7, 1.0, 1e6] {
+        let centre: Vec<f32> = random.vector(64).iter().map(|x| x * magnitude).collect();
+        let centred = codecs.clone().map(|codec| codec.with_centre(&centre, &mut || {}).unwrap());
+        // A residual has no more than half precision.
+        compare(&centred[..if magnitude > 1.0 { 1 } else { 2 }], &rows);
+    }
 
     let mut great = vec![f32::MAX / 16.0; 64];
     great.extend((0..64).map(|i| if i == 9 { f32::MAX } else { 1.0 }));
@@ -139,7 +157,12 @@ fn real_rows() {
         let rotation = Arc::new(Rotation::haar(BUILTIN_SEED, matrix.columns as u32));
         let plain = BitWidth::ALL.map(|width| lloyd_max(&rotation, width, false));
         let residual = BitWidth::ALL.map(|width| lloyd_max(&rotation, width, true));
-        let codes = compare(&plain, rows) + compare(&residual, &rows[..rows.len() / 5]);
+        let mean: Vec<f32> = (0..matrix.columns)
+            .map(|i| rows.iter().skip(i).step_by(matrix.columns).sum::<f32>() / matrix.rows.min(5000) as f32)
+            .collect();
+        let centred = plain.clone().map(|codec| codec.with_centre(&mean, &mut || {}).unwrap());
+        let codes =
+            compare(&centred, rows) + compare(&plain, rows) + compare(&residual, &rows[..rows.len() / 5]);
         eprintln!("{part}: {codes} codes compared, none differs");
     }
 }

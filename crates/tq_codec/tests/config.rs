@@ -66,6 +66,36 @@ fn hadamard_has_a_hash_of_its_own() {
     assert_eq!(RotationKind::from_name("Haar"), None);
 }
 
+/// The vectors of `docs/formats.md`: `printf '%s' '<canonical>' | sha256sum` gives the same.
+#[test]
+fn a_centre_has_a_part_in_the_hash() {
+    let centre = [0.5, -1.0, 0.25];
+    let bytes: Vec<u8> = centre.iter().flat_map(|x: &f32| x.to_le_bytes()).collect();
+    assert_eq!(bytes, [0, 0, 0, 0x3f, 0, 0, 0x80, 0xbf, 0, 0, 0x80, 0x3e]);
+    let of = "17848b710dd45e3b40690530f3fd6381eca7e9ded32dbfabfc49ec9552ef4a98";
+    for (rotation, name, hash) in [
+        (RotationKind::Haar, "", "6e6717f19a67f84e0971c34ea2830b057635c853917e4a0eea7dc7b946add1f4"),
+        (
+            RotationKind::Hadamard,
+            ",rotation=hadamard",
+            "eec5d4922d09b727b014e76f38e2a427bfc9c154f90a9dcfb30234a0fa6f01c1",
+        ),
+    ] {
+        let config = CodecConfig::new(BitWidth::Four, 7, 3, false, rotation).unwrap();
+        let centred = config.with_centre(&centre).unwrap();
+        assert_eq!(centred.centre().unwrap().to_string(), of);
+        assert_eq!(
+            centred.canonical(),
+            format!("CodecConfig(bit_width=4,seed=7,dimension=3,residual_enabled=False{name},centre={of})")
+        );
+        assert_eq!(centred.hash().as_str(), hash);
+        assert_ne!(centred.hash(), config.hash());
+        assert_ne!(centred.hash(), config.with_centre(&[0.5, -1.0, -0.25]).unwrap().hash());
+    }
+    let error = CodecConfig::builtin(3, BitWidth::Four, false).unwrap().with_centre(&[1.0]).unwrap_err();
+    assert_eq!(error, CodecError::CentreLength { expected: 3, got: 1 });
+}
+
 #[test]
 fn dimensions_are_bounded() {
     for dimension in [0, 16385, u32::MAX] {

@@ -1,7 +1,7 @@
 //! Declarations of columns: their text, the integer that keeps them, and what they admit.
 
 use proptest::prelude::*;
-use tq_codec::declaration::{FLOATS, Typmod, TypmodError, TypmodMismatch};
+use tq_codec::declaration::{CodecPrefix, Declaration, FLOATS, Typmod, TypmodError, TypmodMismatch};
 use tq_codec::{BUILTIN_SEED, CodecConfig, RotationKind, builtin};
 use tq_format::BitWidth;
 
@@ -36,9 +36,12 @@ fn what_is_said_and_what_is_not() {
 #[test]
 fn texts_that_are_refused() {
     for (parts, message) in [
-        ("", "\"\" is neither a number nor a known word"),
-        ("3, Fast ", "\" Fast \" is neither a number nor a known word"),
-        ("9223372036854775808", "\"9223372036854775808\" is neither a number nor a known word"),
+        ("", "\"\" is neither a number nor a known word, nor a codec's name"),
+        ("3, Fast ", "\" Fast \" is neither a number nor a known word, nor a codec's name"),
+        (
+            "9223372036854775808",
+            "\"9223372036854775808\" is neither a number nor a known word, nor a codec's name",
+        ),
         ("residual", "the dimension is missing"),
         ("3,residual,residual", "\"residual\" is given twice"),
         ("3,haar,hadamard", "the rotation is given twice"),
@@ -51,6 +54,60 @@ fn texts_that_are_refused() {
         ("3,residual", "\"residual\" needs a bit width"),
     ] {
         assert_eq!(parse(parts).unwrap_err().to_string(), message, "{parts}");
+    }
+}
+
+#[test]
+fn a_declaration_may_name_a_codec_and_normalize() {
+    let declared = |parts: &str| Typmod::parse_declaration(parts.split(','));
+    let typmod = parse("3,4,NORMALIZE").unwrap();
+    assert!(typmod.normalizes() && typmod.codec().is_none());
+    assert_eq!(typmod.to_raw(), 1 << 29 | 2 << 16 | 3);
+    assert_eq!(typmod.to_string(), "(3,4,normalize)");
+    assert_eq!(parse("3,normalize,normalize").unwrap_err(), TypmodError::NormalizeTwice);
+
+    assert_eq!(
+        declared("3,4,My Docs").unwrap(),
+        Declaration { typmod: parse("3,4").unwrap(), codec: Some("My Docs".into()) }
+    );
+    let alone = declared("docs,normalize").unwrap();
+    assert_eq!(alone.codec.as_deref(), Some("docs"));
+    assert!(alone.typmod.normalizes() && alone.typmod.dimension().is_none());
+    assert_eq!(declared("a,3,b").unwrap_err(), TypmodError::CodecTwice("a".into(), "b".into()));
+    assert_eq!(declared("a,residual").unwrap_err(), TypmodError::ResidualOfNoWidth);
+
+    // What a dump says needs no codec to be there.
+    let hash = b"3a1735d2d232085eaf8dc2e1e5d0a104bac740b1a396006cfecf73aa6dc31d23";
+    let prefix = CodecPrefix::of_hash(hash).unwrap();
+    assert_eq!((prefix.to_string().as_str(), prefix.digits().as_str()), ("codec_3a1735d", "3a1735d"));
+    assert_eq!(CodecPrefix::of_word("codec_3a1735d"), Some(prefix));
+    for word in ["codec_3a1735", "codec_3a1735d2", "codec_3A1735D", "3a1735d", "codec_3a1735g", ""] {
+        assert_eq!(CodecPrefix::of_word(word), None, "{word}");
+    }
+    for normalize in [false, true] {
+        let typmod = Typmod::of_codec(prefix).normalizing(normalize);
+        assert_eq!(typmod.to_raw(), 1 << 30 | i32::from(normalize) << 29 | 0x3a1735d);
+        assert_eq!(Typmod::from_raw(typmod.to_raw()), typmod);
+        let text = typmod.to_string();
+        assert_eq!(declared(text.trim_matches(['(', ')'])).unwrap(), Declaration { typmod, codec: None });
+        assert!(!typmod.keeps_floats(RotationKind::Hadamard));
+        let check = |hash: &[u8]| typmod.check_shape(9, BitWidth::Two, true, hash);
+        assert_eq!(check(hash), Ok(()));
+        assert_eq!(check(b"4a1735d2"), Err(TypmodMismatch::Codec { expected: prefix }));
+        assert_eq!(check(b"xa1735d2"), Err(TypmodMismatch::Codec { expected: prefix }));
+    }
+    let config = CodecConfig::builtin(3, BitWidth::Four, true).unwrap();
+    let fits = |parts: &str| declared(parts).unwrap().typmod.check_codec("a", &config);
+    assert_eq!((fits("a"), fits("3,a"), fits("3,4,residual,haar,a")), (Ok(()), Ok(()), Ok(())));
+    for (parts, message) in [
+        ("4,a", "codec \"a\" has 3, not 4 dimensions"),
+        (
+            "3,2,a",
+            "codec \"a\" has 4 bits a dimension with residual, not 2 bits a dimension without residual",
+        ),
+        ("hadamard,a", "codec \"a\" has the haar rotation, not the hadamard rotation"),
+    ] {
+        assert_eq!(fits(parts).unwrap_err().to_string(), message);
     }
 }
 
@@ -106,8 +163,9 @@ fn floats_that_are_kept() {
 #[test]
 fn codecs_of_modifiers() {
     assert_eq!(parse("3").unwrap().builtin_codec(), Ok(None));
-    let (config, codebook) = parse("3,4,residual").unwrap().builtin_codec().unwrap().unwrap();
-    assert_eq!(config, CodecConfig::builtin(3, BitWidth::Four, true).unwrap());
+    let definition = parse("3,4,residual").unwrap().builtin_codec().unwrap().unwrap();
+    let (config, codebook) = (definition.config(), definition.codebook());
+    assert_eq!(*config, CodecConfig::builtin(3, BitWidth::Four, true).unwrap());
     assert_eq!(codebook.entries().len(), 16);
     // An integer can say what no text can.
     assert!(Typmod::from_raw(1 << 16 | 0xffff).builtin_codec().is_err());

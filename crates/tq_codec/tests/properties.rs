@@ -72,8 +72,17 @@ proptest! {
 
     /// Whatever finite numbers come in, encoding gives a valid record or the one error that they can cause.
     #[test]
-    fn encoding_never_panics(vector in finite_vector(), width in width(), residual in any::<bool>()) {
-        let codec = Arc::new(registered(width, residual));
+    fn encoding_never_panics(
+        vector in finite_vector(),
+        width in width(),
+        residual in any::<bool>(),
+        centre in prop::option::of(prop::collection::vec(-1e6f32..1e6, DIMENSION)),
+    ) {
+        let mut codec = registered(width, residual);
+        if let Some(centre) = centre {
+            codec = codec.with_centre(&centre, &mut || {}).unwrap();
+        }
+        let codec = Arc::new(codec);
         let mut bytes = b"kept".to_vec();
         match codec.encode(&vector, &mut bytes) {
             Ok(()) => {
@@ -102,6 +111,7 @@ proptest! {
         width in width(),
         hadamard in any::<bool>(),
         residual in any::<bool>(),
+        centred in any::<bool>(),
     ) {
         let mut random = common::Random(seed);
         let residual = residual && of_record == 0;
@@ -111,7 +121,12 @@ proptest! {
         let step = 2.0 / width.levels() as f32;
         let unit = 2f64.powi(of_record) as f32;
         let entries = (0..width.levels()).map(|i| (i as f32 * step - 1.0) * unit).collect();
-        let codec = Arc::new(Codec::new(config, Codebook::new(width, entries).unwrap(), rotation).unwrap());
+        let mut codec = Codec::new(config, Codebook::new(width, entries).unwrap(), rotation).unwrap();
+        if centred && of_record < 30 {
+            let centre: Vec<f32> = random.vector(DIMENSION).iter().map(|x| x * unit).collect();
+            codec = codec.with_centre(&centre, &mut || {}).unwrap();
+        }
+        let codec = Arc::new(codec);
         let mut bytes = Vec::new();
         let vector: Vec<f32> = random.unit_vector(DIMENSION).iter().map(|x| x * unit).collect();
         codec.encode(&vector, &mut bytes).unwrap();

@@ -7,7 +7,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use std::sync::Arc;
 use std::time::Instant;
 use tinyquant_core::codec::RotationMatrix;
-use tq_codec::{CodecError, Rotation, RotationKind, Workers, build_rotation, build_rotation_polling};
+use tq_codec::{CodecError, Level, Rotation, RotationKind, Workers, build_rotation, build_rotation_polling};
 
 fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
@@ -119,6 +119,38 @@ fn what_cannot_be_built_is_an_error() {
         let rotation = build_rotation(kind, 1, 8).unwrap();
         assert_eq!((rotation.kind(), rotation.seed(), rotation.dimension()), (kind, 1, 8));
     }
+}
+
+/// Wherever the rounded matrix comes from, a query's coordinates are the same bits, and as near to the definition as floats can be.
+#[test]
+fn queries_are_rotated_alike_with_and_without_a_rounded_matrix() {
+    for dimension in [1, 7, 64, 65, 200, 384] {
+        let own = Rotation::haar(3, dimension);
+        let matrix: Arc<Vec<f64>> = Arc::new(own.matrix().unwrap().to_vec());
+        let rounded: Arc<Vec<f32>> = Arc::new(matrix.iter().map(|&q| q as f32).collect());
+        let shared =
+            Rotation::haar_from(3, dimension, matrix.clone()).unwrap().with_rounded(rounded).unwrap();
+        let made = Rotation::haar(3, dimension);
+        made.prepare(false, &mut || {});
+        let vector = common::Random(8).unit_vector(dimension as usize);
+        for level in Level::available() {
+            let rotated = |rotation: &Rotation| {
+                let mut y = vec![f32::NAN; vector.len()];
+                rotation.apply_to_query(level, &vector, &mut y, &mut || {}).unwrap();
+                y
+            };
+            let expected = rotated(&shared);
+            assert_eq!(rotated(&own), expected);
+            assert_eq!(rotated(&made), expected);
+            for (row, y) in matrix.chunks_exact(vector.len()).zip(expected) {
+                let exact: f64 = row.iter().zip(&vector).map(|(q, x)| q * f64::from(*x)).sum();
+                assert!((f64::from(y) - exact).abs() <= 1.2e-7, "{exact} {y}");
+            }
+        }
+    }
+    let short: Arc<Vec<f32>> = Arc::new(vec![0.0; 8]);
+    let error = Rotation::haar(3, 3).with_rounded(short).unwrap_err();
+    assert_eq!(error, CodecError::MatrixLength { expected: 9, got: 8 });
 }
 
 #[test]
