@@ -15,7 +15,7 @@ use std::time::Duration;
 use support::{CACHE_BYTES, SIGNS, fill, over_slots, read, slots_a_page, uniform};
 use tq_simd::{
     Level, ScanQuery, SignQuery, Width, dot_and_norms_f32, dot_f32, hadamard, hadamard_signs, quantize,
-    rotate, rotate_f32_polling, rotate_transposed_polling,
+    rotate, rotate_f32_polling, rotate_query_polling, rotate_transposed_polling,
 };
 
 const DIMENSION: usize = 1536;
@@ -25,10 +25,14 @@ const MEMORY_BYTES: usize = 160_000 * DIMENSION;
 /// A kernel as a number from a row of codes.
 type Measure = fn(&ScanQuery, &[u8]) -> f64;
 
-const MEASURES: [(&str, Measure); 3] = [
+const MEASURES: [(&str, Measure); 4] = [
     ("dot", |scan, row| scan.dot(row, None)),
     ("dot+norm", |scan, row| {
         let (dot, norm) = scan.dot_and_norm(row, None);
+        dot + norm
+    }),
+    ("dot+centred norm", |scan, row| {
+        let (dot, norm) = scan.dot_and_centred_norm(row, None);
         dot + norm
     }),
     ("l2", |scan, row| scan.squared_l2(row, None)),
@@ -54,6 +58,7 @@ fn kernels(criterion: &mut Criterion) {
                     continue;
                 }
                 let scan = ScanQuery::new(level, width, &query, &codebook).unwrap();
+                let scan = scan.with_centre(&query).unwrap();
                 for (name, measure) in MEASURES {
                     let name = format!("{} bit/{}/{name}", width.bits(), level.name());
                     group.bench_function(name, |bencher| {
@@ -83,6 +88,9 @@ fn floats(criterion: &mut Criterion) {
         bench("dot", &mut || _ = black_box(dot_f32(level, black_box(&a), &b)));
         bench("dot+norms", &mut || _ = black_box(dot_and_norms_f32(level, black_box(&a), &b)));
         bench("64 rows of f64", &mut || rotate(level, black_box(&wide), &a, &mut few));
+        bench("64 rows of f32, summed in f64", &mut || {
+            rotate_query_polling(level, black_box(&matrix), &a, &mut few, &mut || {});
+        });
         bench("64 rows of f64, transposed", &mut || {
             rotate_transposed_polling(level, black_box(&wide), &b[..64], &mut x, &mut || {});
         });

@@ -11,7 +11,10 @@ use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::Instant;
 use support::{CACHE_BYTES, SIGNS, fill, over_slots, read, slots_a_page, uniform};
-use tq_simd::{Level, ScanQuery, SignQuery, Width, dequantize, dot_f32, rotate, rotate_transposed_polling};
+use tq_simd::{
+    Level, ScanQuery, SignQuery, Width, dequantize, dot_f32, rotate, rotate_query_polling,
+    rotate_transposed_polling,
+};
 
 const MEMORY_BYTES: usize = 200 << 20;
 
@@ -27,15 +30,27 @@ fn main() {
         CACHE_BYTES >> 10
     );
     println!(
-        "{:8} {:>4} {:>5} | {:>8} {:>8} {:>8} {:>8} | {:>8} {:>8} {:>8} {:>8}",
-        "level", "bits", "bytes", "read", "dot", "dot+norm", "l2", "read", "dot", "dot+norm", "l2"
+        "{:8} {:>4} {:>5} | {:>8} {:>8} {:>8} {:>8} {:>8} | {:>8} {:>8} {:>8} {:>8} {:>8}",
+        "level",
+        "bits",
+        "bytes",
+        "read",
+        "dot",
+        "dot+norm",
+        "centred",
+        "l2",
+        "read",
+        "dot",
+        "dot+norm",
+        "centred",
+        "l2"
     );
     for level in Level::available().into_iter().rev() {
         for width in Width::ALL {
             let levels = width.levels() as f32;
             let codebook: Vec<f32> =
                 (0..width.levels()).map(|k| (k as f32 - levels / 2.0 + 0.5) / levels).collect();
-            let scan = ScanQuery::new(level, width, &query, &codebook).unwrap();
+            let scan = ScanQuery::new(level, width, &query, &codebook).unwrap().with_centre(&query).unwrap();
             let bytes = width.packed_len(dimension);
             print!("{:8} {:>4} {bytes:>5}", level.name(), width.bits());
             for (array, repeats) in [(&memory[..CACHE_BYTES], 7), (&memory[..], 3)] {
@@ -44,11 +59,15 @@ fn main() {
                 let passes = if level == Level::Scalar { 2 } else { passes };
                 let time = |f: &dyn Fn(&[u8]) -> f64| ns_a_row(array, bytes, passes, repeats, f);
                 print!(
-                    " | {:8.1} {:8.1} {:8.1} {:8.1}",
+                    " | {:8.1} {:8.1} {:8.1} {:8.1} {:8.1}",
                     time(&read),
                     time(&|row| scan.dot(row, None)),
                     time(&|row| {
                         let (dot, norm) = scan.dot_and_norm(row, None);
+                        dot + norm
+                    }),
+                    time(&|row| {
+                        let (dot, norm) = scan.dot_and_centred_norm(row, None);
                         dot + norm
                     }),
                     time(&|row| scan.squared_l2(row, None)),
@@ -89,19 +108,22 @@ fn main() {
     signs(&memory, &mut seed);
 
     println!(
-        "\nmatrix {dimension} x {dimension}: rotate, rotate transposed in µs; dot of two f32 vectors in ns"
+        "\nmatrix {dimension} x {dimension}: rotate, with the matrix in f32, transposed in µs; dot of two f32 vectors in ns"
     );
     let matrix: Vec<f64> = (0..dimension * dimension).map(|_| f64::from(uniform(&mut seed))).collect();
+    let rounded: Vec<f32> = matrix.iter().map(|&entry| entry as f32).collect();
     let mut out = vec![0.0; dimension];
     for level in Level::available().into_iter().rev() {
         let forth = best(20, || rotate(level, &matrix, &query, &mut out));
+        let narrow = best(20, || rotate_query_polling(level, &rounded, &query, &mut out, &mut || {}));
         let back = best(20, || rotate_transposed_polling(level, &matrix, &query, &mut out, &mut || {}));
         let pair = best(20, || {
             for _ in 0..1000 {
                 black_box(dot_f32(level, black_box(&query), black_box(&out)));
             }
         });
-        println!("{:8} {:8.1} {:8.1} {:8.1}", level.name(), forth / 1e3, back / 1e3, pair / 1e3);
+        print!("{:8} {:8.1} {:8.1} ", level.name(), forth / 1e3, narrow / 1e3);
+        println!("{:8.1} {:8.1}", back / 1e3, pair / 1e3);
     }
 }
 

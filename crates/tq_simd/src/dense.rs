@@ -33,6 +33,28 @@ pub fn rotate_polling(level: Level, matrix: &[f64], x: &[f32], out: &mut [f32], 
     in_pieces(matrix, x, out, poll, |matrix, out| rotate(level, matrix, x, out));
 }
 
+/// A dense matrix in `f32` times a query: `out[i] ≈ Σ_j matrix[i][j] · x[j]`, of which at most four products are added in `f32`, and
+/// what that gives in `f64`. Half as many bytes are read as for [`rotate`], and no product is widened by itself; at most six
+/// roundings to `f32` lie between a product and the result, whatever the dimension, where one is the result's own. Norms must be
+/// such that products keep clear of the ends of `f32`'s range. `poll` is called every few milliseconds; it may unwind.
+///
+/// # Panics
+/// As [`rotate`].
+pub fn rotate_query_polling(
+    level: Level,
+    matrix: &[f32],
+    x: &[f32],
+    out: &mut [f32],
+    poll: &mut dyn FnMut(),
+) {
+    assert_eq!(Some(matrix.len()), out.len().checked_mul(x.len()), "the matrix does not match the vectors");
+    if x.is_empty() {
+        out.fill(0.0);
+        return;
+    }
+    in_pieces(matrix, x, out, poll, |matrix, out| dispatch::rotate_query(level, matrix, x, out));
+}
+
 /// A matrix times `x` by `multiply`, some rows at a time, with `poll` between them.
 pub(crate) fn in_pieces<T>(
     matrix: &[T],

@@ -10,9 +10,10 @@ use crate::aarch64::neon;
 use crate::kernels::{Kernels, RowKernels, every_kernel};
 use crate::layout::Layout;
 use crate::level::Level;
-use crate::measure::{DOT, DOT_AND_NORM, SQUARED_L2};
+use crate::measure::{DOT, DOT_AND_CENTRED_NORM, DOT_AND_NORM, SQUARED_L2};
 use crate::scalar;
 use crate::slots::{SignLayout, Slots};
+use crate::terms::{BoundOf, BoundTerms};
 use crate::width::Width;
 #[cfg(target_arch = "x86_64")]
 use crate::x86_64::{avx2, avx512};
@@ -68,6 +69,16 @@ impl RowKernels {
     /// `(Σ (q_i - x_i)², _)`.
     pub(crate) fn squared_l2(&self, layout: &Layout, codes: &[u8], residual: Option<&[u8]>) -> (f64, f64) {
         self.run(SQUARED_L2, layout, codes, residual)
+    }
+
+    /// `(Σ q_i x_i, Σ (x_i + m_i)²)`; the layout has a centre.
+    pub(crate) fn dot_and_centred_norm(
+        &self,
+        layout: &Layout,
+        codes: &[u8],
+        residual: Option<&[u8]>,
+    ) -> (f64, f64) {
+        self.run(DOT_AND_CENTRED_NORM, layout, codes, residual)
     }
 
     #[inline]

@@ -2,6 +2,7 @@
 
 use crate::layout::{Layout, Order};
 use crate::slots::{SignLayout, Slots};
+use crate::terms::{BoundOf, BoundTerms};
 use crate::width::Width;
 
 /// Hands the list of kernels to a macro: their documentation, names, arguments and results.
@@ -12,6 +13,8 @@ macro_rules! every_kernel {
             dequantize(width: Width, codes: &[u8], residual: Option<&[u8]>, codebook: &[f32], out: &mut [f32]);
             /// See [`crate::rotate`]; `x` is not empty.
             rotate(matrix: &[f64], x: &[f32], out: &mut [f32]);
+            /// See [`crate::rotate_query_polling`]; `x` is not empty.
+            rotate_query(matrix: &[f32], x: &[f32], out: &mut [f32]);
             /// `sums[j] += Σ_i matrix[i][j] · y[i]`; `sums` is not empty.
             add_rows(matrix: &[f64], y: &[f32], sums: &mut [f64]);
             /// See [`crate::dot_f32`].
@@ -34,6 +37,10 @@ macro_rules! every_kernel {
             hadamard_inverse(signs: &[u32], x: &mut [f32]);
             /// See [`crate::SignQuery::sums`]; the slots hold `out.len()` rows of the query's length.
             sign_sums(query: &SignLayout, slots: Slots<'_>, out: &mut [i32]);
+            /// See [`crate::sign_bounds`]; the slices have one length.
+            sign_bounds(
+                of: BoundOf, terms: &BoundTerms, norms: &[f32], ratios: &[u32], sums: &[i32], out: &mut [f32]
+            );
         }
     };
 }
@@ -66,9 +73,9 @@ pub(crate) struct RowKernels {
     /// What the kernels expect of a layout.
     pub(crate) order: Order,
     /// For rows without a residual.
-    pub(crate) plain: [RowKernel; 3],
+    pub(crate) plain: [RowKernel; 4],
     /// For rows with one.
-    pub(crate) with_residual: [RowKernel; 3],
+    pub(crate) with_residual: [RowKernel; 4],
 }
 
 /// The `row` kernel of a module for each measure of a row, between its other constant parameters.
@@ -79,6 +86,7 @@ macro_rules! each_measure {
             $module::row::<$({ $before },)* { $crate::measure::DOT } $(, { $after })*>,
             $module::row::<$({ $before },)* { $crate::measure::DOT_AND_NORM } $(, { $after })*>,
             $module::row::<$({ $before },)* { $crate::measure::SQUARED_L2 } $(, { $after })*>,
+            $module::row::<$({ $before },)* { $crate::measure::DOT_AND_CENTRED_NORM } $(, { $after })*>,
         ]
     };
 }

@@ -2,9 +2,9 @@
 //! and compiled for each level that implements them (`lanes.rs` of its folder, or `array.rs` here).
 //!
 //! ```text
-//! Floats, FusedFloats   sixteen f32, however many registers they take    hadamard; encode::rotate
+//! Floats, FusedFloats   sixteen f32, however many registers they take    hadamard; encode
 //! Doubles<N>            one register of N f64                            dense
-//! plain loops           what the compiler vectorises by itself           scalar::encode::quantize
+//! plain loops           what the compiler vectorises by itself           scalar::encode::quantize, scalar::bounds
 //! ```
 //!
 //! Whoever calls an `unsafe` function here vouches for the features of the registers' level; that is all there is to vouch for.
@@ -15,6 +15,7 @@ mod array;
 pub(crate) mod dense;
 pub(crate) mod encode;
 pub(crate) mod hadamard;
+pub(crate) mod query;
 
 /// The `f32` of a [`Floats`].
 pub(crate) const LANES: usize = 16;
@@ -57,6 +58,20 @@ pub(crate) trait FusedFloats: Floats {
     /// # Safety
     /// As for [`Floats::load`].
     unsafe fn total(self) -> f32;
+
+    /// Eight sums in `f64`.
+    type Wide: Copy;
+    /// # Safety
+    /// As for [`Floats::load`].
+    unsafe fn wide_zero() -> Self::Wide;
+    /// Adds the upper eight lanes to the lower, and what that gives to the sums.
+    /// # Safety
+    /// As for [`Floats::load`].
+    unsafe fn add_to_wide(self, sums: Self::Wide) -> Self::Wide;
+    /// The sum of the sums.
+    /// # Safety
+    /// As for [`Floats::load`].
+    unsafe fn wide_total(sums: Self::Wide) -> f64;
 }
 
 /// A register of `N` neighbouring `f64`.
@@ -103,23 +118,25 @@ pub(crate) trait Doubles<const N: usize>: Copy {
         unsafe { Self::widen(&padded) }
     }
 
-    /// The sum of all lanes, and of the products of two tails shorter than a register.
+    /// As [`Doubles::widen_tail`].
     /// # Safety
     /// As for [`Doubles::splat`].
     #[inline(always)]
-    unsafe fn total_with_tail(self, a: &[f64], b: &[f32]) -> f64 {
-        let rest: f64 = a.iter().zip(b).map(|(a, b)| a * f64::from(*b)).sum();
+    unsafe fn load_tail(from: &[f64]) -> Self {
+        let mut padded = [0.0; N];
+        padded[..from.len()].copy_from_slice(from);
         // SAFETY: the caller vouches for the features.
-        unsafe { self.total() + rest }
+        unsafe { Self::load(&padded) }
     }
 }
 
 /// The static `KERNELS` of a level: the loops over lanes, compiled for its features with its registers, beside the kernels of rows
-/// and of signs and the rough rotation, which it names itself.
+/// and of signs and the rotations by matrices in `f32`, which it names itself.
 macro_rules! kernels_over_lanes {
     (
         features: $features:literal, floats: $floats:ty, doubles: $doubles:ty,
         rows: $rows:path, dequantize: $dequantize:path, rotate_f32: $rotate_f32:path,
+        rotate_query: $rotate_query:path,
         sign_sums: $sign_sums:path $(,)?
     ) => {
         /// The kernels of this level.
@@ -127,6 +144,7 @@ macro_rules! kernels_over_lanes {
             rows: $rows,
             dequantize: $dequantize,
             rotate,
+            rotate_query: $rotate_query,
             add_rows,
             dot,
             squared_l2,
@@ -138,10 +156,11 @@ macro_rules! kernels_over_lanes {
             hadamard,
             hadamard_inverse,
             sign_sums: $sign_sums,
+            sign_bounds,
         };
 
         $crate::lanes::compiled_loops! { $features;
-            rotate(matrix: &[f64], x: &[f32], out: &mut [f32]) = lanes::dense::rotate::<$doubles, _>;
+            rotate(matrix: &[f64], x: &[f32], out: &mut [f32]) = lanes::dense::rotate::<$doubles, f64, _>;
             add_rows(matrix: &[f64], y: &[f32], sums: &mut [f64]) = lanes::dense::add_rows::<$doubles, _>;
             dot(a: &[f32], b: &[f32]) -> f64 = lanes::dense::dot::<$doubles, _>;
             squared_l2(a: &[f32], b: &[f32]) -> f64 = lanes::dense::squared_l2::<$doubles, _>;
@@ -151,6 +170,10 @@ macro_rules! kernels_over_lanes {
             quantize_within(
                 thresholds: &[f32], values: &[f32], margin: f32, low: &mut [u8], high: &mut [u8]
             ) = scalar::encode::quantize_within;
+            sign_bounds(
+                of: $crate::terms::BoundOf, terms: &$crate::terms::BoundTerms, norms: &[f32], ratios: &[u32], sums: &[i32],
+                out: &mut [f32]
+            ) = scalar::bounds::sign_bounds;
             hadamard(signs: &[u32], x: &mut [f32]) = lanes::hadamard::hadamard::<$floats>;
             hadamard_inverse(signs: &[u32], x: &mut [f32]) = lanes::hadamard::hadamard_inverse::<$floats>;
         }

@@ -11,6 +11,7 @@
 //! Both are padded with zeros to whole blocks. The codebook is kept in the form in which kernels look it up: four entries
 //! repeated over a register, sixteen entries as they are, and 16 or 256 also as four planes of bytes, one for each byte of the `f32`.
 
+use crate::measure::DOT_AND_CENTRED_NORM;
 use crate::width::Width;
 use tq_memory::OutOfMemory;
 
@@ -44,6 +45,9 @@ pub(crate) struct Layout {
     pub(crate) natural: Vec<Line>,
     /// The query in strided order, padded to a multiple of 64; empty unless asked for.
     pub(crate) strided: Vec<Line>,
+    /// The centre in natural and in strided order, as the query; empty unless there is one.
+    pub(crate) centre_natural: Vec<Line>,
+    pub(crate) centre_strided: Vec<Line>,
     /// The codebook over whole lines: at least one line, four entries repeated.
     pub(crate) table: Vec<Line>,
     /// The bytes of `table`: first byte 0 (little-endian) of all its entries, then byte 1, 2 and 3; empty unless asked for.
@@ -61,6 +65,8 @@ impl Layout {
             codebook: tq_memory::copied(codebook)?,
             natural: Vec::new(),
             strided: Vec::new(),
+            centre_natural: Vec::new(),
+            centre_strided: Vec::new(),
             table: Vec::new(),
             planes: Vec::new(),
         })
@@ -85,9 +91,38 @@ impl Layout {
         Ok(layout)
     }
 
+    /// Takes a centre, as long as the query, in the same order.
+    pub(crate) fn add_centre(
+        &mut self,
+        order: Order,
+        width: Width,
+        centre: &[f32],
+    ) -> Result<(), OutOfMemory> {
+        self.centre_natural = lines(centre.len().next_multiple_of(PADDING), |i| value_or_zero(centre, i))?;
+        if let Some(lanes) = order.strided_lanes {
+            self.centre_strided = strided(width, lanes, centre)?;
+        }
+        Ok(())
+    }
+
+    /// The centre in natural order for a kernel of that measure; for one that doesn't look at it, as many lines.
+    #[inline(always)]
+    pub(crate) fn centre_natural(&self, measure: u8) -> &[Line] {
+        if measure == DOT_AND_CENTRED_NORM { &self.centre_natural } else { &self.natural }
+    }
+
+    /// The same in strided order.
+    #[inline(always)]
+    pub(crate) fn centre_strided(&self, measure: u8) -> &[Line] {
+        if measure == DOT_AND_CENTRED_NORM { &self.centre_strided } else { &self.strided }
+    }
+
     pub(crate) fn memory_bytes(&self) -> usize {
         let floats = size_of_val(self.query.as_slice()) + size_of_val(self.codebook.as_slice());
-        let ordered = size_of_val(self.natural.as_slice()) + size_of_val(self.strided.as_slice());
+        let ordered = size_of_val(self.natural.as_slice())
+            + size_of_val(self.strided.as_slice())
+            + size_of_val(self.centre_natural.as_slice())
+            + size_of_val(self.centre_strided.as_slice());
         floats + ordered + size_of_val(self.table.as_slice()) + size_of_val(self.planes.as_slice())
     }
 }

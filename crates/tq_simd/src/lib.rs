@@ -29,6 +29,7 @@
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 mod aarch64;
+mod bounds;
 mod dense;
 mod dispatch;
 mod encode;
@@ -44,12 +45,15 @@ mod query;
 mod scalar;
 mod signs;
 mod slots;
+mod terms;
 mod width;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+pub use bounds::sign_bounds;
 pub use dense::{
-    dot_and_norms_f32, dot_f32, l1_f32, rotate, rotate_polling, rotate_transposed_polling, squared_l2_f32,
+    dot_and_norms_f32, dot_f32, l1_f32, rotate, rotate_polling, rotate_query_polling,
+    rotate_transposed_polling, squared_l2_f32,
 };
 pub use encode::{quantize, quantize_within, rotate_f32_polling};
 pub use hadamard::{hadamard, hadamard_inverse, hadamard_signs};
@@ -57,4 +61,5 @@ pub use level::Level;
 pub use prefetch::prefetch_below;
 pub use query::{ScanQuery, dequantize, unpack};
 pub use signs::SignQuery;
+pub use terms::{BoundOf, BoundTerms};
 pub use width::Width;

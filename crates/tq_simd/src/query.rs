@@ -25,6 +25,10 @@ pub struct ScanQuery {
     kernels: Option<RowKernels>,
     /// A power of two; the query is that many times what is laid out.
     scale: f64,
+    /// What is added to rows for their norms; empty unless there is one.
+    centre: Vec<f32>,
+    /// Whether its squares stay within `f32`.
+    centre_is_moderate: bool,
 }
 
 /// Values beyond which sums of squares leave what `f32` holds comfortably: 2⁴⁰ and its inverse.
@@ -77,12 +81,53 @@ impl ScanQuery {
             Some(kernels) => Layout::new(kernels.order, width, query, codebook)?,
             None => Layout::plain(query, codebook)?,
         };
-        Ok(ScanQuery { level, width, layout, kernels, scale })
+        Ok(ScanQuery { level, width, layout, kernels, scale, centre: Vec::new(), centre_is_moderate: false })
+    }
+
+    /// With a centre, as long as the query, for [`ScanQuery::dot_and_centred_norm`].
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    pub fn with_centre(mut self, centre: &[f32]) -> Result<ScanQuery, OutOfMemory> {
+        assert_eq!(centre.len(), self.dimension(), "the centre does not match the query");
+        self.centre = tq_memory::copied(centre)?;
+        self.centre_is_moderate = is_moderate(centre);
+        if let Some(kernels) = &self.kernels {
+            self.layout.add_centre(kernels.order, self.width, centre)?;
+        }
+        Ok(self)
+    }
+
+    /// The inner product and the squared norm of the row plus the centre, `(Σ q_i x_i, Σ (x_i + m_i)²)`, in one pass.
+    ///
+    /// # Panics
+    /// Without a centre.
+    pub fn dot_and_centred_norm(&self, codes: &[u8], residual: Option<&[u8]>) -> (f64, f64) {
+        self.check(codes, residual);
+        assert_eq!(self.centre.len(), self.dimension(), "there is no centre");
+        if let Some(kernels) = self.kernels.as_ref().filter(|_| self.centre_is_moderate) {
+            let (dot, norm) = kernels.dot_and_centred_norm(&self.layout, codes, residual);
+            if RESULTS.contains(&dot.abs()) && RESULTS.contains(&norm) {
+                return (self.scale * dot, norm);
+            }
+        }
+        let Layout { query, codebook, .. } = &self.layout;
+        let (dot, norm) =
+            scalar::rows::dot_and_centred_norm(self.width, query, &self.centre, codebook, codes, residual);
+        (self.scale * dot, norm)
     }
 
     /// Length of the query, and the number of codes in a row.
     pub fn dimension(&self) -> usize {
         self.layout.query.len()
+    }
+
+    /// The query as it was given to [`ScanQuery::scaled`]: the floats, and the power of two that they are multiplied by.
+    pub fn query(&self) -> (&[f32], f64) {
+        (&self.layout.query, self.scale)
     }
 
     /// The level whose kernels run, after the fallbacks of [`ScanQuery::new`].
@@ -97,7 +142,7 @@ impl ScanQuery {
 
     /// Bytes of memory beside its own.
     pub fn memory_bytes(&self) -> usize {
-        self.layout.memory_bytes()
+        self.layout.memory_bytes() + size_of_val(self.centre.as_slice())
     }
 
     /// The inner product `Σ q_i x_i`.

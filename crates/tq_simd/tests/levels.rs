@@ -3,6 +3,8 @@
 //! One macro instantiates the same checks for each level, and those of rows for each width; a level that the processor lacks says
 //! so and passes.
 
+#[path = "levels/bounds.rs"]
+mod bounds;
 #[path = "levels/dense.rs"]
 mod dense;
 #[path = "levels/encode.rs"]
@@ -26,10 +28,13 @@ fn distances(level: Level, width: Width) {
         for codebook in codebooks(width, d, &mut rng) {
             let scan = ScanQuery::new(level, width, &query, &codebook).unwrap();
             assert_eq!((scan.dimension(), scan.width()), (d, width));
+            let centre = rng.normals(d);
+            let centred = scan.clone().with_centre(&centre).unwrap();
             for row in rows(width, d, &mut rng) {
                 for offset in [0, 1, 3] {
                     let row = row.at_offset(offset);
                     check_distances(&scan, &query, &codebook, &row);
+                    check_centred(&centred, &query, &centre, &codebook, &row);
                 }
             }
         }
@@ -48,6 +53,46 @@ fn check_distances(scan: &ScanQuery, query: &[f32], codebook: &[f32], row: &Row)
     assert_close(both_dot, dot, TOLERANCE * scale, &what);
     assert_close(both_norm, norm, TOLERANCE * norm, &what);
     assert_close(scan.squared_l2(row.codes(), row.residual()), l2, TOLERANCE * l2, &what);
+}
+
+fn check_centred(scan: &ScanQuery, query: &[f32], centre: &[f32], codebook: &[f32], row: &Row) {
+    let x = oracle::values(scan.width(), query.len(), row.codes(), row.residual(), codebook);
+    let sums: Vec<f64> = x.iter().zip(centre).map(|(x, m)| x + f64::from(*m)).collect();
+    let what = format!("{} {:?} d={} {row:?}, centred", scan.level().name(), scan.width(), query.len());
+    let (dot, norm) = scan.dot_and_centred_norm(row.codes(), row.residual());
+    let scale = (oracle::dot(query, query) * oracle::dot(&x, &x)).sqrt();
+    assert_close(dot, oracle::dot(query, &x), TOLERANCE * scale, &what);
+    let expected = oracle::dot(&sums, &sums);
+    assert_close(norm, expected, TOLERANCE * expected, &what);
+}
+
+/// Centres of every size, and one that the row nearly cancels: the norm keeps its digits.
+fn centres(level: Level, width: Width) {
+    let mut rng = Rng::new(78);
+    for d in [1, 31, 205] {
+        let query = rng.normals(d);
+        let codebook = codebooks(width, d, &mut rng).remove(0);
+        for with_residual in [false, true] {
+            let row = Row::new(width, d, Codes::Random, with_residual, &mut rng);
+            let x = oracle::values(width, d, row.codes(), row.residual(), &codebook);
+            let moderate = rng.normals(d);
+            let scaled = |factor: f32| moderate.iter().map(|m| m * factor).collect::<Vec<f32>>();
+            let cancelled: Vec<f32> = x.iter().map(|x| -(*x as f32) * (1.0 + 1.0 / 1024.0)).collect();
+            let opposite: Vec<f32> = x.iter().map(|x| -(*x as f32)).collect();
+            for centre in [
+                scaled(1e-30),
+                scaled(1e30),
+                scaled(f32::MIN_POSITIVE / 8.0),
+                cancelled,
+                opposite,
+                vec![0.0; d],
+            ] {
+                let scan = ScanQuery::new(level, width, &query, &codebook).unwrap();
+                let scan = scan.with_centre(&centre).unwrap();
+                check_centred(&scan, &query, &centre, &codebook, &row);
+            }
+        }
+    }
 }
 
 /// Values whose squares leave `f32`, on either side: the scan must notice and stay with the definition.
@@ -71,10 +116,12 @@ fn extremes(level: Level, width: Width) {
     for query in &queries {
         for codebook in &codebooks {
             let scan = ScanQuery::new(level, width, query, codebook).unwrap();
+            let centred = scan.clone().with_centre(&moderate).unwrap();
             for codes in [Codes::Random, Codes::Constant(1), Codes::Constant(0)] {
                 for with_residual in [false, true] {
                     let row = Row::new(width, d, codes, with_residual, &mut rng);
                     check_distances(&scan, query, codebook, &row);
+                    check_centred(&centred, query, &moderate, codebook, &row);
                 }
             }
         }
@@ -103,14 +150,15 @@ fn infinite_residuals(level: Level, width: Width) {
     for d in [1, 9, 100, 257] {
         let query: Vec<f32> = rng.normals(d).iter().map(|q| q.abs() + 0.1).collect();
         let codebook: Vec<f32> = (0..width.levels()).map(|k| k as f32 + 1.0).collect();
-        let scan = ScanQuery::new(level, width, &query, &codebook).unwrap();
+        let scan = ScanQuery::new(level, width, &query, &codebook).unwrap().with_centre(&query).unwrap();
         for (half, infinite) in [([0x00, 0x7c], true), ([0x01, 0x7e], false)] {
             let row = Row::new(width, d, Codes::Random, false, &mut rng);
             let mut residual = vec![0; 2 * d];
             residual[2 * (d - 1)..].copy_from_slice(&half);
             let (dot, norm) = scan.dot_and_norm(row.codes(), Some(&residual));
             let l2 = scan.squared_l2(row.codes(), Some(&residual));
-            for result in [dot, scan.dot(row.codes(), Some(&residual)), norm, l2] {
+            let (again, centred) = scan.dot_and_centred_norm(row.codes(), Some(&residual));
+            for result in [dot, scan.dot(row.codes(), Some(&residual)), norm, l2, again, centred] {
                 assert!(if infinite { result == f64::INFINITY } else { result.is_nan() }, "{result}");
             }
         }
@@ -154,23 +202,27 @@ fn page_ends(level: Level, width: Width) {
     for d in (1..=300).chain([1000, 1536]) {
         let query = rng.normals(d);
         let codebook = codebooks(width, d, &mut rng).remove(0);
-        let scan = ScanQuery::new(level, width, &query, &codebook).unwrap();
+        let centre = rng.normals(d);
+        let scan = ScanQuery::new(level, width, &query, &codebook).unwrap().with_centre(&centre).unwrap();
         let mut out = vec![0.0; d];
         for with_residual in [false, true] {
             let row = Row::new(width, d, Codes::Random, with_residual, &mut rng);
             let (dot, norm) = scan.dot_and_norm(row.codes(), row.residual());
             let l2 = scan.squared_l2(row.codes(), row.residual());
+            let centred = scan.dot_and_centred_norm(row.codes(), row.residual());
 
             // Codes at the fence, then the residual at the fence.
             let fenced = fence.put(row.codes());
             assert_eq!(scan.dot(fenced, row.residual()), scan.dot(row.codes(), row.residual()));
             assert_eq!(scan.dot_and_norm(fenced, row.residual()), (dot, norm));
             assert_eq!(scan.squared_l2(fenced, row.residual()), l2);
+            assert_eq!(scan.dot_and_centred_norm(fenced, row.residual()), centred);
             dequantize(level, width, fenced, row.residual(), &codebook, &mut out);
             if let Some(residual) = row.residual() {
                 let fenced = fence.put(residual);
                 assert_eq!(scan.dot_and_norm(row.codes(), Some(fenced)), (dot, norm));
                 assert_eq!(scan.squared_l2(row.codes(), Some(fenced)), l2);
+                assert_eq!(scan.dot_and_centred_norm(row.codes(), Some(fenced)), centred);
                 dequantize(level, width, row.codes(), Some(fenced), &codebook, &mut out);
             }
         }
@@ -185,7 +237,8 @@ macro_rules! at_every_level {
                 dense: pairs_of_vectors, dense: rotations,
                 encode: codes_count_thresholds, encode: rough_rotations,
                 hadamard: rotates_as_defined_to_the_bit,
-                signs: sums_of_signs, signs: queries_of_signs);
+                signs: sums_of_signs, signs: queries_of_signs,
+                bounds: bounds_of_signs, bounds: bounds_of_damaged_signs);
             #[cfg(unix)]
             at_every_level!(@whole $variant, dense: page_ends, signs: page_ends_of_signs);
         }
@@ -193,7 +246,7 @@ macro_rules! at_every_level {
     (@widths $level:ident, $($width:ident: $variant:ident),*) => { $(
         mod $width {
             at_every_level!(@checks $level, $variant,
-                distances, extremes, near_rows, infinite_residuals, decoding, unpacking);
+                distances, centres, extremes, near_rows, infinite_residuals, decoding, unpacking);
             #[cfg(unix)]
             at_every_level!(@checks $level, $variant, page_ends);
         }

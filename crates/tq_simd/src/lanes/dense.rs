@@ -4,54 +4,104 @@
 use super::Doubles;
 use crate::measure::{DOT, DOT_AND_NORM, L1, SQUARED_L2};
 
+/// An entry of a matrix: `f64`, or `f32` that is widened.
+pub(crate) trait Entry: Copy + Into<f64> {
+    /// # Safety
+    /// The processor has the features of `L`.
+    unsafe fn load<L: Doubles<N>, const N: usize>(from: &[Self; N]) -> L;
+
+    /// Fewer than `N` entries, zeros after them.
+    /// # Safety
+    /// As for [`Entry::load`].
+    unsafe fn load_tail<L: Doubles<N>, const N: usize>(from: &[Self]) -> L;
+}
+
+impl Entry for f64 {
+    #[inline(always)]
+    unsafe fn load<L: Doubles<N>, const N: usize>(from: &[Self; N]) -> L {
+        // SAFETY: the caller vouches for the features.
+        unsafe { L::load(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_tail<L: Doubles<N>, const N: usize>(from: &[Self]) -> L {
+        // SAFETY: the caller vouches for the features.
+        unsafe { L::load_tail(from) }
+    }
+}
+
+impl Entry for f32 {
+    #[inline(always)]
+    unsafe fn load<L: Doubles<N>, const N: usize>(from: &[Self; N]) -> L {
+        // SAFETY: the caller vouches for the features.
+        unsafe { L::widen(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_tail<L: Doubles<N>, const N: usize>(from: &[Self]) -> L {
+        // SAFETY: the caller vouches for the features.
+        unsafe { L::widen_tail(from) }
+    }
+}
+
 /// `out[i] = f32(Σ_j matrix[i][j] · x[j])`, eight rows at a time so that `x` is widened once for all of them.
 ///
 /// # Safety
 /// The processor has the features of `L`; so for the other functions.
 #[inline(always)]
-pub(crate) unsafe fn rotate<L: Doubles<N>, const N: usize>(matrix: &[f64], x: &[f32], out: &mut [f32]) {
+pub(crate) unsafe fn rotate<L: Doubles<N>, T: Entry, const N: usize>(
+    matrix: &[T],
+    x: &[f32],
+    out: &mut [f32],
+) {
     let (groups, rest) = out.as_chunks_mut::<8>();
     let (upper, lower) = matrix.split_at(8 * groups.len() * x.len());
     for (rows, out) in upper.chunks_exact(8 * x.len()).zip(groups) {
         // SAFETY: the caller vouches for the features.
-        unsafe { dot_rows::<L, N, 8>(rows, x, out) };
+        unsafe { dot_rows::<L, T, N, 8>(rows, x, out) };
     }
     for (row, out) in lower.chunks_exact(x.len()).zip(rest.as_chunks_mut::<1>().0) {
         // SAFETY: the caller vouches for the features.
-        unsafe { dot_rows::<L, N, 1>(row, x, out) };
+        unsafe { dot_rows::<L, T, N, 1>(row, x, out) };
     }
 }
 
 /// The inner products of `ROWS` consecutive rows with `x`.
 #[inline(always)]
-unsafe fn dot_rows<L: Doubles<N>, const N: usize, const ROWS: usize>(
-    matrix: &[f64],
+unsafe fn dot_rows<L: Doubles<N>, T: Entry, const N: usize, const ROWS: usize>(
+    matrix: &[T],
     x: &[f32],
     out: &mut [f32; ROWS],
 ) {
     let (blocks, tail) = x.as_chunks::<N>();
-    let (rows, tails) = split_rows::<N, ROWS>(matrix, x.len());
+    let (rows, tails) = split_rows::<T, N, ROWS>(matrix, x.len());
     // SAFETY: the caller vouches for the features.
     unsafe {
         let mut sums = [L::splat(0.0); ROWS];
         for (j, x) in blocks.iter().enumerate() {
             let x = L::widen(x);
             for (sum, row) in sums.iter_mut().zip(&rows) {
-                *sum = L::load(&row[j]).multiply_add(x, *sum);
+                *sum = T::load::<L, N>(&row[j]).multiply_add(x, *sum);
             }
         }
-        for ((out, sum), row) in out.iter_mut().zip(sums).zip(tails) {
-            *out = sum.total_with_tail(row, tail) as f32;
+        if !tail.is_empty() {
+            let x = L::widen_tail(tail);
+            for (sum, row) in sums.iter_mut().zip(tails) {
+                *sum = T::load_tail::<L, N>(row).multiply_add(x, *sum);
+            }
+        }
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = sum.total() as f32;
         }
     }
 }
 
 /// `ROWS` consecutive rows, as whole registers and what is left of each.
 #[inline(always)]
-fn split_rows<const N: usize, const ROWS: usize>(
-    matrix: &[f64],
+fn split_rows<T, const N: usize, const ROWS: usize>(
+    matrix: &[T],
     columns: usize,
-) -> ([&[[f64; N]]; ROWS], [&[f64]; ROWS]) {
+) -> ([&[[T; N]]; ROWS], [&[T]; ROWS]) {
     let row = |i| matrix[i * columns..(i + 1) * columns].as_chunks::<N>();
     (std::array::from_fn(|i| &row(i).0[..columns / N]), std::array::from_fn(|i| row(i).1))
 }
@@ -77,7 +127,7 @@ unsafe fn add_scaled<L: Doubles<N>, const N: usize, const ROWS: usize>(
     y: &[f32; ROWS],
     sums: &mut [f64],
 ) {
-    let (rows, tails) = split_rows::<N, ROWS>(matrix, sums.len());
+    let (rows, tails) = split_rows::<f64, N, ROWS>(matrix, sums.len());
     let (blocks, tail) = sums.as_chunks_mut::<N>();
     // SAFETY: the caller vouches for the features.
     unsafe {

@@ -1,9 +1,9 @@
 //! Dense float work: a rotation matrix times a vector, and distances between two decoded vectors.
 
 /// `out[i] = f32(Σ_j matrix[i][j] · x[j])`, with `matrix` row-major, `out.len()` rows of `x.len()`.
-pub(crate) fn rotate(matrix: &[f64], x: &[f32], out: &mut [f32]) {
+pub(crate) fn rotate<T: Copy + Into<f64>>(matrix: &[T], x: &[f32], out: &mut [f32]) {
     for (row, y) in matrix.chunks_exact(x.len()).zip(out) {
-        *y = row.iter().zip(x).map(|(m, x)| m * f64::from(*x)).sum::<f64>() as f32;
+        *y = row.iter().zip(x).map(|(m, x)| (*m).into() * f64::from(*x)).sum::<f64>() as f32;
     }
 }
 

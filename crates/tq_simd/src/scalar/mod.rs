@@ -1,6 +1,7 @@
 //! The definition of every result, in plain code with `f64` sums where sums are long; the kernels of the other levels are tested
 //! against it.
 
+pub(crate) mod bounds;
 pub(crate) mod dense;
 pub(crate) mod encode;
 pub(crate) mod hadamard;
@@ -15,6 +16,7 @@ pub(crate) static KERNELS: Kernels = Kernels {
     rows: row_kernels,
     dequantize: rows::dequantize,
     rotate: dense::rotate,
+    rotate_query: dense::rotate,
     add_rows: dense::add_rows,
     dot: dense::dot,
     squared_l2: dense::squared_l2,
@@ -26,6 +28,7 @@ pub(crate) static KERNELS: Kernels = Kernels {
     hadamard: hadamard::hadamard,
     hadamard_inverse: hadamard::hadamard_inverse,
     sign_sums: signs::sums,
+    sign_bounds: bounds::sign_bounds,
 };
 
 /// None: a scan falls back to [`rows`] by itself, whatever its level.

@@ -57,6 +57,24 @@ pub(crate) fn dot_and_norm(
     (dot, norm)
 }
 
+/// `(Σ q_i x_i, Σ (x_i + m_i)²)`, for a centre *m* as long as the query.
+pub(crate) fn dot_and_centred_norm(
+    width: Width,
+    query: &[f32],
+    centre: &[f32],
+    codebook: &[f32],
+    codes: &[u8],
+    residual: Option<&[u8]>,
+) -> (f64, f64) {
+    let (mut dot, mut norm) = (0.0, 0.0);
+    each_value(width, query.len(), codes, residual, codebook, |i, x| {
+        dot += f64::from(query[i]) * f64::from(x);
+        let sum = f64::from(x) + f64::from(centre[i]);
+        norm += sum * sum;
+    });
+    (dot, norm)
+}
+
 /// `Σ (scale·q_i - x_i)²`, each difference taken in `f64`.
 pub(crate) fn squared_l2(
     width: Width,

@@ -2,8 +2,8 @@
 
 use crate::support::{Rng, assert_close};
 use tq_simd::{
-    Level, dot_and_norms_f32, dot_f32, l1_f32, rotate, rotate_f32_polling, rotate_transposed_polling,
-    squared_l2_f32,
+    Level, dot_and_norms_f32, dot_f32, l1_f32, rotate, rotate_f32_polling, rotate_query_polling,
+    rotate_transposed_polling, squared_l2_f32,
 };
 
 fn sizes() -> impl Iterator<Item = usize> {
@@ -65,6 +65,14 @@ pub(crate) fn rotations(level: Level) {
         let (mut forth_scalar, mut back_scalar) = (vec![f32::NAN; rows], vec![f32::NAN; columns]);
         rotate(Level::Scalar, &matrix, &x, &mut forth_scalar);
         rotate_transposed_polling(Level::Scalar, &matrix, &y, &mut back_scalar, &mut || {});
+        let floats: Vec<f32> = matrix.iter().map(|&entry| entry as f32).collect();
+        let mut by_floats = vec![f32::NAN; rows];
+        rotate_query_polling(level, &floats, &x, &mut by_floats, &mut || {});
+        for (i, value) in by_floats.iter().enumerate() {
+            let terms = (0..columns).map(|j| f64::from(floats[i * columns + j]) * f64::from(x[j]));
+            let what = format!("{} {rows}x{columns} row {i} of floats", level.name());
+            check_within(*value, terms, 5.0 * f64::from(f32::EPSILON) / 2.0, &what);
+        }
         for (i, (value, scalar)) in forth.iter().zip(forth_scalar).enumerate() {
             let terms = || (0..columns).map(|j| matrix[i * columns + j] * f64::from(x[j]));
             let what = format!("{} {rows}x{columns} row {i}", level.name());
@@ -98,6 +106,9 @@ pub(crate) fn page_ends(level: Level) {
         rotate(level, &matrix, &b, &mut out);
         rotate(level, &matrix, fenced_b, &mut fenced_out);
         assert_eq!(out, fenced_out);
+        rotate_query_polling(level, &a, &b, &mut out, &mut || {});
+        rotate_query_polling(level, fenced_a, fenced_b, &mut fenced_out, &mut || {});
+        assert_eq!(out, fenced_out);
         rotate_f32_polling(level, &a, &b, &mut out, &mut || {});
         rotate_f32_polling(level, fenced_a, fenced_b, &mut fenced_out, &mut || {});
         assert_eq!(out, fenced_out);
@@ -106,9 +117,14 @@ pub(crate) fn page_ends(level: Level) {
 
 /// One rounding to `f32`, and `f64` roundings of the terms in any order.
 fn check(value: f32, terms: impl Iterator<Item = f64> + Clone, what: &str) {
+    check_within(value, terms, 1e-14, what);
+}
+
+/// One rounding to `f32`, and others of so much of the terms.
+fn check_within(value: f32, terms: impl Iterator<Item = f64> + Clone, roundings: f64, what: &str) {
     let expected: f64 = terms.clone().sum();
     let magnitude: f64 = terms.map(f64::abs).sum();
-    let tolerance = f64::from(f32::EPSILON) / 2.0 * expected.abs() + 1e-14 * magnitude;
+    let tolerance = f64::from(f32::EPSILON) / 2.0 * expected.abs() + roundings * magnitude;
     assert_close(f64::from(value), expected, tolerance, what);
 }
 

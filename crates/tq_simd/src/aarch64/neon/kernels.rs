@@ -2,7 +2,7 @@
 
 use super::{natural, signs, strided};
 use crate::kernels::{RowKernels, each_measure};
-use crate::lanes::{LANES, kernels_over_lanes};
+use crate::lanes::{LANES, compiled_loops, kernels_over_lanes};
 use crate::layout::{Line, Order, fill_table};
 use crate::scalar;
 use crate::width::Width;
@@ -16,7 +16,12 @@ kernels_over_lanes! {
     dequantize: dequantize,
     // Products and sums are rounded apart here, as everywhere that plain loops run.
     rotate_f32: scalar::encode::rotate,
+    rotate_query: rotate_query,
     sign_sums: signs::sums,
+}
+
+compiled_loops! { "neon";
+    rotate_query(matrix: &[f32], x: &[f32], out: &mut [f32]) = lanes::dense::rotate::<float64x2_t, f32, _>;
 }
 
 /// The kernels of rows of a width.

@@ -40,11 +40,11 @@ impl Sums {
     }
 
     /// Adds sixteen coordinates of the query and of the row, through the lower accumulators when `step` is even and else
-    /// through the upper ones.
+    /// through the upper ones; `centre` matters to one measure alone.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn add<const MEASURE: u8>(&mut self, step: usize, query: &Line, row: Sixteen) {
-        let query = query.0.as_chunks::<4>().0;
+    fn add<const MEASURE: u8>(&mut self, step: usize, query: &Line, centre: &Line, row: Sixteen) {
+        let (query, centre) = (query.0.as_chunks::<4>().0, centre.0.as_chunks::<4>().0);
         for (quarter, row) in row.into_iter().enumerate() {
             let slot = step % 2 * 4 + quarter;
             let query = load(&query[quarter]);
@@ -57,6 +57,10 @@ impl Sums {
             if MEASURE == measure::DOT_AND_NORM {
                 self.squares[slot] = vfmaq_f32(self.squares[slot], row, row);
             }
+            if MEASURE == measure::DOT_AND_CENTRED_NORM {
+                let sum = vaddq_f32(row, load(&centre[quarter]));
+                self.squares[slot] = vfmaq_f32(self.squares[slot], sum, sum);
+            }
         }
     }
 
@@ -66,7 +70,7 @@ impl Sums {
     fn spill<const MEASURE: u8>(&mut self) {
         self.spilled.0 += total(self.products);
         self.products = [vdupq_n_f32(0.0); 8];
-        if MEASURE == measure::DOT_AND_NORM {
+        if measure::has_squares(MEASURE) {
             self.spilled.1 += total(self.squares);
             self.squares = [vdupq_n_f32(0.0); 8];
         }

@@ -15,24 +15,25 @@ pub(crate) fn row<const BITS: u32, const MEASURE: u8, const RESIDUAL: bool>(
     // Pairs of steps, so that the choice of accumulators is settled at compile time; then a single step; then a tail.
     let (whole, rest) = (layout.query.len() / 16, layout.query.len() % 16);
     let table = Table::<BITS>::new(&layout.table);
-    let (pairs, _) = layout.natural[..whole].as_chunks::<2>();
+    let centre = layout.centre_natural(MEASURE);
+    let pairs = layout.natural[..whole].as_chunks::<2>().0.iter().zip(centre.as_chunks::<2>().0);
     let mut sums = Sums::zero();
-    for (i, query) in pairs.iter().enumerate() {
+    for (i, (query, centre)) in pairs.enumerate() {
         if i > 0 && i % (STEPS_PER_SPILL / 2) == 0 {
             sums.spill::<MEASURE>();
         }
-        for (half, query) in query.iter().enumerate() {
+        for (half, (query, centre)) in query.iter().zip(centre).enumerate() {
             let row = table.values::<RESIDUAL>(codes, residual, 2 * i + half);
-            sums.add::<MEASURE>(half, query, row);
+            sums.add::<MEASURE>(half, query, centre, row);
         }
     }
     if whole % 2 == 1 {
         let row = table.values::<RESIDUAL>(codes, residual, whole - 1);
-        sums.add::<MEASURE>(0, &layout.natural[whole - 1], row);
+        sums.add::<MEASURE>(0, &layout.natural[whole - 1], &centre[whole - 1], row);
     }
     if rest > 0 {
         let row = table.values_tail::<RESIDUAL>(codes, residual, whole, rest);
-        sums.add::<MEASURE>(1, &layout.natural[whole], row);
+        sums.add::<MEASURE>(1, &layout.natural[whole], &centre[whole], row);
     }
     sums.finish::<MEASURE>()
 }

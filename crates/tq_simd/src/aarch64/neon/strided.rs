@@ -21,14 +21,16 @@ pub(crate) fn row<const BITS: u32, const MEASURE: u8>(layout: &Layout, codes: &[
     let blocks = &codes.as_chunks::<16>().0[..whole];
     let planes = load_planes(&layout.table[0]);
 
+    let centre = layout.centre_strided(MEASURE);
+    let lines = layout.strided.chunks_exact(steps).zip(centre.chunks_exact(steps));
     let mut sums = Sums::zero();
-    for (i, (codes, query)) in blocks.iter().zip(layout.strided.chunks_exact(steps)).enumerate() {
+    for (i, (codes, (query, centre))) in blocks.iter().zip(lines).enumerate() {
         if i > 0 && i % (STEPS_PER_SPILL / steps) == 0 {
             sums.spill::<MEASURE>();
         }
         let mut codes = load_bytes(codes);
-        for (step, query) in query.iter().enumerate() {
-            sums.add::<MEASURE>(step, query, look_up_sixteen(planes, lowest(codes)));
+        for (step, (query, centre)) in query.iter().zip(centre).enumerate() {
+            sums.add::<MEASURE>(step, query, centre, look_up_sixteen(planes, lowest(codes)));
             codes = next::<BITS>(codes);
         }
     }
@@ -37,10 +39,11 @@ pub(crate) fn row<const BITS: u32, const MEASURE: u8>(layout: &Layout, codes: &[
         let mut padded = [0; 16];
         padded[..tail.len()].copy_from_slice(tail);
         let mut codes = load_bytes(&padded);
-        for (step, query) in layout.strided[steps * whole..][..steps].iter().enumerate() {
+        let lines = layout.strided[steps * whole..].iter().zip(&centre[steps * whole..]);
+        for (step, (query, centre)) in lines.take(steps).enumerate() {
             // Lane `l` holds dimension `steps · l + step` of the rest; beyond the end it must add nothing to a norm.
             let row = look_up_sixteen(planes, lowest(codes));
-            sums.add::<MEASURE>(step, query, keep_first((rest + steps - 1 - step) / steps, row));
+            sums.add::<MEASURE>(step, query, centre, keep_first((rest + steps - 1 - step) / steps, row));
             codes = next::<BITS>(codes);
         }
     }

@@ -15,11 +15,13 @@ kernels_over_lanes! {
     rows: row_kernels,
     dequantize: dequantize,
     rotate_f32: rotate_f32,
+    rotate_query: rotate_query,
     sign_sums: signs::sums,
 }
 
 compiled_loops! { "avx2,fma,f16c";
     rotate_f32(matrix: &[f32], x: &[f32], out: &mut [f32]) = lanes::encode::rotate::<[__m256; 2]>;
+    rotate_query(matrix: &[f32], x: &[f32], out: &mut [f32]) = lanes::query::rotate_by_4::<[__m256; 2]>;
 }
 
 /// The kernels of rows of a width.

@@ -88,6 +88,31 @@ impl FusedFloats for [__m256; 2] {
             _mm_cvtss_f32(_mm_add_ss(sum, _mm_shuffle_ps::<1>(sum, sum)))
         }
     }
+
+    type Wide = [__m256d; 2];
+
+    #[inline(always)]
+    unsafe fn wide_zero() -> [__m256d; 2] {
+        // SAFETY: the caller vouches for the features.
+        unsafe { [_mm256_setzero_pd(); 2] }
+    }
+
+    #[inline(always)]
+    unsafe fn add_to_wide(self, sums: [__m256d; 2]) -> [__m256d; 2] {
+        // SAFETY: the caller vouches for the features.
+        unsafe {
+            let both = _mm256_add_ps(self[0], self[1]);
+            let lower = _mm256_cvtps_pd(_mm256_castps256_ps128(both));
+            let upper = _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(both));
+            [_mm256_add_pd(sums[0], lower), _mm256_add_pd(sums[1], upper)]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn wide_total(sums: [__m256d; 2]) -> f64 {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm256_add_pd(sums[0], sums[1]).total() }
+    }
 }
 
 impl Doubles<4> for __m256d {

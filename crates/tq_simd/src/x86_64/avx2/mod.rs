@@ -34,10 +34,10 @@ impl Sums {
         Sums { products: [zero; 4], squares: [zero; 4], spilled: (0.0, 0.0) }
     }
 
-    /// Adds eight coordinates of the query and of the row, through accumulator `slot`.
+    /// Adds eight coordinates of the query and of the row, through accumulator `slot`; `centre` matters to one measure alone.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    fn add<const MEASURE: u8>(&mut self, slot: usize, query: __m256, row: __m256) {
+    fn add<const MEASURE: u8>(&mut self, slot: usize, query: __m256, centre: __m256, row: __m256) {
         let slot = slot % 4;
         if MEASURE == measure::SQUARED_L2 {
             let difference = _mm256_sub_ps(query, row);
@@ -48,6 +48,10 @@ impl Sums {
         if MEASURE == measure::DOT_AND_NORM {
             self.squares[slot] = _mm256_fmadd_ps(row, row, self.squares[slot]);
         }
+        if MEASURE == measure::DOT_AND_CENTRED_NORM {
+            let sum = _mm256_add_ps(row, centre);
+            self.squares[slot] = _mm256_fmadd_ps(sum, sum, self.squares[slot]);
+        }
     }
 
     /// Moves the lanes' sums to `f64`.
@@ -56,7 +60,7 @@ impl Sums {
     fn spill<const MEASURE: u8>(&mut self) {
         self.spilled.0 += total(self.products);
         self.products = [_mm256_setzero_ps(); 4];
-        if MEASURE == measure::DOT_AND_NORM {
+        if measure::has_squares(MEASURE) {
             self.spilled.1 += total(self.squares);
             self.squares = [_mm256_setzero_ps(); 4];
         }

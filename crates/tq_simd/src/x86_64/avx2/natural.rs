@@ -19,25 +19,32 @@ pub(crate) fn row<const BITS: u32, const MEASURE: u8, const RESIDUAL: bool>(
     let whole = layout.query.len() / 8;
     let groups = whole / 4;
     let (queries, _) = layout.natural.as_chunks::<2>();
+    let centre = layout.centre_natural(MEASURE);
+    let (centres, _) = centre.as_chunks::<2>();
     let mut sums = Sums::zero();
-    for (i, (codes, query)) in codes.chunks_exact(4 * BITS as usize).zip(&queries[..groups]).enumerate() {
+    let lines = queries[..groups].iter().zip(centres);
+    for (i, (codes, (query, centre))) in codes.chunks_exact(4 * BITS as usize).zip(lines).enumerate() {
         if i > 0 && i % ADDITIONS_PER_SPILL == 0 {
             sums.spill::<MEASURE>();
         }
         let residual = if RESIDUAL { &residual[64 * i..64 * (i + 1)] } else { residual };
         for step in 0..4 {
             let row = values::<BITS, RESIDUAL>(&layout.table, codes, residual, step);
-            sums.add::<MEASURE>(step, load_half(&query[step / 2], step % 2), row);
+            let (query, centre) =
+                (load_half(&query[step / 2], step % 2), load_half(&centre[step / 2], step % 2));
+            sums.add::<MEASURE>(step, query, centre, row);
         }
     }
     for step in 4 * groups..whole {
         let row = values::<BITS, RESIDUAL>(&layout.table, codes, residual, step);
-        sums.add::<MEASURE>(0, load_half(&layout.natural[step / 2], step % 2), row);
+        let (query, centre) = (&layout.natural[step / 2], &centre[step / 2]);
+        sums.add::<MEASURE>(0, load_half(query, step % 2), load_half(centre, step % 2), row);
     }
     let rest = layout.query.len() % 8;
     if rest > 0 {
         let row = values_tail::<BITS, RESIDUAL>(&layout.table, codes, residual, whole, rest);
-        sums.add::<MEASURE>(0, load_half(&layout.natural[whole / 2], whole % 2), row);
+        let (query, centre) = (&layout.natural[whole / 2], &centre[whole / 2]);
+        sums.add::<MEASURE>(0, load_half(query, whole % 2), load_half(centre, whole % 2), row);
     }
     sums.finish::<MEASURE>()
 }

@@ -21,28 +21,33 @@ const BLOCK: usize = 32;
 pub(crate) fn row<const MEASURE: u8>(layout: &Layout, codes: &[u8], _: &[u8]) -> (f64, f64) {
     let (whole, rest) = (layout.query.len() / BLOCK, layout.query.len() % BLOCK);
     let (blocks, queries) = (codes.as_chunks::<16>().0, layout.strided.as_chunks::<2>().0);
+    let centres = layout.centre_strided(MEASURE).as_chunks::<2>().0;
     let planes = load_planes(&layout.planes[0]);
 
     let mut sums = Sums::zero();
-    for (i, (codes, query)) in blocks[..whole].iter().zip(queries).enumerate() {
+    let lines = queries.iter().zip(centres);
+    for (i, (codes, (query, centre))) in blocks[..whole].iter().zip(lines).enumerate() {
         if i > 0 && i % ADDITIONS_PER_SPILL == 0 {
             sums.spill::<MEASURE>();
         }
         for (slot, row) in look_up(&planes, codes).into_iter().enumerate() {
-            sums.add::<MEASURE>(slot, load_half(&query[slot / 2], slot % 2), row);
+            let (query, centre) = (&query[slot / 2], &centre[slot / 2]);
+            sums.add::<MEASURE>(slot, load_half(query, slot % 2), load_half(centre, slot % 2), row);
         }
     }
     if rest > 0 {
         let tail = &codes[16 * whole..];
         let mut padded = [0; 16];
         padded[..tail.len()].copy_from_slice(tail);
-        let query = &queries[whole];
+        let (query, centre) = (&queries[whole], &centres[whole]);
         let dimensions = _mm256_set_epi32(7, 5, 3, 1, 6, 4, 2, 0);
         for (slot, row) in look_up(&planes, &padded).into_iter().enumerate() {
             // Beyond the end of the row a lane must add nothing to a norm.
             let end = _mm256_set1_epi32(rest as i32 - 8 * slot as i32);
             let lanes = _mm256_castsi256_ps(_mm256_cmpgt_epi32(end, dimensions));
-            sums.add::<MEASURE>(slot, load_half(&query[slot / 2], slot % 2), _mm256_and_ps(lanes, row));
+            let (query, centre) = (&query[slot / 2], &centre[slot / 2]);
+            let row = _mm256_and_ps(lanes, row);
+            sums.add::<MEASURE>(slot, load_half(query, slot % 2), load_half(centre, slot % 2), row);
         }
     }
     sums.finish::<MEASURE>()

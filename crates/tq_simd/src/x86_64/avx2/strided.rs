@@ -20,26 +20,31 @@ pub(crate) fn row<const MEASURE: u8>(layout: &Layout, codes: &[u8], _: &[u8]) ->
     let whole = layout.query.len() / (LANES * STEPS);
     let rest = layout.query.len() % (LANES * STEPS);
     let (blocks, queries) = (codes.as_chunks::<LANES>().0, layout.strided.as_chunks::<2>().0);
+    let centres = layout.centre_strided(MEASURE).as_chunks::<2>().0;
     let table = &layout.table[0];
 
     let mut sums = Sums::zero();
-    for (i, (codes, query)) in blocks[..whole].iter().zip(queries).enumerate() {
+    let lines = queries.iter().zip(centres);
+    for (i, (codes, (query, centre))) in blocks[..whole].iter().zip(lines).enumerate() {
         if i > 0 && i % ADDITIONS_PER_SPILL == 0 {
             sums.spill::<MEASURE>();
         }
         for (step, row) in look_up(table, codes).into_iter().enumerate() {
-            sums.add::<MEASURE>(step, load_half(&query[step / 2], step % 2), row);
+            let (query, centre) = (&query[step / 2], &centre[step / 2]);
+            sums.add::<MEASURE>(step, load_half(query, step % 2), load_half(centre, step % 2), row);
         }
     }
     if rest > 0 {
         let tail = &codes[LANES * whole..];
         let mut padded = [0; LANES];
         padded[..tail.len()].copy_from_slice(tail);
-        let query = &queries[whole];
+        let (query, centre) = (&queries[whole], &centres[whole]);
         for (step, row) in look_up(table, &padded).into_iter().enumerate() {
             // Lane `l` holds dimension `4 · l + step` of the rest; beyond the end it must add nothing to a norm.
             let lanes = first_lanes((rest + STEPS - 1 - step) / STEPS);
-            sums.add::<MEASURE>(step, load_half(&query[step / 2], step % 2), _mm256_and_ps(lanes, row));
+            let (query, centre) = (&query[step / 2], &centre[step / 2]);
+            let row = _mm256_and_ps(lanes, row);
+            sums.add::<MEASURE>(step, load_half(query, step % 2), load_half(centre, step % 2), row);
         }
     }
     sums.finish::<MEASURE>()

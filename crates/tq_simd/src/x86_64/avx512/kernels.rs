@@ -5,7 +5,6 @@ use crate::kernels::{RowKernels, each_measure};
 use crate::lanes::{compiled_loops, kernels_over_lanes};
 use crate::layout::{Line, Order, fill_table};
 use crate::level::{has_bit_counts, has_byte_permutes};
-use crate::measure::{DOT, SQUARED_L2};
 use crate::scalar;
 use crate::width::Width;
 use std::arch::x86_64::{__m512, __m512d};
@@ -17,11 +16,13 @@ kernels_over_lanes! {
     rows: row_kernels,
     dequantize: dequantize,
     rotate_f32: rotate_f32,
+    rotate_query: rotate_query,
     sign_sums: signs::sums,
 }
 
 compiled_loops! { "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c";
     rotate_f32(matrix: &[f32], x: &[f32], out: &mut [f32]) = lanes::encode::rotate::<__m512>;
+    rotate_query(matrix: &[f32], x: &[f32], out: &mut [f32]) = lanes::query::rotate_by_8::<__m512>;
 }
 
 /// The kernels of rows of a width, as this processor can run them.
@@ -36,7 +37,8 @@ pub(crate) fn rows(width: Width, byte_permutes: bool, bit_counts: bool) -> RowKe
         Width::Two => RowKernels {
             order: strided,
             plain: if bit_counts {
-                [strided::row::<2, DOT>, counts::dot_and_norm, strided::row::<2, SQUARED_L2>]
+                let [dot, _, squared_l2, centred] = each_measure!(strided, [2] []);
+                [dot, counts::dot_and_norm, squared_l2, centred]
             } else {
                 each_measure!(strided, [2] [])
             },

@@ -73,6 +73,30 @@ impl FusedFloats for __m512 {
         // SAFETY: the caller vouches for the features.
         unsafe { _mm512_reduce_add_ps(self) }
     }
+
+    type Wide = __m512d;
+
+    #[inline(always)]
+    unsafe fn wide_zero() -> __m512d {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_setzero_pd() }
+    }
+
+    #[inline(always)]
+    unsafe fn add_to_wide(self, sums: __m512d) -> __m512d {
+        // SAFETY: the caller vouches for the features.
+        unsafe {
+            let upper = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(self)));
+            let both = _mm256_add_ps(_mm512_castps512_ps256(self), upper);
+            _mm512_add_pd(sums, _mm512_cvtps_pd(both))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn wide_total(sums: __m512d) -> f64 {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_reduce_add_pd(sums) }
+    }
 }
 
 impl Doubles<8> for __m512d {
@@ -137,15 +161,10 @@ impl Doubles<8> for __m512d {
         unsafe { _mm512_cvtps_pd(_mm256_maskz_loadu_ps(first(from.len()), from.as_ptr())) }
     }
 
-    /// The tails go into the lanes, by a load under a mask.
     #[inline(always)]
-    unsafe fn total_with_tail(self, a: &[f64], b: &[f32]) -> f64 {
-        // SAFETY: the mask selects the first `min(8, a.len())` values, and masked-off ones are not touched; the caller vouches
-        // for the features.
-        unsafe {
-            let a = _mm512_maskz_loadu_pd(first(a.len()), a.as_ptr());
-            a.multiply_add(Self::widen_tail(b), self).total()
-        }
+    unsafe fn load_tail(from: &[f64]) -> Self {
+        // SAFETY: as in `widen_tail`.
+        unsafe { _mm512_maskz_loadu_pd(first(from.len()), from.as_ptr()) }
     }
 }
 

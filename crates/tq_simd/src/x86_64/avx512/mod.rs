@@ -35,10 +35,10 @@ impl<const SLOTS: usize> Sums<SLOTS> {
         Sums { products: [zero; SLOTS], squares: [zero; SLOTS], spilled: (0.0, 0.0) }
     }
 
-    /// Adds sixteen coordinates of the query and of the row, through accumulator `slot`.
+    /// Adds sixteen coordinates of the query and of the row, through accumulator `slot`; `centre` matters to one measure alone.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-    fn add<const MEASURE: u8>(&mut self, slot: usize, query: __m512, row: __m512) {
+    fn add<const MEASURE: u8>(&mut self, slot: usize, query: __m512, centre: __m512, row: __m512) {
         let slot = slot % SLOTS;
         if MEASURE == measure::SQUARED_L2 {
             let difference = _mm512_sub_ps(query, row);
@@ -49,6 +49,10 @@ impl<const SLOTS: usize> Sums<SLOTS> {
         if MEASURE == measure::DOT_AND_NORM {
             self.squares[slot] = _mm512_fmadd_ps(row, row, self.squares[slot]);
         }
+        if MEASURE == measure::DOT_AND_CENTRED_NORM {
+            let sum = _mm512_add_ps(row, centre);
+            self.squares[slot] = _mm512_fmadd_ps(sum, sum, self.squares[slot]);
+        }
     }
 
     /// Moves the lanes' sums to `f64`.
@@ -57,7 +61,7 @@ impl<const SLOTS: usize> Sums<SLOTS> {
     fn spill<const MEASURE: u8>(&mut self) {
         self.spilled.0 += total(self.products);
         self.products = [_mm512_setzero_ps(); SLOTS];
-        if MEASURE == measure::DOT_AND_NORM {
+        if measure::has_squares(MEASURE) {
             self.spilled.1 += total(self.squares);
             self.squares = [_mm512_setzero_ps(); SLOTS];
         }

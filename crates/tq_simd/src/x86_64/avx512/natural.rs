@@ -16,25 +16,33 @@ pub(crate) fn row<const BITS: u32, const MEASURE: u8, const RESIDUAL: bool>(
     let whole = layout.query.len() / 16;
     let groups = whole / 4;
     let (queries, _) = layout.natural.as_chunks::<4>();
+    let centre = layout.centre_natural(MEASURE);
+    let (centres, _) = centre.as_chunks::<4>();
     let mut sums = Sums::<4>::zero();
-    for (i, (codes, query)) in codes.chunks_exact(8 * BITS as usize).zip(&queries[..groups]).enumerate() {
+    let lines = queries[..groups].iter().zip(centres);
+    for (i, (codes, (query, centre))) in codes.chunks_exact(8 * BITS as usize).zip(lines).enumerate() {
         if i > 0 && i % ADDITIONS_PER_SPILL == 0 {
             sums.spill::<MEASURE>();
         }
         let residual = if RESIDUAL { &residual[128 * i..128 * (i + 1)] } else { residual };
-        for (step, query) in query.iter().enumerate() {
+        for (step, (query, centre)) in query.iter().zip(centre).enumerate() {
             let row = values::<BITS, RESIDUAL>(&layout.table, codes, residual, step);
-            sums.add::<MEASURE>(step, load_line(query), row);
+            sums.add::<MEASURE>(step, load_line(query), load_line(centre), row);
         }
     }
     for step in 4 * groups..whole {
         let row = values::<BITS, RESIDUAL>(&layout.table, codes, residual, step);
-        sums.add::<MEASURE>(0, load_line(&layout.natural[step]), row);
+        sums.add::<MEASURE>(
+            0,
+            load_line(&layout.natural[step]),
+            load_line(&layout.centre_natural(MEASURE)[step]),
+            row,
+        );
     }
     let rest = layout.query.len() % 16;
     if rest > 0 {
         let row = values_tail::<BITS, RESIDUAL>(&layout.table, codes, residual, whole, rest);
-        sums.add::<MEASURE>(0, load_line(&layout.natural[whole]), row);
+        sums.add::<MEASURE>(0, load_line(&layout.natural[whole]), load_line(&centre[whole]), row);
     }
     sums.finish::<MEASURE>()
 }

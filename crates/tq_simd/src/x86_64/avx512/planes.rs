@@ -22,10 +22,11 @@ pub(crate) fn row<const MEASURE: u8, const RESIDUAL: bool>(
     let planes = load_planes(&layout.planes);
     let (blocks, tail) = codes.as_chunks::<64>();
     let (queries, _) = layout.natural.as_chunks::<4>();
+    let (centres, _) = layout.centre_natural(MEASURE).as_chunks::<4>();
     let (residuals, residual_tail) = residual.as_chunks::<128>();
 
     let mut sums = Sums::<4>::zero();
-    for (i, (codes, query)) in blocks.iter().zip(queries).enumerate() {
+    for (i, (codes, (query, centre))) in blocks.iter().zip(queries.iter().zip(centres)).enumerate() {
         if i > 0 && i % ADDITIONS_PER_SPILL == 0 {
             sums.spill::<MEASURE>();
         }
@@ -35,19 +36,19 @@ pub(crate) fn row<const MEASURE: u8, const RESIDUAL: bool>(
             if RESIDUAL {
                 row = _mm512_add_ps(row, load_residual(&residuals[i].as_chunks::<32>().0[step]));
             }
-            sums.add::<MEASURE>(step, load_line(&query[step]), row);
+            sums.add::<MEASURE>(step, load_line(&query[step]), load_line(&centre[step]), row);
         }
     }
     if !tail.is_empty() {
         let rows = look_up(&planes, load_codes_tail(tail));
-        let query = &queries[blocks.len()];
+        let (query, centre) = (&queries[blocks.len()], &centres[blocks.len()]);
         for (step, mut row) in rows.into_iter().enumerate() {
             let done = tail.len().min(16 * step);
             if RESIDUAL {
                 row = _mm512_add_ps(row, load_residual_tail(&residual_tail[2 * done..]));
             }
             let row = _mm512_maskz_mov_ps(first_lanes(tail.len() - done), row);
-            sums.add::<MEASURE>(step, load_line(&query[step]), row);
+            sums.add::<MEASURE>(step, load_line(&query[step]), load_line(&centre[step]), row);
         }
     }
     sums.finish::<MEASURE>()

@@ -17,7 +17,7 @@ pub(crate) const LANES: usize = 16;
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
 pub(crate) fn row<const BITS: u32, const MEASURE: u8>(layout: &Layout, codes: &[u8], _: &[u8]) -> (f64, f64) {
     // Eight chains of additions either way.
-    if MEASURE == measure::DOT_AND_NORM {
+    if measure::has_squares(MEASURE) {
         sum::<BITS, MEASURE, 4>(layout, codes)
     } else {
         sum::<BITS, MEASURE, 8>(layout, codes)
@@ -35,26 +35,30 @@ fn sum<const BITS: u32, const MEASURE: u8, const SLOTS: usize>(layout: &Layout, 
     let tables = Tables::new::<BITS>(&layout.table[0]);
 
     let mut sums = Sums::<SLOTS>::zero();
-    let queries = layout.strided.as_chunks::<SLOTS>().0;
-    for (i, (codes, query)) in turns.chunks_exact(turn).zip(queries).enumerate() {
+    let centre = layout.centre_strided(MEASURE);
+    let lines = layout.strided.as_chunks::<SLOTS>().0.iter().zip(centre.as_chunks::<SLOTS>().0);
+    for (i, (codes, (query, centre))) in turns.chunks_exact(turn).zip(lines).enumerate() {
         if i > 0 && i % ADDITIONS_PER_SPILL == 0 {
             sums.spill::<MEASURE>();
         }
         for (i, block) in codes.as_chunks::<16>().0.iter().enumerate() {
             let rows = tables.look_up::<BITS>(spread(block));
             for (step, row) in rows.into_iter().take(steps).enumerate() {
-                sums.add::<MEASURE>(i * steps + step, load_line(&query[i * steps + step]), row);
+                let line = i * steps + step;
+                sums.add::<MEASURE>(line, load_line(&query[line]), load_line(&centre[line]), row);
             }
         }
     }
     for (i, block) in tail.chunks(16).enumerate() {
         let rest = rest - i * LANES * steps;
-        let query = &layout.strided[SLOTS * whole + i * steps..][..steps];
+        let lines = SLOTS * whole + i * steps..SLOTS * whole + (i + 1) * steps;
+        let (query, centre) = (&layout.strided[lines.clone()], &centre[lines]);
         let rows = tables.look_up::<BITS>(spread_tail(block));
-        for (step, query) in query.iter().enumerate() {
+        for (step, (query, centre)) in query.iter().zip(centre).enumerate() {
             // Lane `l` holds dimension `steps · l + step` of the rest; beyond the end it must add nothing to a norm.
             let lanes = first_lanes((rest + steps - 1 - step) / steps);
-            sums.add::<MEASURE>(step, load_line(query), _mm512_maskz_mov_ps(lanes, rows[step]));
+            let row = _mm512_maskz_mov_ps(lanes, rows[step]);
+            sums.add::<MEASURE>(step, load_line(query), load_line(centre), row);
         }
     }
     sums.finish::<MEASURE>()
