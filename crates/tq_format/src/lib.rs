@@ -1,5 +1,5 @@
 //! The byte layouts of TinyQuant, and nothing but bytes: Level-1 records, TQCV corpora and TQCB codebooks; and the QVEC
-//! indexes of quantvec. Beside them, the texts by which SQL names a vector.
+//! indexes of quantvec. Beside them, the texts and binary forms in which clients write a vector.
 //!
 //! A record is at once the datum, the binary wire form and the entry of a corpus file, so this crate is the one
 //! place that says what its bytes mean. It opens no file, knows no codec and allocates only for what it writes.
@@ -7,6 +7,7 @@
 //! bytes, non-zero padding, records that disagree with their file). A view, once made, can't be invalid.
 #![forbid(unsafe_code)]
 
+mod binary;
 mod builder;
 mod corpus;
 mod error;
@@ -18,6 +19,7 @@ mod text;
 pub mod tqcb;
 mod width;
 
+pub use binary::{BinaryError, VectorBinary};
 pub use builder::{RecordBuilder, hash_field};
 pub use corpus::{
     BODY_ALIGN, COUNT_OFFSET, CorpusBuilder, CorpusError, CorpusHeader, CorpusView, HEADER_FIXED_LEN,

@@ -1,7 +1,8 @@
-//! The texts of a vector: `\x` and the hexadecimal digits of a record, which is exact, or `[0.1, 0.2, …]`, floats that are yet
-//! to be compressed.
+//! The texts of a vector: `\x` and the hexadecimal digits of a record, which is exact, or floats that are yet to be compressed,
+//! `[0.1, 0.2, …]` or `{0.1, 0.2, …}`.
 //!
-//! The second form is pgvector's. White space is allowed around either, and around each number.
+//! The second form is pgvector's, the third that of PostgreSQL's arrays, whose elements may stand in quotation marks: so some
+//! clients write them. White space is allowed around each, and around each number.
 
 use tq_memory::{Grow, OutOfMemory};
 
@@ -21,12 +22,18 @@ pub enum VectorText {
 #[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TextError {
-    /// Neither form.
+    /// None of the forms.
     #[error("neither \"\\x\" with hexadecimal digits nor numbers in brackets")]
     Syntax,
-    /// `[]`.
+    /// `[]` or `{}`.
     #[error("no numbers between the brackets")]
     Empty,
+    /// An array with a NULL in it.
+    #[error("a NULL among the numbers")]
+    Null,
+    /// An array of arrays, so many dimensions deep.
+    #[error("an array of {0} dimensions")]
+    Nested(u32),
     /// A finite number that `f32` can't hold.
     #[error("\"{0}\" is out of range")]
     Range(String),
@@ -47,7 +54,7 @@ pub enum TextError {
 }
 
 impl VectorText {
-    /// Reads either form.
+    /// Reads each of the forms.
     ///
     /// # Errors
     /// The text is no vector's; see [`TextError`].
@@ -93,20 +100,42 @@ fn parse_digits(digits: &[u8]) -> Result<Vec<u8>, TextError> {
 }
 
 fn parse_floats(text: &str) -> Result<Vec<f32>, TextError> {
-    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).ok_or(TextError::Syntax)?;
-    if inner.trim().is_empty() {
+    let between = |open, close| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+    let (inner, is_array) = match (between('[', ']'), between('{', '}')) {
+        (Some(inner), _) => (inner, false),
+        (_, Some(inner)) => (inner, true),
+        _ => return Err(TextError::Syntax),
+    };
+    let inner = inner.trim();
+    if inner.is_empty() {
         return Err(TextError::Empty);
+    }
+    if is_array && inner.starts_with('{') {
+        return Err(TextError::Nested(1 + inner.bytes().take_while(|byte| *byte == b'{').count() as u32));
     }
     let mut floats = Vec::new();
     for piece in inner.split(',').map(str::trim) {
-        let value: f32 = piece.parse().map_err(|_| TextError::Syntax)?;
-        // "1e39" parses to infinity without a word; "inf" means what it says.
-        if value.is_infinite() && piece.bytes().any(|byte| byte.is_ascii_digit()) {
-            return Err(TextError::Range(piece.chars().take(SHOWN).collect()));
-        }
-        floats.try_push(value)?;
+        floats.try_push(parse_float(if is_array { unquoted(piece)? } else { piece })?)?;
     }
     Ok(floats)
+}
+
+/// An element of an array: what stands in its quotation marks, if it has any.
+fn unquoted(piece: &str) -> Result<&str, TextError> {
+    match piece.strip_prefix('"') {
+        Some(rest) => rest.strip_suffix('"').map(str::trim).ok_or(TextError::Syntax),
+        None if piece.eq_ignore_ascii_case("null") => Err(TextError::Null),
+        None => Ok(piece),
+    }
+}
+
+fn parse_float(piece: &str) -> Result<f32, TextError> {
+    let value: f32 = piece.parse().map_err(|_| TextError::Syntax)?;
+    // "1e39" parses to infinity without a word; "inf" means what it says.
+    if value.is_infinite() && piece.bytes().any(|byte| byte.is_ascii_digit()) {
+        return Err(TextError::Range(piece.chars().take(SHOWN).collect()));
+    }
+    Ok(value)
 }
 
 #[cfg(test)]
@@ -114,10 +143,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn either_form() {
+    fn each_form() {
         assert_eq!(VectorText::parse(" \\x01aF "), Ok(VectorText::Record(vec![1, 0xaf])));
         assert_eq!(VectorText::parse("\\x"), Ok(VectorText::Record(vec![])));
         assert_eq!(VectorText::parse("\t[ 1, -2.5e-1 ,+3]\n"), Ok(VectorText::Floats(vec![1.0, -0.25, 3.0])));
+        for text in ["{1,-0.25,3}", " { 1 , -2.5e-1,+3 }\n", r#"{"1","-0.25",3}"#, r#"{ " 1" ,-.25,"3"}"#] {
+            assert_eq!(VectorText::parse(text), Ok(VectorText::Floats(vec![1.0, -0.25, 3.0])), "{text}");
+        }
         assert_eq!(record_text(&[0, 0x1f, 0xa0]).unwrap(), "\\x001fa0");
     }
 
@@ -130,12 +162,48 @@ mod tests {
     #[test]
     fn what_is_wrong() {
         for text in [
-            "", "x", "\\", "\\X00", "[", "]", "[1", "1]", "[1,]", "[,1]", "[1 2]", "[[1]]", "[1]x", "(1)",
+            "",
+            "x",
+            "\\",
+            "\\X00",
+            "[",
+            "]",
+            "[1",
+            "1]",
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            "[[1]]",
+            "[1]x",
+            "(1)",
             "[0x1]",
+            "{",
+            "}",
+            "{1",
+            "{1]",
+            "[1}",
+            "{1,}",
+            "{,1}",
+            "{1}{2}",
+            "[\"1\"]",
+            "{\"1}",
+            "{1\"}",
+            "{\"1\"\"2\"}",
+            "{\"\"}",
+            "{\"null\"}",
+            "[null]",
+            "[0:1]={1,2}",
+            "{1,{2}}",
+            "{\\1}",
+            "{\"\\1\"}",
         ] {
             assert_eq!(VectorText::parse(text), Err(TextError::Syntax), "{text}");
         }
         assert_eq!(VectorText::parse("[ ]"), Err(TextError::Empty));
+        assert_eq!(VectorText::parse("{ }"), Err(TextError::Empty));
+        assert_eq!(VectorText::parse("{1,NULL}"), Err(TextError::Null));
+        assert_eq!(VectorText::parse("{{1,2},{3,4}}"), Err(TextError::Nested(2)));
+        assert_eq!(VectorText::parse("{1e39}"), Err(TextError::Range("1e39".into())));
         assert_eq!(VectorText::parse("[0, 1e39 ]"), Err(TextError::Range("1e39".into())));
         assert_eq!(VectorText::parse("\\x012"), Err(TextError::OddDigits));
         assert_eq!(VectorText::parse("\\x01 2"), Err(TextError::NotDigit { byte: b' ', position: 3 }));
