@@ -4,8 +4,8 @@ use tq_codec::declaration::Typmod;
 use tq_codec::sidecar;
 use tq_files::{Id, Metadata, fits_jsonb, parse_uuid, pgcopy, uuid_text};
 use tq_format::{
-    CorpusView, Magic, RecordBuilder, RecordHeader, RecordView, VectorText, hash_field, qvec, record_text,
-    tqcb,
+    CorpusView, Magic, RecordBuilder, RecordHeader, RecordView, VectorBinary, VectorText, hash_field, qvec,
+    record_text, tqcb,
 };
 
 pub(crate) fn record(data: &[u8]) {
@@ -33,6 +33,27 @@ fn rebuilt(view: RecordView<'_>) -> Vec<u8> {
     let mut record = Vec::new();
     builder.write(&indices, view.residual(), &mut record).expect("the parts of a record that is right");
     record
+}
+
+/// A vector in the binary form of any type that it is sent in.
+pub(crate) fn binary(data: &[u8]) {
+    match VectorBinary::parse(data) {
+        // Whatever is a record is one here.
+        Ok(VectorBinary::Record(record)) => assert_eq!(RecordView::parse(data), Ok(record)),
+        Ok(VectorBinary::Floats(floats)) => {
+            assert!(!floats.is_empty() && RecordView::parse(data).is_err());
+            let dimension = u16::try_from(floats.len()).unwrap_or(0).to_be_bytes();
+            // As pgvector sends them, they are the same again, unless a record is written so.
+            let mut sent = [&dimension[..], &[0; 2]].concat();
+            floats.iter().for_each(|float| sent.extend(float.to_be_bytes()));
+            if dimension != [0; 2] && RecordView::parse(&sent).is_err() {
+                let Ok(VectorBinary::Floats(again)) = VectorBinary::parse(&sent) else { panic!() };
+                let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+                assert!(again.len() == floats.len() && again.iter().zip(&floats).all(same));
+            }
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
 }
 
 /// A vector's text, in SQL.

@@ -54,7 +54,7 @@ pub(crate) fn verify(data: &[u8]) {
                 let loads = view.is_ok_and(|view| {
                     let metadata = Metadata::parse_ours(view.metadata(), view.vector_count());
                     let described =
-                        |metadata: Option<Metadata>| metadata?.codec.map(|(config, _)| config.hash());
+                        |metadata: Option<Metadata>| metadata?.codec.map(|codec| codec.config().hash());
                     metadata.is_ok_and(|metadata| {
                         described(metadata).is_none_or(|hash| hash.as_str() == view.config_hash())
                     })

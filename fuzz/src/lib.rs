@@ -1,4 +1,5 @@
-//! Fuzz targets: the readers of all that others may have made, records, corpora, codec descriptions and files of vectors.
+//! Fuzz targets: the readers of all that others may have made, records, corpora, codec descriptions, files of vectors, and the pages
+//! of an index.
 //!
 //! A target gets any bytes at all. They are an error, or are read as exactly what they say: what was read is put together again
 //! and must give the same bytes, and what two readers say of them must agree. A panic, an endless loop, or memory beyond a
@@ -9,6 +10,7 @@
 
 mod bytes;
 mod files;
+mod index;
 mod memory;
 
 use memory::Counting;
@@ -20,9 +22,10 @@ static ALLOCATOR: Counting = Counting;
 type Target = fn(&[u8]);
 
 /// All targets: their names, and how many bytes they may take for each byte that they are given.
-pub const TARGETS: [(&str, Target, usize); 12] = [
+pub const TARGETS: [(&str, Target, usize); 14] = [
     ("record", bytes::record, 8),
     ("text", bytes::text, 64),
+    ("binary", bytes::binary, 16),
     ("corpus", bytes::corpus, 8),
     ("verify", files::verify, 64),
     ("metadata", bytes::metadata, 64),
@@ -33,6 +36,7 @@ pub const TARGETS: [(&str, Target, usize); 12] = [
     ("ztensor", files::ztensor, 64),
     ("burnpack", files::burnpack, 64),
     ("ids", bytes::ids, 64),
+    ("pages", index::pages, 64),
 ];
 
 /// What a target may take whatever it is given: buffers, windows of decompression, the texts of errors.
@@ -45,6 +49,9 @@ const ALLOWANCE: usize = 24 << 20;
 pub fn run(name: &str, data: &[u8]) {
     let found = TARGETS.iter().find(|(known, ..)| *known == name);
     let (_, target, factor) = found.expect("a target of this name");
+    if name == "pages" {
+        index::prepare();
+    }
     let ((), peak) = memory::peak(|| target(data));
     let most = ALLOWANCE + factor * data.len();
     assert!(peak <= most, "{peak} bytes of memory for {} bytes of input", data.len());
