@@ -3,6 +3,7 @@
 use super::Error;
 use super::crates::codec::codec_hint;
 use super::crates::files::{corpus_file_hint, file_hint};
+use super::crates::index::index_hint;
 use crate::server::encoding::EncodingError;
 use crate::server::file_access::{AccessError, FileAccess};
 
@@ -18,8 +19,14 @@ impl Error {
             Error::Vector(error) => error.detail(),
             Error::Column(error) => error.detail(),
             Error::Sample(error) => error.detail(),
+            Error::Reject(error) => error.detail(),
             _ => None,
         }
+    }
+
+    /// The way out of it, for whoever tells of it in a message of their own.
+    pub(crate) fn advice(&self) -> Option<String> {
+        self.hint()
     }
 
     pub(super) fn hint(&self) -> Option<String> {
@@ -42,6 +49,9 @@ impl Error {
             Error::Vector(error) => return error.hint(),
             Error::Column(error) => return error.hint(),
             Error::Sample(error) => return error.hint(),
+            Error::Reject(error) => return error.hint(),
+            Error::Index { source, .. } => index_hint(source)?,
+            Error::IndexUse(error) => error.hint()?,
             _ => return None,
         };
         Some(hint.into())

@@ -16,6 +16,8 @@ pub(crate) enum RegistryError {
     CodecExists(String),
     #[error("codec \"{existing}\" has the same config_hash \"{hash}\" and another codebook")]
     CodebookConflict { existing: String, hash: String },
+    #[error("codec \"{0}\" has a centre, which TinyQuant's files have no place for")]
+    CentreInFiles(String),
     #[error("the same codec is already registered as \"{0}\"")]
     CodecRegistered(String),
     #[error("seed {0} belongs to the built-in codec")]
@@ -30,12 +32,18 @@ pub(crate) enum RegistryError {
     NotTrigger(&'static str),
     #[error("codec name must not be empty")]
     CodecNameEmpty,
-    #[error("\"{}\" can't be the name of this codec: it names another", shortened(.0))]
+    #[error("\"{}\" can't be the name of this codec: it means something else", shortened(.0))]
     CodecNameTaken(String),
     #[error("a rotation of {0} dimensions is too large to be kept")]
     RotationTooLarge(u32),
     #[error("a file below \"pg_tinyquant\" was changed while it was in use")]
     RotationLost,
+    #[error("codec \"{name}\" is named by the type of columns: {columns}")]
+    CodecInUse { name: String, columns: String },
+    #[error("codec \"{existing}\" has a config_hash that begins as this one's does: \"{prefix}\"")]
+    CodecPrefix { existing: String, prefix: String },
+    #[error("table tq_codec has no column for centres")]
+    OldRegistry,
     #[error("table tq_codec of extension tinyquant was not found")]
     NoRegistry,
     #[error(
@@ -84,6 +92,10 @@ impl RegistryError {
             RegistryError::CodecExists(_)
             | RegistryError::CodecRegistered(_)
             | RegistryError::CodebookConflict { .. } => Code::ERRCODE_DUPLICATE_OBJECT,
+            RegistryError::CentreInFiles(_) => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+            RegistryError::CodecInUse { .. } => Code::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+            RegistryError::CodecPrefix { .. } => Code::ERRCODE_DUPLICATE_OBJECT,
+            RegistryError::OldRegistry => Code::ERRCODE_UNDEFINED_COLUMN,
             RegistryError::CodecUpdate => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         }
     }
@@ -101,19 +113,25 @@ impl RegistryError {
                 "Register it with tq_create_codec, giving the seed and codebook that it was made with, or from TinyQuant's files with tq_import_codec."
             }
             RegistryError::NoSuchCodec(_) => {
-                "SELECT name, config_hash FROM tq_codec lists the registered codecs."
+                "SELECT name, config_hash FROM tq_catalog.tq_codec lists the registered codecs."
             }
             RegistryError::CodebookConflict { .. } => {
                 "The config_hash does not cover the codebook; choose another seed."
             }
+            RegistryError::CentreInFiles(_) => {
+                "A corpus carries it: COPY (SELECT column FROM table) TO file (FORMAT tqcv)."
+            }
             RegistryError::CodecNameTaken(_) => {
-                "64 hexadecimal digits are a codec's hash, and a declaration such as tqvec(1536, 4) is a built-in codec."
+                "64 hexadecimal digits are a codec's hash, tqvec(1536, 4) is a built-in codec, and numbers and words such as hadamard mean something else in a column's type."
             }
             RegistryError::ReservedSeed(_) => {
                 "Choose another seed; the built-in codec needs no registration."
             }
             RegistryError::CodecUpdate => "Drop the codec with tq_drop_codec and create another.",
             RegistryError::RotationLost => "Run the statement again: the file is built anew.",
+            RegistryError::CodecInUse { .. } => "Drop these columns, or give them another type, first.",
+            RegistryError::CodecPrefix { .. } => "Types name codecs by these digits; choose another seed.",
+            RegistryError::OldRegistry => "Run ALTER EXTENSION tinyquant UPDATE in this database.",
             RegistryError::NoRegistry => "Run CREATE EXTENSION tinyquant in this database.",
             RegistryError::SidecarHash { .. } => {
                 "A field or the hash was changed. If the fields are right, remove config_hash from the file."

@@ -56,6 +56,8 @@ pub(crate) enum FormatError {
     TempFileLimit(u64),
     #[error("id {} of record {record} does not fit column \"{column}\"", shortened(id))]
     CorpusId { record: u64, id: String, column: String },
+    #[error("{0}")]
+    BadRecord(#[source] CorpusError),
     #[error("record {record}: {source}")]
     CorpusRecord { record: u64, source: Box<Error> },
     #[error("\"{}\": {source}", path.display())]
@@ -67,9 +69,9 @@ impl FormatError {
         match self {
             FormatError::KeyNumber(_) => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
             FormatError::CodecDimension { .. } => Code::ERRCODE_DATA_EXCEPTION,
-            FormatError::CorpusMetadata { .. } | FormatError::CorpusCodec { .. } => {
-                Code::ERRCODE_BAD_COPY_FILE_FORMAT
-            }
+            FormatError::CorpusMetadata { .. }
+            | FormatError::CorpusCodec { .. }
+            | FormatError::BadRecord(_) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
             FormatError::TempFileLimit(_) => Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
             FormatError::CorpusOtherCodec { .. } => Code::ERRCODE_DATA_EXCEPTION,
             FormatError::NoIds { .. } => Code::ERRCODE_INVALID_COLUMN_REFERENCE,

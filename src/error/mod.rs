@@ -13,10 +13,12 @@ use pgrx::pg_sys::panic::ErrorReport;
 use tq_codec::CodecError;
 use tq_files::{CorpusFileError, FileError};
 use tq_format::{BitWidth, CorpusError, MAX_DIMENSION, RecordError, tqcb::TqcbError};
+use tq_index::IndexError;
 use tq_memory::OutOfMemory;
 
 use self::crates::codec::{codec_code, codec_message, sidecar_message, tqcb_message};
 use self::crates::files::{corpus_file_message, file_code};
+use self::crates::index::{index_code, index_message};
 use self::messages::{residual_words, shortened};
 use crate::server::aggregate_state::NotAggregate;
 use crate::server::encoding::{self, EncodingError};
@@ -29,8 +31,10 @@ mod column;
 mod copy;
 mod crates;
 mod file;
+mod index;
 pub(crate) mod interrupts;
 mod messages;
+mod reject;
 mod sample;
 mod vector;
 
@@ -38,6 +42,8 @@ pub(crate) use self::codec::RegistryError;
 pub(crate) use self::column::ColumnError;
 pub(crate) use self::copy::CopyError;
 pub(crate) use self::file::FormatError;
+pub(crate) use self::index::IndexUseError;
+pub(crate) use self::reject::RejectError;
 pub(crate) use self::sample::SampleError;
 pub(crate) use self::vector::VectorError;
 
@@ -82,6 +88,13 @@ pub(crate) enum Error {
     Column(#[from] ColumnError),
     #[error(transparent)]
     Sample(#[from] SampleError),
+    #[error(transparent)]
+    Reject(#[from] RejectError),
+    /// An index, by its name, is damaged or can't go on.
+    #[error("{}", index_message(name, source))]
+    Index { name: String, source: IndexError },
+    #[error(transparent)]
+    IndexUse(#[from] IndexUseError),
 }
 
 impl Error {
@@ -109,6 +122,34 @@ impl Error {
             || matches!(self, Error::Codec(CodecError::DimensionOutOfRange { .. }))
     }
 
+    /// Whether it is about one vector, or one record, so that others can be stored without it.
+    pub(crate) fn is_about_row(&self) -> bool {
+        match self {
+            Error::Codec(error) => matches!(
+                error,
+                CodecError::NotFinite { .. }
+                    | CodecError::ZeroVector
+                    | CodecError::NormOutOfRange { .. }
+                    | CodecError::NormTooSmall { .. }
+                    | CodecError::NormTooLarge { .. }
+                    | CodecError::ResidualOverflow { .. }
+                    | CodecError::DecodedOverflow { .. }
+                    | CodecError::DimensionOutOfRange { .. }
+            ),
+            Error::Vector(error) => matches!(
+                error,
+                VectorError::NotFinite { .. }
+                    | VectorError::TextRange(_)
+                    | VectorError::HalfOverflow(_)
+                    | VectorError::TypmodDimension { .. }
+                    | VectorError::ArrayDimensions(_)
+                    | VectorError::ArrayNulls
+                    | VectorError::ArrayEmpty
+            ),
+            _ => false,
+        }
+    }
+
     pub(crate) fn code(&self) -> Code {
         match self {
             error if is_memory(error) => Code::ERRCODE_OUT_OF_MEMORY,
@@ -131,7 +172,15 @@ impl Error {
             Error::Vector(error) => error.code(),
             Error::Column(error) => error.code(),
             Error::Sample(error) => error.code(),
+            Error::Reject(error) => error.code(),
+            Error::Index { source, .. } => index_code(source),
+            Error::IndexUse(error) => error.code(),
         }
+    }
+
+    /// An error of an index, for whoever knows its name to say.
+    pub(crate) fn index(source: IndexError) -> Self {
+        Error::Index { name: String::new(), source }
     }
 }
 

@@ -11,8 +11,12 @@ pub(crate) enum SampleError {
     QueryEmpty,
     #[error("the query must be one SELECT")]
     QueryNotSelect,
+    #[error("the query gave no vector to train on")]
+    Empty,
     #[error("k must be at least 1, not {0}")]
     NeighbourCount(i32),
+    #[error("{what} must be 1 to {most}, not {value}")]
+    OutOfRange { what: &'static str, value: i32, most: i32 },
     #[error("unknown metric \"{0}\"")]
     UnknownMetric(String),
     #[error("unknown training method \"{0}\"")]
@@ -30,11 +34,14 @@ pub(crate) enum SampleError {
 impl SampleError {
     pub(super) fn code(&self) -> Code {
         match self {
-            SampleError::QueryEmpty | SampleError::QueryNotSelect => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            SampleError::QueryEmpty | SampleError::QueryNotSelect | SampleError::Empty => {
+                Code::ERRCODE_INVALID_PARAMETER_VALUE
+            }
             SampleError::Row { source, .. } => source.code(),
             SampleError::TrainingMethod(_)
             | SampleError::Size { .. }
             | SampleError::NeighbourCount(_)
+            | SampleError::OutOfRange { .. }
             | SampleError::UnknownMetric(_) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
             SampleError::TooLarge { .. } => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             SampleError::Memory(_) => Code::ERRCODE_OUT_OF_MEMORY,

@@ -28,6 +28,8 @@ pub(crate) enum VectorError {
     TypmodResidual { expected: bool },
     #[error("expected the {expected} rotation, not {got}")]
     TypmodRotation { expected: &'static str, got: &'static str },
+    #[error("expected a record of codec \"{expected}\"")]
+    TypmodCodec { expected: String },
     #[error("the array must have one dimension, not {0}")]
     ArrayDimensions(i32),
     #[error("the array must not contain nulls")]
@@ -36,6 +38,8 @@ pub(crate) enum VectorError {
     ArrayEmpty,
     #[error("the array is damaged")]
     ArrayDamaged,
+    #[error("the elements of the array, of type {}, are no numbers", crate::server::names::type_name(*.0))]
+    ArrayElements(pgrx::pg_sys::Oid),
     #[error("different vector dimensions {0} and {1}")]
     DimensionsDiffer(u32, u32),
     #[error("the sum is out of range for real")]
@@ -54,6 +58,8 @@ pub(crate) enum VectorError {
     NoPgvector,
     #[error("argument \"{0}\" must not be null")]
     NullArgument(&'static str),
+    #[error("element {number} of the vector is {value}")]
+    NotFinite { number: usize, value: f64 },
     #[error("{0} is out of range for type halfvec")]
     HalfOverflow(f32),
     #[error("{0} dimensions are more than a vector of pgvector's can have")]
@@ -74,6 +80,7 @@ impl From<TypmodMismatch> for Error {
                 VectorError::TypmodBitWidth { expected: expected.bits(), got: got.bits() }
             }
             TypmodMismatch::Residual { expected } => VectorError::TypmodResidual { expected },
+            TypmodMismatch::Codec { expected } => VectorError::TypmodCodec { expected: expected.to_string() },
             TypmodMismatch::Rotation { expected, got } => {
                 VectorError::TypmodRotation { expected: expected.name(), got: got.name() }
             }
@@ -86,9 +93,10 @@ impl VectorError {
         match self {
             VectorError::ForeignForm(_) => Code::ERRCODE_INVALID_BINARY_REPRESENTATION,
             VectorError::TextSyntax(_) | VectorError::TextHex(_) => Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
-            VectorError::TextRange(_) | VectorError::SumOverflow | VectorError::HalfOverflow(_) => {
-                Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE
-            }
+            VectorError::TextRange(_)
+            | VectorError::SumOverflow
+            | VectorError::NotFinite { .. }
+            | VectorError::HalfOverflow(_) => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
             VectorError::TypmodSyntax(_) | VectorError::BitWidth(_) | VectorError::Rotation(_) => {
                 Code::ERRCODE_INVALID_PARAMETER_VALUE
             }
@@ -96,6 +104,7 @@ impl VectorError {
             | VectorError::TypmodBitWidth { .. }
             | VectorError::TypmodResidual { .. }
             | VectorError::TypmodRotation { .. }
+            | VectorError::TypmodCodec { .. }
             | VectorError::DimensionsDiffer(..)
             | VectorError::ArrayEmpty => Code::ERRCODE_DATA_EXCEPTION,
             VectorError::ArrayDimensions(_) => Code::ERRCODE_ARRAY_ELEMENT_ERROR,
@@ -104,6 +113,7 @@ impl VectorError {
             VectorError::OnceCall => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
             VectorError::NotAggregate => Code::ERRCODE_INTERNAL_ERROR,
             VectorError::ArrayDamaged => Code::ERRCODE_DATA_CORRUPTED,
+            VectorError::ArrayElements(_) => Code::ERRCODE_DATATYPE_MISMATCH,
             VectorError::ArrayNulls | VectorError::NullArgument(_) => Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
             VectorError::NoPgvector => Code::ERRCODE_UNDEFINED_OBJECT,
         }
@@ -120,11 +130,12 @@ impl VectorError {
                 "Write '[0.1, 0.2, ...]' for floats to compress, or '\\x...' for the hexadecimal digits of a record."
             }
             VectorError::TypmodSyntax(_) => {
-                "Write tqvec, tqvec(dimension), tqvec(dimension, bits), with \"residual\", \"haar\" or \"hadamard\" behind."
+                "Write tqvec, tqvec(dimension), tqvec(dimension, bits), with \"residual\", \"haar\", \"hadamard\", \"normalize\" or a codec's name behind."
             }
             VectorError::TypmodBitWidth { .. }
             | VectorError::TypmodResidual { .. }
-            | VectorError::TypmodRotation { .. } => {
+            | VectorError::TypmodRotation { .. }
+            | VectorError::TypmodCodec { .. } => {
                 "A record is never recompressed silently; use tq_compress(tq_decompress(v), ...) to recompress it."
             }
             VectorError::Rotation(_) => "Known rotations are 'haar' and 'hadamard'.",

@@ -29,8 +29,8 @@ pub(in crate::error) fn codec_code(error: &CodecError) -> Code {
 pub(in crate::error) fn codec_hint(error: &CodecError) -> Option<&'static str> {
     Some(match error {
         CodecError::NormOutOfRange { .. } => {
-            "Use tq_normalize(v) if only the direction matters (cosine distance), a column with residual, or \
-             a codec trained on your vectors (tq_train_codebook, tq_create_codec)."
+            "If only the direction matters (cosine distance), use tq_normalize(v) or a column that says normalize; \
+             else a column with residual, or a codec trained on your vectors (tq_train_codec)."
         }
         CodecError::NormTooSmall { .. } => {
             "Use tq_normalize(v) if only the direction matters (cosine distance), or a codec trained on your vectors. As a query, give it as real[], not as text."

@@ -2,3 +2,4 @@
 
 pub(super) mod codec;
 pub(super) mod files;
+pub(super) mod index;

@@ -1,0 +1,38 @@
+//! What an index is asked for in vain.
+
+use pgrx::PgSqlErrorCode as Code;
+
+/// A use that an index isn't made for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IndexUseError {
+    #[error("\"{0}\" is not an index of access method tinyquant")]
+    NotAnIndex(String),
+    #[error("\"{0}\" is the index of a partitioned table")]
+    Partitioned(String),
+    #[error("a tinyquant index can't be read backwards")]
+    Backwards,
+    #[error("a tinyquant index can only be read under a snapshot of a transaction")]
+    NoSnapshot,
+    #[error("the operator class orders by nothing that a tinyquant index knows")]
+    NoMetric,
+}
+
+impl IndexUseError {
+    pub(super) fn code(&self) -> Code {
+        match self {
+            IndexUseError::NotAnIndex(_) | IndexUseError::Partitioned(_) => Code::ERRCODE_WRONG_OBJECT_TYPE,
+            IndexUseError::Backwards | IndexUseError::NoSnapshot => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+            IndexUseError::NoMetric => Code::ERRCODE_INVALID_OBJECT_DEFINITION,
+        }
+    }
+
+    pub(super) fn hint(&self) -> Option<&'static str> {
+        match self {
+            IndexUseError::NotAnIndex(_) => Some("Name an index that was made with USING tinyquant."),
+            IndexUseError::Partitioned(_) => Some("Name the index of one of its partitions."),
+            IndexUseError::Backwards => Some("Declare the cursor WITH HOLD or SCROLL, or fetch forwards."),
+            IndexUseError::NoMetric => Some("Use tqvec_cosine_ops, tqvec_l2_ops or tqvec_ip_ops."),
+            IndexUseError::NoSnapshot => None,
+        }
+    }
+}
