@@ -18,6 +18,7 @@ compile_error!("tinyquant must be built with panic = \"unwind\"");
 
 use pgrx::prelude::*;
 
+mod am;
 mod compress_column;
 mod copy;
 mod datum;
@@ -40,6 +41,7 @@ pub extern "C-unwind" fn _PG_init() {
     server::settings::init();
     registry::init();
     ops::init();
+    am::init();
     copy::init();
 }
 

@@ -12,6 +12,7 @@ use pgrx::IntoDatum;
 use pgrx::pg_sys;
 use tq_memory::{Grow, OutOfMemory};
 
+use super::rejects::PassRejects;
 use super::statement::{execute, item_pointer, set};
 use super::target::{TablePart, Target};
 use crate::datum::float_array::FloatArray;
@@ -47,13 +48,22 @@ pub(super) struct VectorPiece {
 }
 
 impl VectorPiece {
+    /// Leaves those rows alone, by their numbers from 0, in their order. Their vectors are not needed any more.
+    pub(super) fn keep(&mut self, rows: &[usize]) {
+        for (place, row) in rows.iter().enumerate() {
+            self.positions[place] = self.positions[*row];
+        }
+        self.positions.truncate(rows.len());
+        self.vectors = Vec::new();
+    }
+
     /// An error that concerns one of the rows.
     pub(super) fn error(&self, part: &TablePart, row: usize, source: Error) -> Error {
         row_error(part, self.positions.get(row).copied().unwrap_or_default(), source)
     }
 }
 
-fn row_error(part: &TablePart, position: pg_sys::ItemPointerData, source: Error) -> Error {
+pub(super) fn row_error(part: &TablePart, position: pg_sys::ItemPointerData, source: Error) -> Error {
     let (block, offset) = pgrx::itemptr::item_pointer_get_both(position);
     Error::Column(ColumnError::Row {
         table: part.shown.clone(),
@@ -169,13 +179,14 @@ impl Batch {
         }
     }
 
-    /// Locks and reads the rows at some positions, as far as they are still to be filled.
+    /// Locks and reads the rows at some positions, as far as they are still to be filled and have a vector that one can read.
     pub(super) fn read(
         &self,
         target: &Target,
         part: &TablePart,
         places: &[pg_sys::ItemPointerData],
         locked: LockPolicy,
+        rejects: &mut PassRejects,
     ) -> Result<LockedRows, Error> {
         let mut rows = LockedRows::default();
         if places.is_empty() {
@@ -185,9 +196,9 @@ impl Batch {
         // the table for each.
         let query = format!(
             "SELECT r.place, r.vector FROM pg_catalog.unnest($1) AS u(place), LATERAL ( \
-                 SELECT t.ctid, (t.{})::pg_catalog.float4[] FROM {} AS t \
+                 SELECT t.ctid, {} FROM {} AS t \
                  WHERE t.ctid OPERATOR(pg_catalog.=) u.place AND {} {} FOR NO KEY UPDATE {}) AS r(place, vector)",
-            target.source,
+            target.vector,
             part.name,
             target.open(),
             part.condition(2),
@@ -203,9 +214,9 @@ impl Batch {
                 let position = item_pointer(fetched.value(row, 1));
                 // A cast may make a NULL of what isn't one.
                 if let Some(array) = fetched.value(row, 2) {
-                    FloatArray::with(array, |array| {
-                        let floats = array.floats().map_err(|error| row_error(part, position, error))?;
-                        Ok(rows.add(position, &floats)?)
+                    FloatArray::with(array, |array| match array.floats() {
+                        Ok(floats) => Ok(rows.add(position, &floats)?),
+                        Err(error) => rejects.add(part, position, error),
                     })?;
                 }
             }
@@ -223,6 +234,9 @@ impl Batch {
         piece: &VectorPiece,
         records: &[u8],
     ) -> Result<usize, Error> {
+        if piece.positions.is_empty() {
+            return Ok(0);
+        }
         // A multi-argument unnest is core's, whatever the search path says.
         let query = format!(
             "UPDATE {} AS t SET {} = u.record::{} FROM unnest($1, $2) AS u(place, record) \
@@ -233,7 +247,7 @@ impl Batch {
             part.condition(3),
             target.target,
         );
-        let length = records.len() / piece.positions.len().max(1);
+        let length = records.len() / piece.positions.len();
         let records: Vec<&[u8]> = tq_memory::collected(records.chunks_exact(length.max(1)))?;
         let arguments = part.arguments([
             (pg_sys::TIDARRAYOID, tq_memory::copied(&piece.positions)?.into_datum()),

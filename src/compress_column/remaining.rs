@@ -30,10 +30,10 @@ impl RemainingRows {
     pub(super) unsafe fn count(target: &Target, part: &TablePart) -> Result<RemainingRows, Error> {
         let query = format!(
             "SELECT pg_catalog.count(*), pg_catalog.max(t.ctid), pg_catalog.sum(pg_catalog.hashtid(t.ctid)) \
-             FROM {} AS t WHERE {} AND (t.{})::pg_catalog.float4[] IS NOT NULL {}",
+             FROM {} AS t WHERE {} AND {} IS NOT NULL {}",
             part.name,
             target.open(),
-            target.source,
+            target.vector,
             part.condition(1),
         );
         // SAFETY: by the contract; the statement returns one row, with columns of these types.
@@ -45,6 +45,11 @@ impl RemainingRows {
             rows.free();
             Ok(open)
         }
+    }
+
+    /// Whether they are so many, with that sum of `hashtid`.
+    pub(super) fn is(&self, rows: u64, fingerprint: i64) -> bool {
+        self.rows == rows && self.fingerprint == fingerprint
     }
 
     pub(super) fn last(&self) -> pg_sys::ItemPointerData {

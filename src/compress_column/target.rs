@@ -22,12 +22,18 @@ use crate::server::names::{self, type_name};
 pub(super) struct Target {
     /// The relation, for messages.
     pub(super) shown: String,
-    /// The column to fill.
+    pub(super) relation: pg_sys::Oid,
+    /// The columns' numbers in it, the source's first.
+    pub(super) numbers: (pg_sys::AttrNumber, pg_sys::AttrNumber),
+    /// The column to read, and the one to fill.
+    pub(super) source_name: String,
     pub(super) column: String,
     pub(super) typmod: Typmod,
     pub(super) parts: Vec<TablePart>,
     /// The columns, quoted.
     pub(super) source: String,
+    /// The source's array of numbers, as an expression over `t`.
+    pub(super) vector: String,
     pub(super) target: String,
     /// `tqvec`, with its schema.
     pub(super) type_name: String,
@@ -62,7 +68,7 @@ impl Target {
                 _ => Err(missing()),
             }
         };
-        column(source)?;
+        let source_number = column(source)?;
         let number = column(target)?;
         let (mut oid, mut typmod, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
         // SAFETY: the column exists, and the results are written to variables of those types.
@@ -73,12 +79,35 @@ impl Target {
         Ok(Target {
             parts: parts(relation, &relation_name(relation)?, number)?,
             shown,
+            relation,
+            numbers: (source_number, number),
+            source_name: source.into(),
             column: target.into(),
             typmod,
             type_name: type_name(tqvec),
+            vector: vector_expression(relation, source_number, source),
             source: quote_identifier(source),
             target: quote_identifier(target),
         })
+    }
+}
+
+/// Arrays of numbers are read as they are: a cast of core's would end the whole statement at a number that `real` can't hold.
+fn vector_expression(relation: pg_sys::Oid, number: pg_sys::AttrNumber, name: &str) -> String {
+    const NUMBERS: [pg_sys::Oid; 6] = [
+        pg_sys::FLOAT4ARRAYOID,
+        pg_sys::FLOAT8ARRAYOID,
+        pg_sys::INT2ARRAYOID,
+        pg_sys::INT4ARRAYOID,
+        pg_sys::INT8ARRAYOID,
+        pg_sys::NUMERICARRAYOID,
+    ];
+    // SAFETY: look-ups by OID and number.
+    let base = unsafe { pg_sys::getBaseType(pg_sys::get_atttype(relation, number)) };
+    let column = quote_identifier(name);
+    match NUMBERS.contains(&base) {
+        true => format!("t.{column}"),
+        false => format!("(t.{column})::pg_catalog.float4[]"),
     }
 }
 

@@ -4,4 +4,5 @@ pub(crate) mod arguments;
 pub(crate) mod codec_parameters;
 pub(crate) mod float_array;
 pub(crate) mod record;
+pub(crate) mod rejects;
 pub(crate) mod typmod;

@@ -2,14 +2,11 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 
 use pgrx::pg_sys;
-use pgrx::prelude::*;
 
 pub(crate) use tq_codec::declaration::{FLOATS, Typmod};
-
-use crate::error::{Error, SqlResult};
 
 /// The modifier of a column whose type is `tqvec` or a domain over it, and `tqvec`'s own OID; `None` for other types.
 pub(crate) fn tqvec_typmod(oid: pg_sys::Oid, mut raw: i32) -> Option<(pg_sys::Oid, Typmod)> {
@@ -40,19 +37,4 @@ pub(crate) fn is_type_of(oid: pg_sys::Oid, extension: &CStr, name: &CStr) -> boo
         pg_sys::ReleaseSysCache(tuple);
         is_it
     }
-}
-
-/// `tqvec`'s TYPMOD_IN.
-#[pg_extern(sql = false)]
-fn tqvec_typmod_in(modifiers: Array<'_, &CStr>) -> SqlResult<i32> {
-    let words: Vec<String> =
-        modifiers.iter().flatten().map(|modifier| modifier.to_string_lossy().into_owned()).collect();
-    let typmod = Typmod::parse(words.iter().map(String::as_str)).map_err(Error::from)?;
-    Ok(typmod.to_raw())
-}
-
-/// `tqvec`'s TYPMOD_OUT: what stands between the parentheses, and they.
-#[pg_extern(sql = false)]
-fn tqvec_typmod_out(raw: i32) -> CString {
-    CString::new(Typmod::from_raw(raw).to_string()).unwrap_or_default()
 }

@@ -120,14 +120,7 @@ impl Request {
             Some(json) => Some(super::checked_metadata(json)?),
             None => file.0.user.take(),
         };
-        let config = codec.config();
-        let described = registry::described(
-            codec.hash().as_str(),
-            config.dimension(),
-            config.bit_width(),
-            config.residual(),
-        )?;
-        let metadata = Metadata { codec: described, user, ids };
+        let metadata = Metadata { codec: Some(codec.definition()?), user, ids };
         let metadata = metadata.encode().map_err(|error| Error::Copy(CopyError::ExportMetadata(error)))?;
         let output: Box<dyn Output> = Box::new(file_access::create(target)?);
         let writer = CorpusRowWriter::new(output, Arc::clone(&codec), Arc::clone(workers), metadata);

@@ -78,9 +78,9 @@ fn corpus_matrix(path: &Path, place: &Path) -> Result<Matrix, Error> {
 /// The codec of a corpus: the one that is known here, or else the one that the file describes.
 fn codec_of(path: &Path, header: &CorpusHeader, metadata: &Metadata) -> Result<Arc<Codec>, Error> {
     match (registry::of_corpus(header), &metadata.codec) {
-        (Err(Error::Registry(RegistryError::UnknownCodec(_))), Some((config, codebook))) => {
-            check_described(path, header, config)?;
-            registry::of_description(config, codebook)
+        (Err(Error::Registry(RegistryError::UnknownCodec(_))), Some(definition)) => {
+            check_described(path, header, definition.config())?;
+            registry::of_description(definition)
         }
         (codec, _) => codec,
     }

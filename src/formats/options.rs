@@ -39,6 +39,7 @@ const fn option(
 
 const NONE: &[Format] = &[];
 const ALL: &[Format] = &Format::ALL;
+const FLOATS: &[Format] = &[Format::Qvec, Format::Ztensor, Format::Burnpack];
 const TENSORS: &[Format] = &[Format::Ztensor, Format::Burnpack];
 
 /// All options of COPY but FORMAT, in the order in which hints list them. docs/files.md says what they mean.
@@ -46,6 +47,9 @@ const COPY_OPTIONS: &[CopyOption] = &[
     option("tensor", Kind::Text, TENSORS, TENSORS),
     option("freeze", Kind::Boolean, ALL, NONE),
     option("ids", Kind::Text, ALL, NONE),
+    option("on_error", Kind::Text, ALL, NONE),
+    option("reject_limit", Kind::Number, ALL, NONE),
+    option("log_verbosity", Kind::Text, ALL, NONE),
     option("dtype", Kind::Text, NONE, TENSORS),
     option("sparse", Kind::Boolean, NONE, &[Format::Ztensor]),
     option("compression", Kind::Text, NONE, &[Format::Ztensor]),
@@ -56,6 +60,7 @@ const COPY_OPTIONS: &[CopyOption] = &[
     option("metadata", Kind::Json, NONE, &[Format::Tqcv, Format::Ztensor, Format::Burnpack]),
     option("codec", Kind::Text, ALL, &[Format::Tqcv]),
     option("recompress", Kind::Boolean, &[Format::Tqcv], NONE),
+    option("normalize", Kind::Boolean, FLOATS, NONE),
 ];
 
 /// Options that a conversion has beside those of COPY TO.

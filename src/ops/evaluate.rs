@@ -1,34 +1,24 @@
 //! `tq_evaluate`: which width, which codebook, with or without residual? Measured on the user's own vectors.
 //!
-//! The sample comes from a query that runs with the caller's rights, read-only, through a cursor, and is kept as floats; what
-//! is measured, and how, is `tq_codec::evaluate`'s. Nothing is written anywhere.
+//! The sample comes from a query (see `sample`), and is kept as floats; what is measured, and how, is `tq_codec::evaluate`'s. Nothing is
+//! written anywhere.
 
-#![allow(unsafe_code)]
-
-use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::spi::SpiErrorCodes;
-use tq_codec::evaluate::{Evaluator, MOST_NEIGHBOURS, MOST_QUERIES, Sample, Training};
+use tq_codec::evaluate::{Evaluation, Evaluator, MOST_NEIGHBOURS, MOST_QUERIES, Sample, Training};
 use tq_codec::{BUILTIN_SEED, CodecError, RotationKind, Workers, check_rotatable};
 use tq_format::{BitWidth, MAX_DIMENSION};
 use tq_memory::Grow;
 
+use super::sample::{TakeVectors, read_vectors};
 use crate::datum::arguments::Text;
-use crate::datum::float_array::FloatArray;
 use crate::error::interrupts::poll;
 use crate::error::{Error, SampleError, VectorError, notice};
-use crate::query::one_select;
 use crate::registry;
-use crate::server::memory::cushion;
 use crate::server::settings;
-use crate::server::spi;
-use crate::server::spi::FetchedRows;
 
 /// The floats of a sample, in bytes. While it is read and rotated, little more is held at a time.
 const MOST_BYTES: usize = 1 << 30;
-/// Rows that the cursor is asked for at a time: a few megabytes at most dimensions.
-const FETCH: usize = 256;
 
 /// Evaluates every width, with and without residual, with each codebook.
 #[pg_extern(sql = false)]
@@ -59,7 +49,9 @@ fn tq_evaluate(
     let most =
         in_range(queries, MOST_QUERIES).ok_or(CodecError::QueriesOutOfRange { queries: queries.into() });
     let queries = most.map_err(Error::from)?;
-    let evaluations = evaluate(read(sample_query)?, k, queries)?;
+    let mut rows = SampleRows::default();
+    read_vectors(sample_query, "tq_evaluate", &mut rows)?;
+    let evaluations = evaluate(rows, k, queries)?;
     Ok(TableIterator::new(evaluations.into_iter().map(|e| {
         (
             i32::from(e.bit_width.bits()),
@@ -78,11 +70,7 @@ fn in_range(number: i32, most: usize) -> Option<usize> {
     usize::try_from(number).ok().filter(|number| (1..=most).contains(number))
 }
 
-fn evaluate(
-    rows: SampleRows,
-    k: usize,
-    queries: usize,
-) -> Result<Vec<tq_codec::evaluate::Evaluation>, Error> {
+fn evaluate(rows: SampleRows, k: usize, queries: usize) -> Result<Vec<Evaluation>, Error> {
     let SampleRows { vectors, dimension, count, nulls } = rows;
     let detail = (nulls > 0).then(|| format!("Rows left out because they are NULL: {nulls}."));
     if count <= k as u64 {
@@ -109,7 +97,63 @@ fn evaluate(
         evaluations.extend(of_width);
         notice(format!("{} bits a dimension: evaluated", width.bits()), None, None);
     }
+    if let Some(best) = recommended(&evaluations) {
+        recommend(best, dimension);
+    }
     Ok(evaluations)
+}
+
+/// The recall that most are content with.
+const ENOUGH: f64 = 0.95;
+
+/// What a trained codec must find more than the built-in one to be worth its care.
+const WORTH_TRAINING: f64 = 0.01;
+
+/// The smallest codec without residual that finds enough, or the one that finds most: of each width the built-in one, unless a trained one
+/// is clearly better.
+fn recommended(evaluations: &[Evaluation]) -> Option<&Evaluation> {
+    let recall = |evaluation: &&Evaluation| evaluation.recall.unwrap_or(0.0);
+    let of = |width, training| {
+        evaluations
+            .iter()
+            .find(|e| e.bit_width == width && !e.residual && e.training == training && e.recall.is_some())
+    };
+    let mut best: Option<&Evaluation> = None;
+    for width in BitWidth::ALL {
+        let of_width = match (of(width, Training::Builtin), of(width, Training::Centred)) {
+            (Some(builtin), Some(trained)) if recall(&trained) < recall(&builtin) + WORTH_TRAINING => {
+                Some(builtin)
+            }
+            (builtin, trained) => trained.or(builtin),
+        };
+        let better = |found: &&Evaluation| best.is_none_or(|best| recall(&best) < recall(found));
+        if best.is_none_or(|best| recall(&best) < ENOUGH) {
+            best = of_width.filter(better).or(best);
+        }
+    }
+    best
+}
+
+fn recommend(best: &Evaluation, dimension: usize) {
+    let (bits, bytes) = (best.bit_width.bits(), best.record_bytes);
+    let found = 100.0 * best.recall.unwrap_or(0.0);
+    let (codec, statement) = match best.training {
+        Training::Centred => {
+            let train = format!("SELECT tq_train_codec('name', 'the same query', {bits});");
+            (
+                "a trained codec",
+                format!("{train} then declare columns as tqvec({dimension}, {bits}, 'name')."),
+            )
+        }
+        _ => ("the built-in codec", format!("Declare columns as tqvec({dimension}, {bits}).")),
+    };
+    notice(
+        format!(
+            "recommended: {codec} of {bits} bits, {bytes} bytes a vector, which finds {found:.0} % of the nearest"
+        ),
+        None,
+        Some(statement),
+    );
 }
 
 /// What the query returned: *n* × *d*.
@@ -122,7 +166,7 @@ struct SampleRows {
     nulls: u64,
 }
 
-impl SampleRows {
+impl TakeVectors for SampleRows {
     fn add(&mut self, vector: &[f32]) -> Result<(), Error> {
         if self.count == 0 {
             self.dimension = vector.len();
@@ -150,79 +194,8 @@ impl SampleRows {
         self.count += 1;
         Ok(())
     }
-}
 
-/// Runs the query, and keeps what its first column holds.
-fn read(query: &str) -> Result<SampleRows, Error> {
-    cushion()?;
-    // The cast in the target list makes a real[] of whatever has a cast to it; the line break ends a comment. The first column's
-    // new name is none that another column has.
-    let query = one_select(query)?;
-    let query = format!(
-        "SELECT (q.\"tq_evaluate: vector\")::pg_catalog.float4[] FROM ({query}\n) AS q(\"tq_evaluate: vector\")"
-    );
-    let query = spi::statement(&query)?;
-    let mut rows = SampleRows::default();
-    // SAFETY: everything happens on the connection that is opened first; an error closes it with the transaction, and takes the
-    // variable back. The cursor has no arguments. It runs read-only, that is in the calling statement's snapshot, and one query
-    // alone; functions in it run as in a read-only transaction, which can't be made another from within. Only the variable says
-    // so: the setting behind it can't be changed for a while.
-    unsafe {
-        let read_only = pg_sys::XactReadOnly;
-        pg_sys::XactReadOnly = true;
-        if pg_sys::SPI_connect() != pg_sys::SPI_OK_CONNECT as i32 {
-            return Err(spi::failed(SpiErrorCodes::Connect).into());
-        }
-        let cursor = pg_sys::SPI_cursor_open_with_args(
-            std::ptr::null(),
-            query.as_ptr(),
-            0,
-            std::ptr::null_mut(),
-            std::ptr::null_mut(),
-            std::ptr::null(),
-            true,
-            0,
-        );
-        if cursor.is_null() {
-            return Err(spi::failed(SpiErrorCodes::Cursor).into());
-        }
-        loop {
-            poll();
-            pg_sys::SPI_cursor_fetch(cursor, true, FETCH as std::ffi::c_long);
-            if pg_sys::SPI_processed == 0 {
-                break;
-            }
-            add_fetched(&mut rows)?;
-        }
-        pg_sys::SPI_cursor_close(cursor);
-        pg_sys::SPI_finish();
-        pg_sys::XactReadOnly = read_only;
+    fn add_null(&mut self) {
+        self.nulls += 1;
     }
-    Ok(rows)
-}
-
-/// Adds what the cursor has just fetched.
-///
-/// # Safety
-/// SPI's variables must hold the result of a query with one column of type `real[]`.
-unsafe fn add_fetched(rows: &mut SampleRows) -> Result<(), Error> {
-    // SAFETY: by the contract; values live as long as the table of them, which is freed when all are copied.
-    unsafe {
-        let fetched = FetchedRows::current();
-        for row in 0..fetched.count() {
-            let Some(array) = fetched.value(row, 1) else {
-                rows.nulls += 1;
-                continue;
-            };
-            FloatArray::with(array, |array| rows.add(&array.floats()?)).map_err(|source| match source {
-                Error::Sample(SampleError::TooLarge { .. }) | Error::Sample(SampleError::Memory(_)) => source,
-                source => Error::Sample(SampleError::Row {
-                    row: rows.count + rows.nulls + 1,
-                    source: Box::new(source),
-                }),
-            })?;
-        }
-        fetched.free();
-    }
-    Ok(())
 }

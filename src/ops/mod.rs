@@ -7,9 +7,11 @@ mod datum_key;
 mod distance;
 mod evaluate;
 mod once;
+mod sample;
 mod serial;
 mod support;
 mod train;
+mod train_codec;
 mod value_cache;
 mod version;
 
@@ -19,3 +21,4 @@ pub(crate) fn init() {
 }
 
 pgrx::extension_sql_file!("ops.sql", name = "ops", requires = ["registry"]);
+pgrx::extension_sql_file!("distance/distances.sql", name = "distances", requires = ["ops"]);

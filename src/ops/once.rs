@@ -207,9 +207,12 @@ unsafe fn conversion(call: *mut pg_sys::FuncExpr) -> Option<*mut pg_sys::Node> {
                     .all(|(option, expected)| pg_sys::exprType(*option) == expected);
             return fits.then(|| function_call(function, target, value, &options, call).cast());
         }
-        let (element, result) = (pg_sys::get_element_type(source), pg_sys::get_element_type(target));
-        if element == pg_sys::InvalidOid || result == pg_sys::InvalidOid || !options.is_empty() {
+        if !options.is_empty() {
             return None;
+        }
+        let (element, result) = (pg_sys::get_element_type(source), pg_sys::get_element_type(target));
+        if element == pg_sys::InvalidOid || result == pg_sys::InvalidOid {
+            return Some(by_text(value, target, call).cast());
         }
         let function = cast_function(element, result);
         if function == pg_sys::InvalidOid || pg_sys::get_func_nargs(function) != 1 {
@@ -226,6 +229,25 @@ unsafe fn conversion(call: *mut pg_sys::FuncExpr) -> Option<*mut pg_sys::Node> {
         (*node).coerceformat = pg_sys::CoercionForm::COERCE_EXPLICIT_CAST;
         (*node).location = -1;
         Some(node.cast())
+    }
+}
+
+/// A value, written and read as another type.
+unsafe fn by_text(
+    value: *mut pg_sys::Node,
+    target: pg_sys::Oid,
+    call: *mut pg_sys::FuncExpr,
+) -> *mut pg_sys::CoerceViaIO {
+    // SAFETY: memory of the node's size, zeroed; all nodes are valid.
+    unsafe {
+        let node = pg_sys::palloc0(size_of::<pg_sys::CoerceViaIO>()).cast::<pg_sys::CoerceViaIO>();
+        (*node).xpr.type_ = pg_sys::NodeTag::T_CoerceViaIO;
+        (*node).arg = value.cast();
+        (*node).resulttype = target;
+        (*node).resultcollid = (*call).funccollid;
+        (*node).coerceformat = pg_sys::CoercionForm::COERCE_EXPLICIT_CAST;
+        (*node).location = -1;
+        node
     }
 }
 

@@ -16,17 +16,43 @@ CREATE FUNCTION tq_compress(v real[], codec text) RETURNS tqvec
 COMMENT ON FUNCTION tq_compress(real[], text) IS 'compresses a vector with a registered codec, given by name or hash';
 
 CREATE PROCEDURE tq_compress_column(
-    relation regclass, source text, target text, batch integer DEFAULT 10000, codec text DEFAULT NULL
+    relation regclass, source text, target text, batch integer DEFAULT 10000, codec text DEFAULT NULL,
+    on_error text DEFAULT 'stop', reject_limit bigint DEFAULT NULL
 )
-    AS 'MODULE_PATHNAME', 'tq_compress_column_wrapper' LANGUAGE C;
-COMMENT ON PROCEDURE tq_compress_column(regclass, text, text, integer, text)
+    AS 'MODULE_PATHNAME', 'tq_compress_column_on_error_wrapper' LANGUAGE C;
+COMMENT ON PROCEDURE tq_compress_column(regclass, text, text, integer, text, text, bigint)
     IS 'fills a tqvec column from a column of floats, in batches that are committed one by one';
+
+-- A call of tq_compress_column is a COPY to core, with numbers of its own where core's COPY has none: see src/compress_column/progress.rs.
+CREATE FUNCTION tq_compress_progress(
+    OUT pid integer, OUT datname name, OUT relid oid, OUT source_column name, OUT target_column name, OUT rows_total bigint,
+    OUT rows_done bigint, OUT rows_skipped bigint, OUT batches bigint, OUT started timestamp with time zone
+) RETURNS SETOF record LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 10
+BEGIN ATOMIC
+    SELECT s.pid, d.datname, s.relid, v.attname, e.attname, s.param16, s.param3, s.param7, s.param17,
+        pg_catalog.to_timestamp(946684800::double precision
+            OPERATOR(pg_catalog.+) (s.param18::double precision OPERATOR(pg_catalog./) 1000000::double precision))
+    FROM pg_catalog.pg_stat_get_progress_info('COPY') s
+        JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.datid
+        LEFT JOIN pg_catalog.pg_attribute v ON d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+            AND v.attrelid OPERATOR(pg_catalog.=) s.relid AND v.attnum OPERATOR(pg_catalog.=) s.param14
+        LEFT JOIN pg_catalog.pg_attribute e ON d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+            AND e.attrelid OPERATOR(pg_catalog.=) s.relid AND e.attnum OPERATOR(pg_catalog.=) s.param15
+    WHERE s.param20 OPERATOR(pg_catalog.=) 8390596910980099438;
+END;
+COMMENT ON FUNCTION tq_compress_progress()
+    IS 'calls of tq_compress_column that run, and how far they have come; those of others for pg_read_all_stats';
 
 CREATE FUNCTION tq_decompress(v tqvec) RETURNS real[]
     AS 'MODULE_PATHNAME', 'tq_decompress_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
 COMMENT ON FUNCTION tq_decompress(tqvec) IS 'the vector that a record stands for';
 CREATE CAST (tqvec AS real[]) WITH FUNCTION tq_decompress(tqvec);
 COMMENT ON CAST (tqvec AS real[]) IS 'the vector that a record stands for';
+CREATE FUNCTION tq_decompress_double(v tqvec) RETURNS double precision[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 10000 RETURN tq_decompress(v)::double precision[];
+COMMENT ON FUNCTION tq_decompress_double(tqvec) IS 'the vector that a record stands for, in double precision';
+CREATE CAST (tqvec AS double precision[]) WITH FUNCTION tq_decompress_double(tqvec);
+COMMENT ON CAST (tqvec AS double precision[]) IS 'the vector that a record stands for, in double precision';
 
 CREATE FUNCTION tq_normalize(v real[]) RETURNS real[]
     AS 'MODULE_PATHNAME', 'tq_normalize_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
@@ -67,7 +93,8 @@ COMMENT ON FUNCTION tq_distance_support(internal) IS 'planner support for distan
 -- Distances: for each metric a function and an operator for each pair of arguments, one of which is compressed.
 
 CREATE FUNCTION tq_l2_distance(tqvec, tqvec) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'tq_l2_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+    AS 'MODULE_PATHNAME', 'tq_l2_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
+    SUPPORT tq_distance_support;
 COMMENT ON FUNCTION tq_l2_distance(tqvec, tqvec) IS 'Euclidean distance';
 CREATE FUNCTION tq_l2_distance(tqvec, real[]) RETURNS double precision
     AS 'MODULE_PATHNAME', 'tq_l2_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
@@ -85,7 +112,8 @@ CREATE OPERATOR <-> (LEFTARG = real[], RIGHTARG = tqvec, FUNCTION = tq_l2_distan
 COMMENT ON OPERATOR <-> (real[], tqvec) IS 'Euclidean distance';
 
 CREATE FUNCTION tq_inner_product(tqvec, tqvec) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'tq_ip_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+    AS 'MODULE_PATHNAME', 'tq_ip_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
+    SUPPORT tq_distance_support;
 COMMENT ON FUNCTION tq_inner_product(tqvec, tqvec) IS 'inner product';
 CREATE FUNCTION tq_inner_product(tqvec, real[]) RETURNS double precision
     AS 'MODULE_PATHNAME', 'tq_ip_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
@@ -97,7 +125,8 @@ CREATE FUNCTION tq_inner_product(real[], tqvec) RETURNS double precision
 COMMENT ON FUNCTION tq_inner_product(real[], tqvec) IS 'inner product';
 
 CREATE FUNCTION tq_negative_inner_product(tqvec, tqvec) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'tq_nip_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+    AS 'MODULE_PATHNAME', 'tq_nip_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
+    SUPPORT tq_distance_support;
 COMMENT ON FUNCTION tq_negative_inner_product(tqvec, tqvec) IS 'negative inner product';
 CREATE FUNCTION tq_negative_inner_product(tqvec, real[]) RETURNS double precision
     AS 'MODULE_PATHNAME', 'tq_nip_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
@@ -115,7 +144,8 @@ CREATE OPERATOR <#> (LEFTARG = real[], RIGHTARG = tqvec, FUNCTION = tq_negative_
 COMMENT ON OPERATOR <#> (real[], tqvec) IS 'negative inner product';
 
 CREATE FUNCTION tq_cosine_distance(tqvec, tqvec) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'tq_cosine_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+    AS 'MODULE_PATHNAME', 'tq_cosine_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
+    SUPPORT tq_distance_support;
 COMMENT ON FUNCTION tq_cosine_distance(tqvec, tqvec) IS 'cosine distance: one minus the cosine of the angle';
 CREATE FUNCTION tq_cosine_distance(tqvec, real[]) RETURNS double precision
     AS 'MODULE_PATHNAME', 'tq_cosine_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20
@@ -133,7 +163,8 @@ CREATE OPERATOR <=> (LEFTARG = real[], RIGHTARG = tqvec, FUNCTION = tq_cosine_di
 COMMENT ON OPERATOR <=> (real[], tqvec) IS 'cosine distance: one minus the cosine of the angle';
 
 CREATE FUNCTION tq_l1_distance(tqvec, tqvec) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'tq_l1_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+    AS 'MODULE_PATHNAME', 'tq_l1_rr' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000
+    SUPPORT tq_distance_support;
 COMMENT ON FUNCTION tq_l1_distance(tqvec, tqvec) IS 'taxicab distance; each record is rotated back, so it is slow';
 CREATE FUNCTION tq_l1_distance(tqvec, real[]) RETURNS double precision
     AS 'MODULE_PATHNAME', 'tq_l1_rf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000
@@ -254,6 +285,24 @@ CREATE FUNCTION tq_evaluate(sample_query text, k integer DEFAULT 10, queries int
         bit_width integer, residual boolean, codebook text, bytes integer, ratio double precision,
         relative_squared_error double precision, correlation double precision, recall double precision
     )
-    AS 'MODULE_PATHNAME', 'tq_evaluate_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 18 COST 1000000;
+    AS 'MODULE_PATHNAME', 'tq_evaluate_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 24 COST 1000000;
 COMMENT ON FUNCTION tq_evaluate(text, integer, integer)
     IS 'what each codec would cost and keep, measured on the vectors that a query returns';
+
+-- Runs the query with the caller's rights, read-only, and registers what it has trained.
+CREATE FUNCTION tq_train_codec(
+    name text, sample_query text, bit_width integer DEFAULT 4, residual boolean DEFAULT false,
+    rotation text DEFAULT 'haar', centre boolean DEFAULT true, seed numeric DEFAULT 42
+) RETURNS text
+    AS 'MODULE_PATHNAME', 'tq_train_codec_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION tq_train_codec(text, text, integer, boolean, text, boolean, numeric)
+    IS 'trains a codec, its centre and its codebook, on the vectors of a query, registers it and returns its config_hash';
+
+-- What the codec loses of the vectors of a query, beside what it lost of those that it was trained on.
+CREATE FUNCTION tq_codec_fit(
+    codec text, sample_query text, OUT vectors bigint, OUT squared_error double precision,
+    OUT trained_squared_error double precision, OUT ratio double precision
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'tq_codec_fit_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 1 COST 1000000;
+COMMENT ON FUNCTION tq_codec_fit(text, text)
+    IS 'how well a codec fits the vectors of a query, against those that it was trained on';

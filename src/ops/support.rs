@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! record <=> query::real[]          record <=> tq_once(query, …)    the cast, once for each query; see `once`
+//! record <=> $1::tqvec              record <=> tq_once($1)          of a text; of columns it is left alone, where indexes are on casts
 //! record <=> record::real[]         record <=> record               in the rotated space, nothing is decompressed
 //! record <=> tq_decompress(record)  the same
 //! ```
@@ -97,11 +98,15 @@ impl DistanceCall {
     unsafe fn simplified(&self) -> Option<*mut pg_sys::Node> {
         // SAFETY: the nodes are valid; a new list takes what was changed, and the old one stays as it is.
         unsafe {
-            let floats = self.types.iter().position(|declared| *declared == pg_sys::FLOAT4ARRAYOID)?;
-            let record = self.types[1 - floats];
             let mut arguments: Vec<*mut pg_sys::Node> = nodes((*self.call).args).collect();
             let mut function = (*self.call).funcid;
             let mut types = self.types;
+            // Between two records, the one that is a query is.
+            let floats = match types.iter().position(|declared| *declared == pg_sys::FLOAT4ARRAYOID) {
+                Some(floats) => floats,
+                None => arguments.iter().position(|argument| is_cast_parameter(*argument))?,
+            };
+            let record = self.types[1 - floats];
             let cast = arguments[floats];
             if let Some(decompressed) = decompressed(cast, record) {
                 arguments[floats] = decompressed;
@@ -189,6 +194,17 @@ unsafe fn converted_once(node: *mut pg_sys::Node, once: pg_sys::Oid) -> Option<*
                 let list = pg_sys::lappend(std::ptr::null_mut(), (*coercion).arg.cast());
                 (list, (*coercion).resulttype, ((*coercion).resultcollid, (*element).inputcollid))
             }
+            pg_sys::NodeTag::T_CoerceViaIO => {
+                let coercion = node.cast::<pg_sys::CoerceViaIO>();
+                let source = pg_sys::getBaseType(pg_sys::exprType((*coercion).arg.cast()));
+                let target = (*coercion).resulttype;
+                // Where there is a cast of its own, `tq_once` would take that.
+                let same =
+                    cast_function(source, target) == pg_sys::InvalidOid && is_read_alike(source, target);
+                same.then_some(())?;
+                let list = pg_sys::lappend(std::ptr::null_mut(), (*coercion).arg.cast());
+                (list, target, ((*coercion).resultcollid, pg_sys::InvalidOid))
+            }
             _ => return None,
         };
         let mut arguments: Vec<*mut pg_sys::Node> = nodes(arguments).collect();
@@ -203,6 +219,55 @@ unsafe fn converted_once(node: *mut pg_sys::Node, once: pg_sys::Oid) -> Option<*
         let form = pg_sys::CoercionForm::COERCE_EXPLICIT_CAST;
         Some(pg_sys::makeFuncExpr(once, target, list, collations.0, collations.1, form).cast())
     }
+}
+
+/// Whether a node is a parameter, a sub-select, or a column of a query around this one (as in LATERAL), below one or more casts.
+///
+/// # Safety
+/// `node` must be a valid expression.
+unsafe fn is_cast_parameter(mut node: *mut pg_sys::Node) -> bool {
+    let mut casts = 0;
+    // SAFETY: the node's tag says what it is.
+    unsafe {
+        loop {
+            node = match (*node).type_ {
+                pg_sys::NodeTag::T_FuncExpr if is_cast(node.cast()) => {
+                    match nodes((*node.cast::<pg_sys::FuncExpr>()).args).next() {
+                        Some(first) => first,
+                        None => return false,
+                    }
+                }
+                pg_sys::NodeTag::T_CoerceViaIO => (*node.cast::<pg_sys::CoerceViaIO>()).arg.cast(),
+                pg_sys::NodeTag::T_RelabelType => (*node.cast::<pg_sys::RelabelType>()).arg.cast(),
+                pg_sys::NodeTag::T_Param | pg_sys::NodeTag::T_SubLink => return casts > 0,
+                pg_sys::NodeTag::T_Var => return casts > 0 && (*node.cast::<pg_sys::Var>()).varlevelsup > 0,
+                _ => return false,
+            };
+            casts += 1;
+        }
+    }
+}
+
+/// Whether a value of one type, written and read as the other, is always the same: what does it is immutable. `array_in` is marked as
+/// no more than stable, because elements might not be; numbers are.
+fn is_read_alike(source: pg_sys::Oid, target: pg_sys::Oid) -> bool {
+    let immutable = |function: pg_sys::Oid| {
+        // SAFETY: a look-up in a system catalog.
+        unsafe { pg_sys::func_volatile(function) as u8 == pg_sys::PROVOLATILE_IMMUTABLE }
+    };
+    let input = |of: pg_sys::Oid| {
+        let (mut function, mut parameter) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
+        // SAFETY: a look-up in a system catalog, which writes to both.
+        unsafe { pg_sys::getTypeInputInfo(of, &mut function, &mut parameter) };
+        function
+    };
+    let (mut output, mut is_varlena) = (pg_sys::InvalidOid, false);
+    // SAFETY: likewise.
+    let element = unsafe {
+        pg_sys::getTypeOutputInfo(source, &mut output, &mut is_varlena);
+        pg_sys::get_element_type(target)
+    };
+    immutable(output) && immutable(input(if element == pg_sys::InvalidOid { target } else { element }))
 }
 
 /// Whether a call is what a cast makes of its first argument, and always makes of it.

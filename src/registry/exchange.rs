@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use pgrx::prelude::*;
-use tq_codec::{Codebook, CodecConfig, RotationKind, builtin, sidecar};
+use tq_codec::{Codebook, CodecDefinition, RotationKind, builtin, sidecar};
 use tq_files::{AtomicFile, FileError, read_small};
 use tq_format::{BitWidth, tqcb};
 
@@ -59,7 +59,8 @@ fn import(name: &str, codebook_path: &str, json_path: &str) -> Result<String, Er
             sidecar: (json_path, config.bit_width()),
         }));
     }
-    register(&CodecRow::of(name.to_string(), &config, codebook))?;
+    let codebook = Codebook::new(bit_width, codebook)?;
+    register(&CodecRow::of(name.to_string(), &CodecDefinition::new(config, codebook, None)?)?)?;
     Ok(config_hash)
 }
 
@@ -76,9 +77,13 @@ fn export(name: &str, codebook_path: &str, json_path: &str) -> Result<(), Error>
     file_access::require(FileAccess::Write, "export a codec to files")?;
     let codebook_path = file_access::absolute(codebook_path, "tq_export_codec")?;
     let json_path = file_access::absolute(json_path, "tq_export_codec")?;
-    let (config, codebook) = definition(name)?;
-    let codebook = tqcb::encode(config.bit_width(), codebook.entries());
-    let json = sidecar::write(&config)?;
+    let definition = definition(name)?;
+    let config = definition.config();
+    if definition.centre().is_some() {
+        return Err(Error::Registry(RegistryError::CentreInFiles(crate::error::cut(name))));
+    }
+    let codebook = tqcb::encode(config.bit_width(), definition.codebook().entries());
+    let json = sidecar::write(config)?;
     store_pair((&codebook_path, &codebook), (&json_path, json.as_bytes()))?;
     if config.rotation() != RotationKind::Haar {
         notice(
@@ -92,13 +97,13 @@ fn export(name: &str, codebook_path: &str, json_path: &str) -> Result<(), Error>
 
 /// What defines a codec: a registered one by its name or hash, a built-in one by a declaration such as
 /// `tqvec(1536, 4)`. No rotation is built.
-pub(crate) fn definition(name: &str) -> Result<(CodecConfig, Codebook), Error> {
+pub(crate) fn definition(name: &str) -> Result<CodecDefinition, Error> {
     let registered = match table::by_name(name)? {
         None => table::by_hash(name)?,
         row => row,
     };
     if let Some(row) = registered {
-        return Ok((row.config()?, Codebook::new(row.bit_width, row.codebook)?));
+        return row.definition();
     }
     let Some(declared) = Typmod::of_declaration(name) else {
         return Err(Error::Registry(RegistryError::NoSuchCodec(crate::error::cut(name))));
@@ -113,13 +118,13 @@ pub(crate) fn described(
     dimension: u32,
     width: BitWidth,
     residual: bool,
-) -> Result<Option<(CodecConfig, Codebook)>, Error> {
+) -> Result<Option<CodecDefinition>, Error> {
     if let Some(rotation) = builtin::rotation_of(hash.as_bytes(), dimension, width, residual) {
         return Ok(Some(builtin::definition(dimension, width, residual, rotation)?));
     }
     match table::by_hash(hash)? {
         Some(row) if (row.dimension, row.bit_width, row.residual) == (dimension, width, residual) => {
-            Ok(Some((row.config()?, Codebook::new(row.bit_width, row.codebook)?)))
+            row.definition().map(Some)
         }
         _ => Ok(None),
     }

@@ -3,8 +3,9 @@
 use pgrx::AnyNumeric;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use tq_codec::{Codebook, CodecConfig};
+use tq_codec::{Codebook, CodecConfig, CodecDefinition};
 
+use super::columns;
 use super::registration::register;
 use super::rotations;
 use super::table;
@@ -17,7 +18,7 @@ use crate::error::{Error, RegistryError, SqlResult};
 /// Columns, and expressions, that `tq_drop_codec` names before it says "and more".
 const LISTED: usize = 5;
 
-/// Registers a codec and returns its hash.
+/// [`tq_create_codec_centred`] as version 0.1.0 declares it.
 #[pg_extern(sql = false)]
 fn tq_create_codec(
     name: Option<Text<'_>>,
@@ -27,6 +28,22 @@ fn tq_create_codec(
     seed: Option<AnyNumeric>,
     codebook: Option<FloatArray<'_>>,
     rotation: Option<Text<'_>>,
+) -> SqlResult<String> {
+    tq_create_codec_centred(name, dimension, bit_width, residual, seed, codebook, rotation, None)
+}
+
+/// Registers a codec and returns its hash.
+#[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments)] // as SQL has them
+fn tq_create_codec_centred(
+    name: Option<Text<'_>>,
+    dimension: Option<i32>,
+    bit_width: Option<i32>,
+    residual: Option<bool>,
+    seed: Option<AnyNumeric>,
+    codebook: Option<FloatArray<'_>>,
+    rotation: Option<Text<'_>>,
+    centre: Option<FloatArray<'_>>,
 ) -> SqlResult<String> {
     let name = required(name.as_deref(), "name")?;
     let dimension = required(dimension, "dimension")?;
@@ -42,12 +59,18 @@ fn tq_create_codec(
         CodecConfig::new(bit_width, seed, codec_parameters::dimension(dimension)?, residual, rotation);
     let config = config.map_err(Error::from)?;
     let codebook = match codebook {
-        Some(entries) => tq_memory::copied(&entries.floats()?).map_err(Error::from)?,
-        None => Codebook::lloyd_max(bit_width, config.dimension()).entries().to_vec(),
+        Some(entries) => Codebook::new(bit_width, floats_of(&entries)?).map_err(Error::from)?,
+        None => Codebook::lloyd_max(bit_width, config.dimension()),
     };
-    let hash = config.hash().to_string();
-    register(&CodecRow::of(name.into(), &config, codebook))?;
-    Ok(hash)
+    let centre = centre.as_ref().map(floats_of).transpose()?;
+    let definition = CodecDefinition::new(config, codebook, centre).map_err(Error::from)?;
+    register(&CodecRow::of(name.into(), &definition)?)?;
+    Ok(definition.config().hash().to_string())
+}
+
+/// The values of an array.
+fn floats_of(array: &FloatArray<'_>) -> Result<Vec<f32>, Error> {
+    Ok(tq_memory::copied(&array.floats()?)?)
 }
 
 /// A number without the zeros behind its point, which numeric keeps.
@@ -65,14 +88,21 @@ fn tq_drop_codec(name: Text<'_>) -> SqlResult<()> {
     let name = &*name;
     let row = table::by_name(name)?
         .ok_or_else(|| Error::Registry(RegistryError::NoSuchCodec(crate::error::cut(name))))?;
+    let named = columns::columns_that_name(&row)?;
+    if !named.is_empty() {
+        return Err(
+            Error::Registry(RegistryError::CodecInUse { name: row.name, columns: listed(named) }).into()
+        );
+    }
     table::delete(name)?;
-    let columns = table::columns_that_may_hold(&row)?;
-    if columns.is_empty() {
+    let holding = columns::columns_that_may_hold(&row)?;
+    if holding.is_empty() {
         return Ok(());
     }
-    let mut detail = format!("Columns that may hold such records: {}.", listed(columns));
-    let mut hint = "To bring them back, create the codec again with the same seed and codebook.".to_string();
-    let expressions = table::expressions_that_may_decode(&row)?;
+    let mut detail = format!("Columns that may hold such records: {}.", listed(holding));
+    let mut hint =
+        "To bring them back, create the codec again with the same seed, codebook and centre.".to_string();
+    let expressions = columns::expressions_that_may_decode(&row)?;
     if !expressions.is_empty() {
         detail.push_str(&format!(
             " Where they do, ANALYZE, REINDEX or an UPDATE of the table fails at what decodes them: {}.",
@@ -122,34 +152,61 @@ fn tq_clear_rotation_cache() -> SqlResult<i64> {
     Ok(rotations::clear()? as i64)
 }
 
-/// The table's CHECK: refuses, with a reason, a row that does not describe a codec.
+/// [`tq_codec_check_centred`] as version 0.1.0 declares it.
 #[pg_extern(sql = false)]
 #[allow(clippy::too_many_arguments)] // one for each column
 fn tq_codec_check(
-    name: Text<'_>,
-    config_hash: Text<'_>,
-    dimension: i32,
-    bit_width: i32,
-    seed: AnyNumeric,
-    residual: bool,
-    rotation: Text<'_>,
-    codebook: FloatArray<'_>,
-) -> SqlResult<bool> {
-    let name = &*name;
-    let config_hash = &*config_hash;
-    let rotation = &*rotation;
-    let codebook = tq_memory::copied(&codebook.floats()?).map_err(Error::from)?;
-    let seed = seed.to_string();
+    name: Option<Text<'_>>,
+    config_hash: Option<Text<'_>>,
+    dimension: Option<i32>,
+    bit_width: Option<i32>,
+    seed: Option<AnyNumeric>,
+    residual: Option<bool>,
+    rotation: Option<Text<'_>>,
+    codebook: Option<FloatArray<'_>>,
+) -> SqlResult<Option<bool>> {
+    tq_codec_check_centred(name, config_hash, dimension, bit_width, seed, residual, rotation, codebook, None)
+}
+
+/// The table's CHECK: refuses, with a reason, a row that does not describe a codec.
+#[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments)] // one for each column
+fn tq_codec_check_centred(
+    name: Option<Text<'_>>,
+    config_hash: Option<Text<'_>>,
+    dimension: Option<i32>,
+    bit_width: Option<i32>,
+    seed: Option<AnyNumeric>,
+    residual: Option<bool>,
+    rotation: Option<Text<'_>>,
+    codebook: Option<FloatArray<'_>>,
+    centre: Option<FloatArray<'_>>,
+) -> SqlResult<Option<bool>> {
+    // Columns that may not be NULL have a constraint that says so.
+    let (
+        Some(name),
+        Some(config_hash),
+        Some(dimension),
+        Some(bit_width),
+        Some(seed),
+        Some(residual),
+        Some(rotation),
+        Some(codebook),
+    ) = (name, config_hash, dimension, bit_width, seed, residual, rotation, codebook)
+    else {
+        return Ok(None);
+    };
     table::row_from_sql(
-        name.into(),
-        config_hash.into(),
+        (*name).into(),
+        (*config_hash).into(),
         dimension,
         bit_width,
-        &seed,
+        &seed.to_string(),
         residual,
-        rotation,
-        codebook,
+        &rotation,
+        floats_of(&codebook)?,
+        centre.as_ref().map(floats_of).transpose()?,
     )?
     .check()?;
-    Ok(true)
+    Ok(Some(true))
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use tq_codec::builtin as builtin_codec;
-use tq_codec::{Codebook, Codec, CodecConfig, RotationKind};
-use tq_format::{BitWidth, CorpusHeader, RecordView};
+use tq_codec::declaration::CodecPrefix;
+use tq_codec::{Codec, CodecConfig, CodecDefinition, RotationKind};
+use tq_format::{BitWidth, CorpusHeader, RecordShape, RecordView};
 
 use super::cache;
 use super::current::is_current;
@@ -12,7 +13,8 @@ use super::generation;
 use super::table;
 use super::table::CodecRow;
 use crate::datum::typmod::Typmod;
-use crate::error::{Error, RegistryError, cut};
+use crate::error::interrupts::poll;
+use crate::error::{Error, RegistryError, VectorError, cut};
 
 /// The built-in codec of a shape and a rotation.
 pub(crate) fn builtin(
@@ -25,8 +27,20 @@ pub(crate) fn builtin(
     cache::get_or_prepare(config.hash().as_bytes(), || prepare_builtin(config))
 }
 
-/// The built-in codec of the fidelity that a type modifier asks for. Whether it admits the dimension is for the caller to check.
+/// The codec for floats of that dimension under a type modifier: the one that it names, or the built-in one of the fidelity that it asks
+/// for. Whether it admits the dimension otherwise is for the caller to check.
+///
+/// # Errors
+/// A codec that isn't registered, or that is of another dimension.
 pub(crate) fn of_typmod(typmod: Typmod, dimension: u32) -> Result<Arc<Codec>, Error> {
+    if let Some(prefix) = typmod.codec() {
+        let codec = by_prefix(prefix)?;
+        let expected = codec.config().dimension();
+        return match expected == dimension {
+            true => Ok(codec),
+            false => Err(Error::Vector(VectorError::TypmodDimension { expected, got: dimension })),
+        };
+    }
     let (width, residual) = typmod.fidelity();
     builtin(dimension, width, residual, typmod.rotation())
 }
@@ -36,18 +50,28 @@ pub(crate) fn of_typmod(typmod: Typmod, dimension: u32) -> Result<Arc<Codec>, Er
 /// # Errors
 /// A codec that is neither built in nor registered.
 pub(crate) fn for_record(record: &RecordView<'_>) -> Result<Arc<Codec>, Error> {
-    cache::get_or_prepare(record.hash_field(), || {
-        let (dimension, width, residual) = (record.dimension(), record.bit_width(), record.has_residual());
-        if let Some(kind) = builtin_codec::rotation_of(record.hash_field(), dimension, width, residual) {
-            return prepare_builtin(builtin_codec::config(dimension, width, residual, kind)?);
-        }
-        match table::by_hash(record.config_hash())? {
-            Some(row) => prepare_registered(&row),
-            None => Err(Error::Registry(RegistryError::UnknownCodec(
-                record.config_hash().escape_debug().to_string(),
-            ))),
-        }
-    })
+    cache::get_or_prepare(record.hash_field(), || prepare_shape(&record.shape()))
+}
+
+/// The codec of records of that shape.
+///
+/// # Errors
+/// A codec that is neither built in nor registered.
+pub(crate) fn of_shape(shape: &RecordShape) -> Result<Arc<Codec>, Error> {
+    cache::get_or_prepare(&shape.hash_field, || prepare_shape(shape))
+}
+
+fn prepare_shape(shape: &RecordShape) -> Result<Arc<Codec>, Error> {
+    let RecordShape { hash_field, dimension, bit_width, residual } = *shape;
+    if let Some(kind) = builtin_codec::rotation_of(&hash_field, dimension, bit_width, residual) {
+        return prepare_builtin(builtin_codec::config(dimension, bit_width, residual, kind)?);
+    }
+    let hash = String::from_utf8_lossy(&hash_field);
+    let hash = hash.trim_end_matches('\0');
+    match table::by_hash(hash)? {
+        Some(row) => prepare_registered(&row),
+        None => Err(Error::Registry(RegistryError::UnknownCodec(hash.escape_debug().to_string()))),
+    }
 }
 
 /// What the codec that a file names is called here, if it is known; prepares nothing.
@@ -76,21 +100,42 @@ pub(crate) fn of_corpus(header: &CorpusHeader) -> Result<Arc<Codec>, Error> {
 }
 
 /// A codec that a file describes, prepared for this statement alone.
-pub(crate) fn of_description(config: &CodecConfig, codebook: &Codebook) -> Result<Arc<Codec>, Error> {
+pub(crate) fn of_description(definition: &CodecDefinition) -> Result<Arc<Codec>, Error> {
+    let config = definition.config();
     let rotation = cache::rotation(config.rotation(), config.seed(), config.dimension())?;
-    Ok(Arc::new(Codec::new(*config, codebook.clone(), rotation)?))
+    Ok(Arc::new(definition.codec(rotation, &mut poll)?))
 }
 
 /// A registered codec by its hash alone.
 fn by_hash(hash: &str) -> Result<Arc<Codec>, Error> {
     let row = table::by_hash(hash)?
         .ok_or_else(|| Error::Registry(RegistryError::UnknownCodec(hash.escape_debug().to_string())))?;
-    cache::get_or_prepare(row.config()?.hash().as_bytes(), || prepare_registered(&row))
+    cache::get_or_prepare(row.definition()?.config().hash().as_bytes(), || prepare_registered(&row))
 }
 
 /// Whether a codec that a file names is known here, for notices; prepares nothing.
 pub(crate) fn is_known(hash: &str, dimension: u32, width: BitWidth, residual: bool) -> Result<bool, Error> {
     Ok(codec_name(hash, dimension, width, residual)?.is_some())
+}
+
+/// A registered codec by the first digits of its hash, as type modifiers have them.
+///
+/// # Errors
+/// None is registered.
+pub(crate) fn by_prefix(prefix: CodecPrefix) -> Result<Arc<Codec>, Error> {
+    // No codec is called so.
+    let name = prefix.to_string();
+    let find =
+        || table::by_prefix(prefix)?.ok_or_else(|| Error::Registry(RegistryError::NoSuchCodec(name.clone())));
+    if let Some(hash) = cache::hash_of_name(&name) {
+        return cache::get_or_prepare(&hash, || prepare_registered(&find()?));
+    }
+    let row = find()?;
+    let hash = *row.definition()?.config().hash().as_bytes();
+    if is_current(&row)? {
+        cache::remember_name(&name, hash);
+    }
+    cache::get_or_prepare(&hash, || prepare_registered(&row))
 }
 
 /// A registered codec by its name or its hash.
@@ -103,7 +148,7 @@ pub(crate) fn by_name_or_hash(codec: &str) -> Result<Arc<Codec>, Error> {
         return cache::get_or_prepare(&hash, || prepare_registered(&find()?));
     }
     let row = find()?;
-    let hash = *row.config()?.hash().as_bytes();
+    let hash = *row.definition()?.config().hash().as_bytes();
     if is_current(&row)? {
         cache::remember_name(codec, hash);
     }
@@ -114,10 +159,7 @@ fn prepare_registered(row: &CodecRow) -> Result<Arc<Codec>, Error> {
     if !is_current(row)? {
         generation::expire();
     }
-    let config = row.config()?;
-    let rotation = cache::rotation(config.rotation(), config.seed(), config.dimension())?;
-    let codebook = Codebook::new(row.bit_width, row.codebook.clone())?;
-    Ok(Arc::new(Codec::new(config, codebook, rotation)?))
+    of_description(&row.definition()?)
 }
 
 fn prepare_builtin(config: CodecConfig) -> Result<Arc<Codec>, Error> {

@@ -5,11 +5,13 @@
 
 mod cache;
 mod coding;
+mod columns;
 mod compress;
 mod current;
 mod exchange;
 mod functions;
 mod generation;
+mod good;
 mod lookup;
 mod prepare;
 mod registration;
@@ -22,14 +24,18 @@ pub(crate) use self::coding::ROTATIONS;
 pub(crate) use self::coding::{
     confirm, decode, decode_batch, distance, encode, encode_batch, rotate_back, rotate_rows, with_rotation,
 };
-pub(crate) use self::compress::{compress_floats, record_len};
+pub(crate) use self::compress::{compress_floats, normalize_rows, record_len};
 pub(crate) use self::exchange::{definition, described};
 pub(crate) use self::generation::generation;
+pub(crate) use self::good::{decode_good, encode_good};
 pub(crate) use self::lookup::{
-    builtin, by_name_or_hash, codec_name, for_record, is_known, of_corpus, of_description, of_typmod,
+    builtin, by_name_or_hash, by_prefix, codec_name, for_record, is_known, of_corpus, of_description,
+    of_shape, of_typmod,
 };
 pub(crate) use self::prepare::Query;
-pub(crate) use self::registration::{CodecRegistration, register_described};
+pub(crate) use self::registration::{
+    CodecRegistration, check_new_name, register_described, register_trained, trained_error,
+};
 
 pgrx::extension_sql_file!("registry.sql", name = "registry", requires = ["vector"]);
 

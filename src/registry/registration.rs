@@ -1,6 +1,7 @@
 //! Codecs that come into the table: by SQL, from TinyQuant's files, and from files that describe the codec of their records.
 
-use tq_codec::{BUILTIN_SEED, Codebook, CodecConfig};
+use tq_codec::declaration::{CodecPrefix, Typmod};
+use tq_codec::{BUILTIN_SEED, Codebook, Codec, CodecDefinition};
 
 use super::table;
 use super::table::CodecRow;
@@ -10,8 +11,42 @@ use crate::error::{Error, RegistryError};
 /// Adds a codec to the table, unless it is wrong or one that is there stands in its way.
 pub(super) fn register(row: &CodecRow) -> Result<(), Error> {
     row.check()?;
+    check_declarable(&row.name)?;
     refuse_duplicate(row)?;
     table::insert(row)
+}
+
+/// Registers a codec under a name, with the mean squared error of what it was trained on.
+pub(crate) fn register_trained(
+    name: &str,
+    definition: &CodecDefinition,
+    squared_error: f64,
+) -> Result<(), Error> {
+    register(&CodecRow { squared_error: Some(squared_error), ..CodecRow::of(name.into(), definition)? })
+}
+
+/// The mean squared error that a registered codec had on what it was trained on, if that is known.
+pub(crate) fn trained_error(codec: &Codec) -> Result<Option<f64>, Error> {
+    Ok(table::by_hash(codec.hash().as_str())?.and_then(|row| row.squared_error))
+}
+
+/// Refuses a name that no new codec may have, or that one has.
+pub(crate) fn check_new_name(name: &str) -> Result<(), Error> {
+    table::check_name(name, None)?;
+    check_declarable(name)?;
+    match table::by_name(name)? {
+        Some(existing) => Err(Error::Registry(RegistryError::CodecExists(existing.name))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a name that a column's type can't say, because it means something else there: `hadamard`, `8`. One that is registered already
+/// stays, and is restored.
+fn check_declarable(name: &str) -> Result<(), Error> {
+    match Typmod::parse_declaration(std::iter::once(name)) {
+        Ok(declaration) if declaration.codec.is_some() => Ok(()),
+        _ => Err(Error::Registry(RegistryError::CodecNameTaken(name.into()))),
+    }
 }
 
 /// Says which codec stands in the way, where a unique violation would only name an index.
@@ -28,8 +63,15 @@ fn refuse_duplicate(row: &CodecRow) -> Result<(), Error> {
             Error::Registry(RegistryError::CodecRegistered(existing.name))
         });
     }
-    match table::by_name(&row.name)? {
-        Some(existing) => Err(Error::Registry(RegistryError::CodecExists(existing.name))),
+    if let Some(existing) = table::by_name(&row.name)? {
+        return Err(Error::Registry(RegistryError::CodecExists(existing.name)));
+    }
+    let Some(prefix) = CodecPrefix::of_hash(row.config_hash.as_bytes()) else { return Ok(()) };
+    match table::by_prefix(prefix)? {
+        Some(existing) => Err(Error::Registry(RegistryError::CodecPrefix {
+            existing: existing.name,
+            prefix: prefix.digits(),
+        })),
         None => Ok(()),
     }
 }
@@ -48,15 +90,13 @@ pub(crate) enum CodecRegistration {
 ///
 /// # Errors
 /// A codec that contradicts a registered or the built-in one: the same hash and another codebook.
-pub(crate) fn register_described(
-    config: &CodecConfig,
-    codebook: &Codebook,
-) -> Result<CodecRegistration, Error> {
+pub(crate) fn register_described(definition: &CodecDefinition) -> Result<CodecRegistration, Error> {
+    let (config, codebook) = (definition.config(), definition.codebook());
     let hash = config.hash().to_string();
     let conflict = |existing: &str| {
         Error::Registry(RegistryError::CodebookConflict { existing: existing.into(), hash: hash.clone() })
     };
-    if config.seed() == BUILTIN_SEED {
+    if config.seed() == BUILTIN_SEED && definition.centre().is_none() {
         let standard = Codebook::lloyd_max(config.bit_width(), config.dimension());
         return if *codebook == standard { Ok(CodecRegistration::Known) } else { Err(conflict("built-in")) };
     }
@@ -71,7 +111,7 @@ pub(crate) fn register_described(
     if !table::may_insert()? {
         return Ok(CodecRegistration::NotAllowed);
     }
-    let row = CodecRow::of(hash.clone(), config, codebook.entries().to_vec());
+    let row = CodecRow::of(hash.clone(), definition)?;
     row.check()?;
     // Another session may have registered it since, or dropped what stood in the way.
     while !table::insert_unless_there(&row)? {

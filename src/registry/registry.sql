@@ -3,13 +3,19 @@
 
 CREATE FUNCTION tq_codec_check(
     name text, config_hash text, dimension integer, bit_width integer, seed numeric, residual boolean,
-    rotation text, codebook real[]
+    rotation text, codebook real[], centre real[]
 ) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'tq_codec_check_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION tq_codec_check(text, text, integer, integer, numeric, boolean, text, real[])
+    AS 'MODULE_PATHNAME', 'tq_codec_check_centred_wrapper' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION tq_codec_check(text, text, integer, integer, numeric, boolean, text, real[], real[])
     IS 'checks that a row of tq_codec describes a codec and carries its hash';
 
-CREATE TABLE tq_codec (
+-- A schema of its own, so that tools that compare `public` with what they know (Alembic, Django, drizzle-kit) don't find a table that
+-- they would propose to drop. It is the extension's, and can't be dropped without it.
+CREATE SCHEMA tq_catalog;
+COMMENT ON SCHEMA tq_catalog IS 'what tinyquant keeps: the registered codecs';
+GRANT USAGE ON SCHEMA tq_catalog TO PUBLIC;
+
+CREATE TABLE tq_catalog.tq_codec (
     config_hash text PRIMARY KEY,
     name text NOT NULL UNIQUE,
     dimension integer NOT NULL,
@@ -18,53 +24,57 @@ CREATE TABLE tq_codec (
     residual boolean NOT NULL,
     rotation text NOT NULL DEFAULT 'haar',
     codebook real[] NOT NULL,
+    centre real[],
+    squared_error double precision,
     CONSTRAINT tq_codec_valid
-        CHECK (tq_codec_check(name, config_hash, dimension, bit_width, seed, residual, rotation, codebook))
+        CHECK (tq_codec_check(name, config_hash, dimension, bit_width, seed, residual, rotation, codebook, centre))
 );
-COMMENT ON TABLE tq_codec IS 'registered codecs: what turns records of foreign or trained codecs back into vectors';
-COMMENT ON COLUMN tq_codec.config_hash IS 'hash of the configuration, as records carry it';
-COMMENT ON COLUMN tq_codec.name IS 'name for tq_compress(v, name)';
-COMMENT ON COLUMN tq_codec.dimension IS 'length of the vectors, 1 to 16384';
-COMMENT ON COLUMN tq_codec.bit_width IS 'bits a dimension: 2, 4 or 8';
-COMMENT ON COLUMN tq_codec.seed IS 'seed of the rotation, an unsigned 64-bit number';
-COMMENT ON COLUMN tq_codec.residual IS 'whether records carry an FP16 residual';
-COMMENT ON COLUMN tq_codec.rotation IS 'kind of rotation: haar or hadamard';
-COMMENT ON COLUMN tq_codec.codebook IS 'the 2^bit_width entries, ascending';
-SELECT pg_catalog.pg_extension_config_dump('tq_codec', '');
-GRANT SELECT ON tq_codec TO PUBLIC;
+COMMENT ON TABLE tq_catalog.tq_codec IS 'registered codecs: what turns records of foreign or trained codecs back into vectors';
+COMMENT ON COLUMN tq_catalog.tq_codec.config_hash IS 'hash of the configuration, as records carry it';
+COMMENT ON COLUMN tq_catalog.tq_codec.name IS 'name for tq_compress(v, name)';
+COMMENT ON COLUMN tq_catalog.tq_codec.dimension IS 'length of the vectors, 1 to 16384';
+COMMENT ON COLUMN tq_catalog.tq_codec.bit_width IS 'bits a dimension: 2, 4 or 8';
+COMMENT ON COLUMN tq_catalog.tq_codec.seed IS 'seed of the rotation, an unsigned 64-bit number';
+COMMENT ON COLUMN tq_catalog.tq_codec.residual IS 'whether records carry an FP16 residual';
+COMMENT ON COLUMN tq_catalog.tq_codec.rotation IS 'kind of rotation: haar or hadamard';
+COMMENT ON COLUMN tq_catalog.tq_codec.codebook IS 'the 2^bit_width entries, ascending';
+COMMENT ON COLUMN tq_catalog.tq_codec.centre IS 'the vector that is taken off all others, if there is one';
+COMMENT ON COLUMN tq_catalog.tq_codec.squared_error IS 'mean squared error of the vectors that tq_train_codec trained it on';
+SELECT pg_catalog.pg_extension_config_dump('tq_catalog.tq_codec', '');
+GRANT SELECT ON tq_catalog.tq_codec TO PUBLIC;
 -- The extension is trusted: where the owner of a database creates it, the table belongs to the server's superuser all the same,
 -- as the functions do, whose checks its triggers and constraint are.
-GRANT INSERT, DELETE ON tq_codec TO pg_database_owner WITH GRANT OPTION;
+GRANT INSERT, DELETE ON tq_catalog.tq_codec TO pg_database_owner WITH GRANT OPTION;
 
 CREATE FUNCTION tq_codec_changed() RETURNS trigger
     AS 'MODULE_PATHNAME', 'tq_codec_changed_wrapper' LANGUAGE C;
 COMMENT ON FUNCTION tq_codec_changed() IS 'refuses updates of tq_codec and tells all sessions of other changes';
 -- A trigger of another table would announce changes of that one.
 REVOKE EXECUTE ON FUNCTION tq_codec_changed() FROM PUBLIC;
-CREATE TRIGGER tq_codec_immutable BEFORE UPDATE ON tq_codec
+CREATE TRIGGER tq_codec_immutable BEFORE UPDATE ON tq_catalog.tq_codec
     FOR EACH STATEMENT EXECUTE FUNCTION tq_codec_changed();
-COMMENT ON TRIGGER tq_codec_immutable ON tq_codec IS 'a codec is never changed, only dropped';
-ALTER TABLE tq_codec ENABLE ALWAYS TRIGGER tq_codec_immutable;
-COMMENT ON CONSTRAINT tq_codec_valid ON tq_codec IS 'a row describes a codec and carries its hash';
-COMMENT ON CONSTRAINT tq_codec_pkey ON tq_codec IS 'one codec for a hash';
-COMMENT ON CONSTRAINT tq_codec_name_key ON tq_codec IS 'one codec for a name';
+COMMENT ON TRIGGER tq_codec_immutable ON tq_catalog.tq_codec IS 'a codec is never changed, only dropped';
+ALTER TABLE tq_catalog.tq_codec ENABLE ALWAYS TRIGGER tq_codec_immutable;
+COMMENT ON CONSTRAINT tq_codec_valid ON tq_catalog.tq_codec IS 'a row describes a codec and carries its hash';
+COMMENT ON CONSTRAINT tq_codec_pkey ON tq_catalog.tq_codec IS 'one codec for a hash';
+COMMENT ON CONSTRAINT tq_codec_name_key ON tq_catalog.tq_codec IS 'one codec for a name';
 -- Also where changes arrive by logical replication, which runs only such triggers as are always enabled, and for inserts and
 -- deletes only those of rows.
-CREATE TRIGGER tq_codec_announce AFTER INSERT OR DELETE ON tq_codec
+CREATE TRIGGER tq_codec_announce AFTER INSERT OR DELETE ON tq_catalog.tq_codec
     FOR EACH ROW EXECUTE FUNCTION tq_codec_changed();
-COMMENT ON TRIGGER tq_codec_announce ON tq_codec IS 'makes all sessions forget codecs that they hold';
-ALTER TABLE tq_codec ENABLE ALWAYS TRIGGER tq_codec_announce;
-CREATE TRIGGER tq_codec_announce_truncate AFTER TRUNCATE ON tq_codec
+COMMENT ON TRIGGER tq_codec_announce ON tq_catalog.tq_codec IS 'makes all sessions forget codecs that they hold';
+ALTER TABLE tq_catalog.tq_codec ENABLE ALWAYS TRIGGER tq_codec_announce;
+CREATE TRIGGER tq_codec_announce_truncate AFTER TRUNCATE ON tq_catalog.tq_codec
     FOR EACH STATEMENT EXECUTE FUNCTION tq_codec_changed();
-COMMENT ON TRIGGER tq_codec_announce_truncate ON tq_codec IS 'makes all sessions forget codecs that they hold';
-ALTER TABLE tq_codec ENABLE ALWAYS TRIGGER tq_codec_announce_truncate;
+COMMENT ON TRIGGER tq_codec_announce_truncate ON tq_catalog.tq_codec IS 'makes all sessions forget codecs that they hold';
+ALTER TABLE tq_catalog.tq_codec ENABLE ALWAYS TRIGGER tq_codec_announce_truncate;
 
 CREATE FUNCTION tq_create_codec(
     name text, dimension integer, bit_width integer DEFAULT 4, residual boolean DEFAULT false,
-    seed numeric DEFAULT 42, codebook real[] DEFAULT NULL, rotation text DEFAULT 'haar'
+    seed numeric DEFAULT 42, codebook real[] DEFAULT NULL, rotation text DEFAULT 'haar', centre real[] DEFAULT NULL
 ) RETURNS text
-    AS 'MODULE_PATHNAME', 'tq_create_codec_wrapper' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION tq_create_codec(text, integer, integer, boolean, numeric, real[], text)
+    AS 'MODULE_PATHNAME', 'tq_create_codec_centred_wrapper' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION tq_create_codec(text, integer, integer, boolean, numeric, real[], text, real[])
     IS 'registers a codec and returns its config_hash';
 
 CREATE FUNCTION tq_drop_codec(name text) RETURNS void

@@ -109,7 +109,7 @@ fn build(kind: RotationKind, seed: u64, dimension: u32) -> Result<Rotation, Erro
 
 fn mapped(seed: u64, dimension: u32, file: MatrixFile) -> Result<StoredRotation, Error> {
     let file = Arc::new(file);
-    let rotation = Arc::new(Rotation::haar_from(seed, dimension, file.clone())?);
+    let rotation = Arc::new(Rotation::haar_from(seed, dimension, file.clone())?.with_rounded(file.clone())?);
     Ok(StoredRotation { rotation, file: Some(file) })
 }
 

@@ -9,7 +9,8 @@ use std::cell::Cell;
 
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
-use tq_codec::{Codebook, CodecConfig, RotationKind};
+use tq_codec::declaration::CodecPrefix;
+use tq_codec::{Codebook, CodecConfig, CodecDefinition, RotationKind};
 use tq_format::BitWidth;
 
 use super::generation;
@@ -19,12 +20,15 @@ use crate::error::{Error, RegistryError};
 use crate::server::memory::cushion;
 use crate::server::names::qualified_name;
 use crate::server::recovery::refuse_in_recovery;
+use crate::server::spi;
 
 /// The table, as this session has found it.
 #[derive(Clone, Copy)]
 pub(super) struct RegistryTable {
     pub(super) oid: pg_sys::Oid,
     generation: u64,
+    /// Whether it has columns for centres and errors, which that of version 0.1.0 hasn't.
+    has_centre: bool,
 }
 
 impl RegistryTable {
@@ -49,12 +53,16 @@ pub(super) struct CodecRow {
     pub(super) residual: bool,
     pub(super) rotation: RotationKind,
     pub(super) codebook: Vec<f32>,
+    pub(super) centre: Option<Vec<f32>>,
+    /// Mean squared error of the vectors that it was trained on.
+    pub(super) squared_error: Option<f64>,
 }
 
 impl CodecRow {
     /// The row of a codec.
-    pub(super) fn of(name: String, config: &CodecConfig, codebook: Vec<f32>) -> CodecRow {
-        CodecRow {
+    pub(super) fn of(name: String, definition: &CodecDefinition) -> Result<CodecRow, Error> {
+        let config = definition.config();
+        Ok(CodecRow {
             name,
             config_hash: config.hash().to_string(),
             dimension: config.dimension(),
@@ -62,28 +70,31 @@ impl CodecRow {
             seed: config.seed(),
             residual: config.residual(),
             rotation: config.rotation(),
-            codebook,
-        }
+            codebook: tq_memory::copied(definition.codebook().entries())?,
+            centre: definition.centre().map(tq_memory::copied).transpose()?,
+            squared_error: None,
+        })
     }
 
-    pub(super) fn config(&self) -> Result<CodecConfig, Error> {
-        Ok(CodecConfig::new(self.bit_width, self.seed, self.dimension, self.residual, self.rotation)?)
+    /// What the row defines.
+    pub(super) fn definition(&self) -> Result<CodecDefinition, Error> {
+        let codebook = Codebook::new(self.bit_width, tq_memory::copied(&self.codebook)?)?;
+        let config =
+            CodecConfig::new(self.bit_width, self.seed, self.dimension, self.residual, self.rotation)?;
+        let centre = self.centre.as_deref().map(tq_memory::copied).transpose()?;
+        Ok(CodecDefinition::new(config, codebook, centre)?)
     }
 
     /// Checks the row against the rules of the format, so that a bad one is refused before it is stored.
     pub(super) fn check(&self) -> Result<(), Error> {
-        if self.name.is_empty() {
-            return Err(Error::Registry(RegistryError::CodecNameEmpty));
-        }
-        let like_hash = self.name.len() == 64 && self.name.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if like_hash && self.name != self.config_hash || Typmod::of_declaration(&self.name).is_some() {
-            return Err(Error::Registry(RegistryError::CodecNameTaken(self.name.clone())));
-        }
+        check_name(&self.name, Some(&self.config_hash))?;
         if self.seed == tq_codec::BUILTIN_SEED {
             return Err(Error::Registry(RegistryError::ReservedSeed(self.seed)));
         }
-        Codebook::new(self.bit_width, self.codebook.clone())?;
-        let computed = self.config()?.hash();
+        let computed = self.definition()?.config().hash();
+        if let Some(centre) = &self.centre {
+            tq_codec::check_centre(centre)?;
+        }
         if computed.as_str() != self.config_hash {
             return Err(Error::Registry(RegistryError::CodecHash {
                 name: self.name.clone(),
@@ -93,6 +104,19 @@ impl CodecRow {
         }
         Ok(())
     }
+}
+
+/// Refuses what can't be a codec's name; a hash can, if it is the codec's own.
+pub(super) fn check_name(name: &str, hash: Option<&str>) -> Result<(), Error> {
+    if name.is_empty() {
+        return Err(Error::Registry(RegistryError::CodecNameEmpty));
+    }
+    let like_hash = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let like_another = like_hash && hash != Some(name) || Typmod::of_declaration(name).is_some();
+    if like_another || CodecPrefix::of_word(name).is_some() {
+        return Err(Error::Registry(RegistryError::CodecNameTaken(name.into())));
+    }
+    Ok(())
 }
 
 /// Which table it is.
@@ -113,14 +137,20 @@ pub(super) fn location() -> Result<RegistryTable, Error> {
 
 fn find(generation: u64) -> Result<RegistryTable, Error> {
     cushion()?;
-    const QUERY: &str = "SELECT c.oid FROM pg_catalog.pg_extension e \
-         JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) e.extnamespace \
+    const QUERY: &str = "SELECT c.oid, EXISTS (SELECT FROM pg_catalog.pg_attribute a \
+             WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attname OPERATOR(pg_catalog.=) 'centre') \
+         FROM pg_catalog.pg_extension e \
+         JOIN pg_catalog.pg_depend d ON d.refobjid OPERATOR(pg_catalog.=) e.oid \
+           AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass \
+           AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass \
+           AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog.\"char\" \
+         JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.objid \
          WHERE e.extname OPERATOR(pg_catalog.=) 'tinyquant' AND c.relname OPERATOR(pg_catalog.=) 'tq_codec'";
-    let found = Spi::connect(|client| {
-        let rows = client.select(QUERY, Some(1), &[])?;
-        if rows.is_empty() { Ok(None) } else { rows.first().get_one::<pg_sys::Oid>() }
-    })?;
-    found.map(|oid| RegistryTable { oid, generation }).ok_or(Error::Registry(RegistryError::NoRegistry))
+    let found = spi::first_row(QUERY, &[], |row| (row.get::<pg_sys::Oid>(1), row.get::<bool>(2)))?;
+    match found {
+        Some((Some(oid), Some(has_centre))) => Ok(RegistryTable { oid, generation, has_centre }),
+        _ => Err(Error::Registry(RegistryError::NoRegistry)),
+    }
 }
 
 /// The row with this hash.
@@ -132,6 +162,11 @@ pub(super) fn by_hash(hash: &str) -> Result<Option<CodecRow>, Error> {
     select("config_hash", hash)
 }
 
+/// The row whose hash begins so.
+pub(super) fn by_prefix(prefix: CodecPrefix) -> Result<Option<CodecRow>, Error> {
+    select("pg_catalog.\"left\"(config_hash, 7)", &prefix.digits())
+}
+
 /// The row with this name.
 pub(super) fn by_name(name: &str) -> Result<Option<CodecRow>, Error> {
     select("name", name)
@@ -139,32 +174,34 @@ pub(super) fn by_name(name: &str) -> Result<Option<CodecRow>, Error> {
 
 fn select(key: &str, value: &str) -> Result<Option<CodecRow>, Error> {
     cushion()?;
-    let table = location()?.name()?;
+    let location = location()?;
+    let table = location.name()?;
+    let columns = match location.has_centre {
+        true => "centre, squared_error",
+        false => "NULL::pg_catalog.float4[], NULL::pg_catalog.float8",
+    };
     let query = format!(
-        "SELECT name, config_hash, dimension, bit_width, seed::pg_catalog.text, residual, rotation, codebook \
+        "SELECT name, config_hash, dimension, bit_width, seed::pg_catalog.text, residual, rotation, codebook, {columns} \
          FROM {table} WHERE {key} OPERATOR(pg_catalog.=) $1"
     );
-    let fields = Spi::connect(|client| -> Result<_, Error> {
-        let rows = client.select(query.as_str(), Some(1), &[DatumWithOid::from(value)])?;
-        if rows.is_empty() {
-            return Ok(None);
-        }
-        let row = rows.first();
-        Ok(Some((
-            row.get::<String>(1)?,
-            row.get::<String>(2)?,
-            row.get::<i32>(3)?,
-            row.get::<i32>(4)?,
-            row.get::<String>(5)?,
-            row.get::<bool>(6)?,
-            row.get::<String>(7)?,
-            row.get::<Vec<f32>>(8)?,
-        )))
+    let fields = spi::first_row(&query, &[DatumWithOid::from(value)], |row| {
+        (
+            row.get::<String>(1),
+            row.get::<String>(2),
+            row.get::<i32>(3),
+            row.get::<i32>(4),
+            row.get::<String>(5),
+            row.get::<bool>(6),
+            row.get::<String>(7),
+            row.get::<Vec<f32>>(8),
+            row.get::<Vec<f32>>(9),
+            row.get::<f64>(10),
+        )
     })?;
     let Some(fields) = fields else {
         return Ok(None);
     };
-    // Every column is NOT NULL.
+    // Every column but the last two is NOT NULL.
     let (
         Some(name),
         Some(config_hash),
@@ -174,11 +211,15 @@ fn select(key: &str, value: &str) -> Result<Option<CodecRow>, Error> {
         Some(residual),
         Some(rotation),
         Some(codebook),
+        centre,
+        squared_error,
     ) = fields
     else {
         return Err(Error::Registry(RegistryError::NoRegistry));
     };
-    row_from_sql(name, config_hash, dimension, width, &seed, residual, &rotation, codebook).map(Some)
+    let row =
+        row_from_sql(name, config_hash, dimension, width, &seed, residual, &rotation, codebook, centre)?;
+    Ok(Some(CodecRow { squared_error, ..row }))
 }
 
 /// A row from the values of its columns.
@@ -192,6 +233,7 @@ pub(super) fn row_from_sql(
     residual: bool,
     rotation: &str,
     codebook: Vec<f32>,
+    centre: Option<Vec<f32>>,
 ) -> Result<CodecRow, Error> {
     Ok(CodecRow {
         name,
@@ -202,6 +244,8 @@ pub(super) fn row_from_sql(
         residual,
         rotation: codec_parameters::rotation(rotation)?,
         codebook,
+        centre,
+        squared_error: None,
     })
 }
 
@@ -233,27 +277,34 @@ pub(super) fn insert_unless_there(row: &CodecRow) -> Result<bool, Error> {
 
 fn insert_with(row: &CodecRow, clause: &str) -> Result<bool, Error> {
     cushion()?;
-    let table = location()?.name()?;
+    let location = location()?;
+    let table = location.name()?;
+    if row.centre.is_some() && !location.has_centre {
+        return Err(Error::Registry(RegistryError::OldRegistry));
+    }
+    let (column, value) =
+        if location.has_centre { (", centre, squared_error", ", $9, $10") } else { ("", "") };
     let query = format!(
-        "INSERT INTO {table} (name, config_hash, dimension, bit_width, seed, residual, rotation, codebook) \
-         VALUES ($1, $2, $3, $4, $5::pg_catalog.numeric, $6, $7, $8) {clause}"
+        "INSERT INTO {table} (name, config_hash, dimension, bit_width, seed, residual, rotation, codebook{column}) \
+         VALUES ($1, $2, $3, $4, $5::pg_catalog.numeric, $6, $7, $8{value}) {clause}"
     );
     refuse_in_recovery(c"INSERT");
     Spi::connect_mut(|client| {
-        let inserted = client.update(
-            query.as_str(),
-            None,
-            &[
-                DatumWithOid::from(row.name.as_str()),
-                DatumWithOid::from(row.config_hash.as_str()),
-                DatumWithOid::from(row.dimension as i32),
-                DatumWithOid::from(i32::from(row.bit_width.bits())),
-                DatumWithOid::from(row.seed.to_string()),
-                DatumWithOid::from(row.residual),
-                DatumWithOid::from(row.rotation.name()),
-                DatumWithOid::from(row.codebook.clone()),
-            ],
-        )?;
+        let mut arguments = vec![
+            DatumWithOid::from(row.name.as_str()),
+            DatumWithOid::from(row.config_hash.as_str()),
+            DatumWithOid::from(row.dimension as i32),
+            DatumWithOid::from(i32::from(row.bit_width.bits())),
+            DatumWithOid::from(row.seed.to_string()),
+            DatumWithOid::from(row.residual),
+            DatumWithOid::from(row.rotation.name()),
+            DatumWithOid::from(row.codebook.clone()),
+        ];
+        if location.has_centre {
+            arguments.push(DatumWithOid::from(row.centre.clone()));
+            arguments.push(DatumWithOid::from(row.squared_error));
+        }
+        let inserted = client.update(query.as_str(), None, &arguments)?;
         Ok::<_, Error>(inserted.len() == 1)
     })
 }
@@ -267,74 +318,6 @@ pub(super) fn delete(name: &str) -> Result<(), Error> {
     Spi::connect_mut(|client| {
         client.update(query.as_str(), None, &[DatumWithOid::from(name)])?;
         Ok::<_, Error>(())
-    })
-}
-
-/// Columns of tables whose type admits the codec's records, as `schema.table.column`.
-pub(super) fn columns_that_may_hold(codec: &CodecRow) -> Result<Vec<String>, Error> {
-    cushion()?;
-    let query = "SELECT pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname), a.atttypmod \
-         FROM pg_catalog.pg_extension e \
-         JOIN pg_catalog.pg_type t ON t.typnamespace OPERATOR(pg_catalog.=) e.extnamespace \
-         JOIN pg_catalog.pg_attribute a ON a.atttypid OPERATOR(pg_catalog.=) t.oid \
-         JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid \
-         JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
-         WHERE e.extname OPERATOR(pg_catalog.=) 'tinyquant' AND t.typname OPERATOR(pg_catalog.=) 'tqvec' \
-           AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'm', 'p']::pg_catalog.\"char\"[]) \
-           AND NOT a.attisdropped \
-         ORDER BY 1";
-    named_where_fitting(query, &[], codec)
-}
-
-/// What computes with records of such columns whenever it likes, as PostgreSQL describes it: indexes and statistics on an
-/// expression, constraints, generated columns. Functions that need no codec don't count; that others might is all that is known.
-pub(super) fn expressions_that_may_decode(codec: &CodecRow) -> Result<Vec<String>, Error> {
-    const HARMLESS: [&str; 6] =
-        ["tqvec", "tq_dimension", "tq_bit_width", "tq_has_residual", "tq_config_hash", "tq_indices"];
-    let query = "SELECT pg_catalog.pg_describe_object(d.classid, d.objid, 0), a.atttypmod \
-         FROM pg_catalog.pg_extension e \
-         JOIN pg_catalog.pg_type t ON t.typnamespace OPERATOR(pg_catalog.=) e.extnamespace \
-         JOIN pg_catalog.pg_attribute a ON a.atttypid OPERATOR(pg_catalog.=) t.oid \
-         JOIN pg_catalog.pg_depend d ON d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass \
-           AND d.refobjid OPERATOR(pg_catalog.=) a.attrelid AND d.refobjsubid OPERATOR(pg_catalog.=) a.attnum \
-         WHERE e.extname OPERATOR(pg_catalog.=) 'tinyquant' AND t.typname OPERATOR(pg_catalog.=) 'tqvec' \
-           AND (d.classid OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog.pg_statistic_ext', 'pg_catalog.pg_constraint', \
-                  'pg_catalog.pg_attrdef']::pg_catalog.regclass[]) \
-             OR d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass \
-               AND EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indexrelid OPERATOR(pg_catalog.=) d.objid)) \
-           AND EXISTS (SELECT FROM pg_catalog.pg_depend u \
-             LEFT JOIN pg_catalog.pg_operator o ON o.oid OPERATOR(pg_catalog.=) u.refobjid \
-             JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) \
-               CASE WHEN u.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_operator'::pg_catalog.regclass \
-                 THEN o.oprcode::pg_catalog.oid ELSE u.refobjid END \
-             WHERE u.classid OPERATOR(pg_catalog.=) d.classid AND u.objid OPERATOR(pg_catalog.=) d.objid \
-               AND u.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog.pg_proc', \
-                 'pg_catalog.pg_operator']::pg_catalog.regclass[]) \
-               AND NOT (p.pronamespace OPERATOR(pg_catalog.=) e.extnamespace \
-                 AND (p.proname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[]) \
-                   OR pg_catalog.starts_with(p.proname::pg_catalog.text, 'tqvec_')))) \
-         GROUP BY d.classid, d.objid, a.atttypmod ORDER BY 1";
-    let harmless = HARMLESS.map(String::from).to_vec();
-    named_where_fitting(query, &[DatumWithOid::from(harmless)], codec)
-}
-
-/// The first column of a query's rows whose second is a type modifier that admits the codec's records.
-fn named_where_fitting(
-    query: &str,
-    arguments: &[DatumWithOid<'_>],
-    codec: &CodecRow,
-) -> Result<Vec<String>, Error> {
-    Spi::connect(|client| {
-        let mut names = Vec::new();
-        for row in client.select(query, None, arguments)? {
-            let typmod = Typmod::from_raw(row.get::<i32>(2)?.unwrap_or(-1));
-            let hash = codec.config_hash.as_bytes();
-            if typmod.check_shape(codec.dimension, codec.bit_width, codec.residual, hash).is_ok() {
-                names.extend(row.get::<String>(1)?);
-            }
-        }
-        names.dedup();
-        Ok(names)
     })
 }
 

@@ -5,8 +5,9 @@
 
 use std::ffi::{CString, c_int, c_long};
 
-use pgrx::pg_sys;
+use pgrx::datum::DatumWithOid;
 use pgrx::spi::{SpiError, SpiErrorCodes};
+use pgrx::{FromDatum, Spi, pg_sys};
 
 /// A parameter of a statement: its type and value.
 pub(crate) type Parameter = (pg_sys::Oid, Option<pg_sys::Datum>);
@@ -64,6 +65,45 @@ pub(crate) unsafe fn execute(
         }
         Ok(FetchedRows::current())
     }
+}
+
+/// The first row of a look-up.
+pub(crate) struct FirstRow<'a>(&'a FetchedRows);
+
+impl FirstRow<'_> {
+    /// A column's value, from 1, copied; `None` for NULL.
+    pub(crate) fn get<T: FromDatum>(&self, column: c_int) -> Option<T> {
+        // SAFETY: the row is there, and the connection open, as long as this is; the value is of the column's type.
+        unsafe { T::from_datum(self.0.value(0, column)?, false) }
+    }
+}
+
+/// Reads the first row of a SELECT, if it has one: of the database as of now where the transaction has written, for it may have written
+/// what is looked for; as of the current snapshot otherwise, and in parallel mode, where no command may begin.
+///
+/// # Errors
+/// SPI's code for a statement that it doesn't run; the server raises its own errors.
+pub(crate) fn first_row<T>(
+    query: &str,
+    arguments: &[DatumWithOid<'_>],
+    read: impl FnOnce(&FirstRow<'_>) -> T,
+) -> Result<Option<T>, SpiError> {
+    let parameters: Vec<Parameter> = arguments
+        .iter()
+        .map(|argument| (argument.oid(), argument.datum().map(|datum| datum.sans_lifetime())))
+        .collect();
+    Spi::connect(|_| {
+        // SAFETY: a connection is open; each value is of its type.
+        unsafe {
+            let has_written = pg_sys::GetTopTransactionIdIfAny() != pg_sys::InvalidTransactionId;
+            let access = match has_written && !pg_sys::IsInParallelMode() {
+                true => Access::Write,
+                false => Access::ReadOnly,
+            };
+            let rows = execute(query, &parameters, access, 1)?;
+            Ok((rows.count() > 0).then(|| read(&FirstRow(&rows))))
+        }
+    })
 }
 
 /// The rows that a statement or a cursor has left in SPI's variables. If they aren't freed, they go with the connection.

@@ -6,6 +6,7 @@ mod casts;
 mod equality;
 mod pgvector;
 mod text;
+mod typmod;
 
 pgrx::extension_sql_file!("vector.sql", name = "vector", bootstrap);
 pgrx::extension_sql_file!("pgvector.sql", name = "pgvector", finalize);

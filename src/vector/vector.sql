@@ -6,8 +6,9 @@ CREATE TYPE tqvec;
 CREATE FUNCTION tqvec_in(cstring, oid, integer) RETURNS tqvec
     AS 'MODULE_PATHNAME', 'tqvec_in_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION tqvec_in(cstring, oid, integer) IS 'I/O';
+-- What it prints depends on tinyquant.output.
 CREATE FUNCTION tqvec_out(tqvec) RETURNS cstring
-    AS 'MODULE_PATHNAME', 'tqvec_out_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME', 'tqvec_out_wrapper' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION tqvec_out(tqvec) IS 'I/O';
 CREATE FUNCTION tqvec_recv(internal, oid, integer) RETURNS tqvec
     AS 'MODULE_PATHNAME', 'tqvec_recv_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -16,7 +17,7 @@ CREATE FUNCTION tqvec_send(tqvec) RETURNS bytea
     AS 'byteasend' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION tqvec_send(tqvec) IS 'I/O';
 CREATE FUNCTION tqvec_typmod_in(cstring[]) RETURNS integer
-    AS 'MODULE_PATHNAME', 'tqvec_typmod_in_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME', 'tqvec_typmod_in_wrapper' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION tqvec_typmod_in(cstring[]) IS 'I/O typmod';
 CREATE FUNCTION tqvec_typmod_out(integer) RETURNS cstring
     AS 'MODULE_PATHNAME', 'tqvec_typmod_out_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -60,6 +61,30 @@ CREATE FUNCTION tqvec(double precision[], integer, boolean) RETURNS tqvec
 COMMENT ON FUNCTION tqvec(double precision[], integer, boolean) IS 'compresses floats under a type modifier';
 CREATE CAST (double precision[] AS tqvec) WITH FUNCTION tqvec(double precision[], integer, boolean) AS ASSIGNMENT;
 COMMENT ON CAST (double precision[] AS tqvec) IS 'compresses under a type modifier';
+
+CREATE FUNCTION tqvec(numeric[], integer, boolean) RETURNS tqvec
+    AS 'MODULE_PATHNAME', 'tqvec_from_floats_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION tqvec(numeric[], integer, boolean) IS 'compresses numbers under a type modifier';
+CREATE CAST (numeric[] AS tqvec) WITH FUNCTION tqvec(numeric[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (numeric[] AS tqvec) IS 'compresses under a type modifier';
+
+CREATE FUNCTION tqvec(integer[], integer, boolean) RETURNS tqvec
+    AS 'MODULE_PATHNAME', 'tqvec_from_floats_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION tqvec(integer[], integer, boolean) IS 'compresses numbers under a type modifier';
+CREATE CAST (integer[] AS tqvec) WITH FUNCTION tqvec(integer[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (integer[] AS tqvec) IS 'compresses under a type modifier';
+
+CREATE FUNCTION tqvec(smallint[], integer, boolean) RETURNS tqvec
+    AS 'MODULE_PATHNAME', 'tqvec_from_floats_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION tqvec(smallint[], integer, boolean) IS 'compresses numbers under a type modifier';
+CREATE CAST (smallint[] AS tqvec) WITH FUNCTION tqvec(smallint[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (smallint[] AS tqvec) IS 'compresses under a type modifier';
+
+CREATE FUNCTION tqvec(bigint[], integer, boolean) RETURNS tqvec
+    AS 'MODULE_PATHNAME', 'tqvec_from_floats_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION tqvec(bigint[], integer, boolean) IS 'compresses numbers under a type modifier';
+CREATE CAST (bigint[] AS tqvec) WITH FUNCTION tqvec(bigint[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (bigint[] AS tqvec) IS 'compresses under a type modifier';
 
 CREATE FUNCTION tqvec(bytea, integer, boolean) RETURNS tqvec
     AS 'MODULE_PATHNAME', 'tqvec_from_bytea_wrapper' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

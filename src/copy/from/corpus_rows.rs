@@ -1,5 +1,6 @@
 //! Rows made of a corpus: each record as it is, or recompressed, with its id beside it.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +9,9 @@ use tq_files::{Corpus, CorpusFileError};
 use tq_format::{CorpusError, RecordView, Records};
 use tq_memory::Grow;
 
-use super::source::{CopyData, RowSource, Stop, data_len, write_field, write_row};
+use super::data::{CopyData, data_len, write_field, write_row};
+use super::rejects::FileRejects;
+use super::source::{RowSource, Stop};
 use crate::copy::ids::IdColumn;
 use crate::error::{Error, FormatError};
 use crate::registry;
@@ -79,15 +82,43 @@ fn write_record(id: &mut Option<IdColumn>, row: u64, record: &[u8], out: &mut Co
 
 /// What remains to be given out of a corpus.
 pub(crate) struct CorpusSource {
-    path: PathBuf,
-    corpus: Corpus,
-    plan: RowPlan,
-    next: u64,
+    pub(super) path: PathBuf,
+    pub(super) corpus: Corpus,
+    pub(super) plan: RowPlan,
+    pub(super) next: u64,
+    /// What becomes of rows that can't be made, if they are no errors.
+    pub(super) rejects: Option<FileRejects>,
+    /// Whether the record before the next batch had another length than the header says.
+    pub(super) misplaced: bool,
 }
 
 impl CorpusSource {
-    pub(crate) fn new(path: PathBuf, corpus: Corpus, plan: RowPlan) -> CorpusSource {
-        CorpusSource { path, corpus, plan, next: 0 }
+    pub(crate) fn new(
+        path: PathBuf,
+        corpus: Corpus,
+        plan: RowPlan,
+        rejects: Option<FileRejects>,
+    ) -> CorpusSource {
+        CorpusSource { path, corpus, plan, next: 0, rejects, misplaced: false }
+    }
+
+    /// The records of the next batch, by their indices, from 0.
+    pub(super) fn next_batch(&self) -> Range<u64> {
+        let header = self.corpus.header();
+        let count = (BATCH_BYTES / header.record_len()).max(1) as u64;
+        self.next..header.vector_count.min(self.next + count)
+    }
+
+    /// An error of the corpus that came of reading a batch.
+    pub(super) fn batch_error(&self, source: CorpusFileError) -> Stop {
+        let of_record = matches!(source, CorpusFileError::Format(_));
+        let error = Error::CorpusFile { path: self.path.clone(), source };
+        if of_record { Stop::at_row(error) } else { Stop::elsewhere(error) }
+    }
+
+    /// An error with the file's name.
+    pub(super) fn of_file(&self, source: Error) -> Error {
+        Error::Format(FormatError::CorpusRow { path: self.path.clone(), source: source.into() })
     }
 }
 
@@ -101,36 +132,33 @@ impl RowSource for CorpusSource {
         data_len(header.vector_count, record_len, self.plan.id.as_ref(), self.corpus.file().len())
     }
 
+    fn rejects(&self) -> Option<&FileRejects> {
+        self.rejects.as_ref()
+    }
+
     fn more(&mut self, pending: &mut CopyData) -> Result<bool, Stop> {
-        let CorpusSource { path, corpus, plan, next } = self;
-        let header = corpus.header();
-        let record_len = header.record_len();
-        let count = (BATCH_BYTES / record_len).max(1) as u64;
-        let first = *next;
-        let end = header.vector_count.min(first + count);
+        if let Some(mut rejects) = self.rejects.take() {
+            let made = self.more_good(&mut rejects, pending);
+            self.rejects = Some(rejects);
+            return made;
+        }
+        let batch = self.next_batch();
+        let (first, plan) = (batch.start, &mut self.plan);
         // What the batch made of a file that changed meanwhile is never given out: an error comes instead.
-        let made =
-            corpus.batch(first..end, |records| plan.write(records, first, pending)).map_err(|source| {
-                let of_record = matches!(source, CorpusFileError::Format(_));
-                let error = Error::CorpusFile { path: path.clone(), source };
-                if of_record { Stop::at_row(error) } else { Stop::elsewhere(error) }
-            })?;
-        let of_file = |source: Error| {
-            Error::Format(FormatError::CorpusRow { path: path.clone(), source: source.into() })
-        };
-        match made {
+        let made = self.corpus.batch(batch.clone(), |records| plan.write(records, first, pending));
+        match made.map_err(|source| self.batch_error(source))? {
             BatchOutcome::All => {
-                *next = end;
-                Ok(end < header.vector_count)
+                self.next = batch.end;
+                Ok(batch.end < self.corpus.vector_count())
             }
-            BatchOutcome::UpTo(source) => Err(Stop::at_row(of_file(source))),
-            BatchOutcome::Nothing(source) => Err(Stop::elsewhere(of_file(source))),
+            BatchOutcome::UpTo(source) => Err(Stop::at_row(self.of_file(source))),
+            BatchOutcome::Nothing(source) => Err(Stop::elsewhere(self.of_file(source))),
         }
     }
 }
 
 /// What became of a batch.
-enum BatchOutcome {
+pub(super) enum BatchOutcome {
     All,
     /// The rows before the one that has this error.
     UpTo(Error),

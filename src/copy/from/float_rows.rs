@@ -9,8 +9,10 @@ use std::sync::Arc;
 use tq_codec::{Codec, Workers};
 use tq_files::{Numbers, Real, RowReader};
 
+use super::data::{CopyData, data_len, write_field, write_row};
 use super::plan::RecordColumn;
-use super::source::{CopyData, RowSource, Stop, data_len, write_field, write_row};
+use super::rejects::FileRejects;
+use super::source::{RowSource, Stop};
 use crate::copy::columns::VectorColumn;
 use crate::copy::ids::IdColumn;
 use crate::copy::statement::Statement;
@@ -21,26 +23,28 @@ use crate::registry;
 use crate::server::settings;
 
 /// Floats of a block, in bytes: enough rows for all threads to be busy, little enough to answer a cancel soon.
-const BLOCK_BYTES: usize = 4 << 20;
+pub(super) const BLOCK_BYTES: usize = 4 << 20;
 /// The same where nothing is compressed.
-const PLAIN_BLOCK_BYTES: usize = 256 << 10;
+pub(super) const PLAIN_BLOCK_BYTES: usize = 256 << 10;
 
 /// What becomes of a block's floats.
-enum ColumnFill {
-    Records { codec: Arc<Codec>, workers: Workers, floats: Vec<f32> },
+pub(super) enum ColumnFill {
+    Records { codec: Arc<Codec>, workers: Workers, floats: Vec<f32>, normalize: bool },
     Floats { kind: VectorType, numbers: Numbers },
 }
 
 /// What remains to be given out of a matrix.
 pub(crate) struct FloatSource {
-    path: PathBuf,
-    reader: Box<dyn RowReader>,
-    id: Option<IdColumn>,
-    fill: ColumnFill,
+    pub(super) path: PathBuf,
+    pub(super) reader: Box<dyn RowReader>,
+    pub(super) id: Option<IdColumn>,
+    pub(super) fill: ColumnFill,
     /// Bytes of the file.
     bytes: u64,
-    next: u64,
-    records: Vec<u8>,
+    pub(super) next: u64,
+    pub(super) records: Vec<u8>,
+    /// What becomes of rows that can't be made, if they are no errors.
+    pub(super) rejects: Option<FileRejects>,
 }
 
 impl FloatSource {
@@ -55,6 +59,7 @@ impl FloatSource {
         bytes: u64,
         column: &VectorColumn,
         id: Option<IdColumn>,
+        rejects: Option<FileRejects>,
     ) -> Result<FloatSource, Error> {
         let dimension = reader.dimension();
         let misfit = |source| {
@@ -81,14 +86,20 @@ impl FloatSource {
                         got: dimension,
                     })));
                 }
-                ColumnFill::Records { codec, workers: Workers::new(settings::threads())?, floats: Vec::new() }
+                let normalize = typmod.normalizes() || statement.options.flag("normalize");
+                let workers = Workers::new(settings::threads())?;
+                ColumnFill::Records { codec, workers, floats: Vec::new(), normalize }
             }
             _ if statement.options.text("codec").is_some() => {
                 return Err(Error::Copy(CopyError::CodecWithoutRecords { column: column.name.clone() }));
             }
+            _ if statement.options.flag("normalize") => {
+                let problem = "is for columns of type tqvec".into();
+                return Err(Error::Copy(CopyError::OptionValue { option: "normalize".into(), problem }));
+            }
             kind => ColumnFill::Floats { kind, numbers: Numbers::new(kind.is_double()) },
         };
-        Ok(FloatSource { path: path.into(), reader, id, fill, bytes, next: 0, records: Vec::new() })
+        Ok(FloatSource { path: path.into(), reader, id, fill, bytes, next: 0, records: Vec::new(), rejects })
     }
 
     /// Reads a block: how many rows it has, and what is wrong with the row behind them.
@@ -131,15 +142,18 @@ impl FloatSource {
             })
         };
         match fill {
-            ColumnFill::Records { codec, workers, floats } => {
-                let made = encode(codec, workers, &floats[..count * dimension], records, |row, source| {
-                    numbered(first + row as u64, source)
-                })?;
+            ColumnFill::Records { codec, workers, floats, normalize } => {
+                let numbered = |row, source| numbered(first + row as u64, source);
+                let (count, refused) = match normalize {
+                    true => normalized(&mut floats[..count * dimension], dimension, numbered),
+                    false => (count, None),
+                };
+                let made = encode(codec, workers, &floats[..count * dimension], records, numbered)?;
                 for (row, record) in (first..).zip(records.chunks_exact(registry::record_len(codec))) {
                     let written = write_row(id.as_mut(), row, pending, |out| write_field(record, out));
                     written.map_err(Stop::at_row)?;
                 }
-                made.map_or(Ok(()), |error| Err(Stop::at_row(error)))
+                made.or(refused).map_or(Ok(()), |error| Err(Stop::at_row(error)))
             }
             ColumnFill::Floats { kind, numbers } => {
                 let rows = Rows { first, count, dimension, kind: *kind };
@@ -151,6 +165,22 @@ impl FloatSource {
             }
         }
     }
+}
+
+/// Scales rows to unit length: how many, and what is wrong with the one behind them.
+fn normalized(
+    floats: &mut [f32],
+    dimension: usize,
+    numbered: impl Fn(usize, Error) -> Error,
+) -> (usize, Option<Error>) {
+    let rows = floats.len() / dimension;
+    for (row, vector) in floats.chunks_exact_mut(dimension).enumerate() {
+        match tq_codec::normalize(vector) {
+            Ok(unit) => vector.copy_from_slice(&unit),
+            Err(error) => return (row, Some(numbered(row, error.into()))),
+        }
+    }
+    (rows, None)
 }
 
 /// Replaces `records` by those of rows, and returns what is wrong with the first that can't be compressed.
@@ -189,7 +219,16 @@ impl RowSource for FloatSource {
         data_len(self.reader.rows(), vector, self.id.as_ref(), self.bytes)
     }
 
+    fn rejects(&self) -> Option<&FileRejects> {
+        self.rejects.as_ref()
+    }
+
     fn more(&mut self, pending: &mut CopyData) -> Result<bool, Stop> {
+        if let Some(mut rejects) = self.rejects.take() {
+            let made = self.more_good(&mut rejects, pending);
+            self.rejects = Some(rejects);
+            return made;
+        }
         let (count, failure) = self.read()?;
         if count > 0 {
             self.write(count, pending)?;

@@ -6,25 +6,31 @@
 
 #![allow(unsafe_code)]
 
+mod condition;
 pub(crate) mod corpus_rows;
+mod data;
 pub(crate) mod float_rows;
 pub(crate) mod function;
 pub(crate) mod own_encoding;
 pub(crate) mod plan;
 pub(crate) mod receive;
+pub(crate) mod rejects;
 pub(crate) mod source;
+pub(crate) mod tolerant;
 use std::ffi::{CStr, c_char};
 use std::path::Path;
 use std::ptr;
 
-use pgrx::{PgList, PgRelation, pg_sys};
+use pgrx::{PgList, pg_sys};
 use tq_files::{Corpus, Format};
 use tq_format::CorpusHeader;
 
+use self::condition::transform_where;
 use self::corpus_rows::CorpusSource;
 use self::float_rows::FloatSource;
 use self::plan::{LoadPlan, RecordColumn, id_column};
 use self::receive::receive;
+use self::rejects::FileRejects;
 use self::source::{RowSource, SourceGuard, read_callback};
 use super::columns::TargetColumns;
 use super::ids::Origin;
@@ -35,21 +41,10 @@ use crate::formats::{Matrix, check_content, open_matrix};
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 use crate::server::kept_error::keeping;
-use crate::server::names::catalog_name;
 use crate::server::pg_compat;
 
 // Called without pgrx's guard, so that their errors stay as they are.
 unsafe extern "C-unwind" {
-    fn transformExpr(
-        parse: *mut pg_sys::ParseState,
-        expression: *mut pg_sys::Node,
-        kind: pg_sys::ParseExprKind::Type,
-    ) -> *mut pg_sys::Node;
-    fn coerce_to_boolean(
-        parse: *mut pg_sys::ParseState,
-        node: *mut pg_sys::Node,
-        construct: *const c_char,
-    ) -> *mut pg_sys::Node;
     fn BeginCopyFrom(
         parse: *mut pg_sys::ParseState,
         relation: pg_sys::Relation,
@@ -109,7 +104,8 @@ pub(crate) unsafe fn run(
         }
 
         let columns = TargetColumns::find(format, relation, &numbers)?;
-        let rows = load(&statement, parse, relation, condition, (*copy).attlist, columns)?;
+        let rejects = FileRejects::parse(&statement, &columns.vector.name)?;
+        let rows = load(&statement, parse, relation, condition, (*copy).attlist, columns, rejects)?;
         pg_sys::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
         pg_sys::free_parsestate(parse);
         Ok(rows)
@@ -128,6 +124,7 @@ unsafe fn load(
     condition: *mut pg_sys::Node,
     attlist: *mut pg_sys::List,
     columns: TargetColumns,
+    rejects: Option<FileRejects>,
 ) -> Result<u64, Error> {
     let received = match statement.endpoint {
         Endpoint::File(_) => None,
@@ -144,7 +141,7 @@ unsafe fn load(
         Some(_) => columns.list()?,
         None => attlist,
     };
-    let FileRows { rows, unknown_codec } = open(statement, path, place, columns)?;
+    let FileRows { rows, unknown_codec } = open(statement, path, place, columns, rejects)?;
 
     let bytes = rows.bytes();
     let guard = SourceGuard::push(rows)?;
@@ -182,7 +179,13 @@ struct FileRows {
     unknown_codec: Option<(CorpusHeader, bool)>,
 }
 
-fn open(statement: &Statement, path: &Path, place: &Path, columns: TargetColumns) -> Result<FileRows, Error> {
+fn open(
+    statement: &Statement,
+    path: &Path,
+    place: &Path,
+    columns: TargetColumns,
+    rejects: Option<FileRejects>,
+) -> Result<FileRows, Error> {
     check_content(statement.format, path, place)?;
     let TargetColumns { vector, id } = columns;
     if let (Format::Tqcv, VectorType::Tqvec(typmod)) = (statement.format, vector.kind) {
@@ -193,7 +196,7 @@ fn open(statement: &Statement, path: &Path, place: &Path, columns: TargetColumns
         let column = RecordColumn { name: &vector.name, typmod };
         let plan = LoadPlan::make(statement, path, &header, &column, id)?;
         return Ok(FileRows {
-            rows: Box::new(CorpusSource::new(path.into(), corpus, plan.rows)),
+            rows: Box::new(CorpusSource::new(path.into(), corpus, plan.rows, rejects)),
             unknown_codec: plan.unknown_codec.then_some((header, plan.described)),
         });
     }
@@ -201,7 +204,7 @@ fn open(statement: &Statement, path: &Path, place: &Path, columns: TargetColumns
         open_matrix(statement.format, &statement.options, path, place, "TENSOR")?;
     let ids = ids.map(Origin::Index);
     let id = id_column(statement, path, ids, id)?;
-    let rows = FloatSource::new(statement, path, reader, bytes, &vector, id)?;
+    let rows = FloatSource::new(statement, path, reader, bytes, &vector, id, rejects)?;
     Ok(FileRows { rows: Box::new(rows), unknown_codec: None })
 }
 
@@ -240,58 +243,4 @@ fn notify_unknown_codec(path: &Path, header: &CorpusHeader, described: bool) {
         )),
         Some(hint.into()),
     );
-}
-
-/// The WHERE clause as core's CopyFrom wants it; null if there is none. As in `DoCopy`.
-///
-/// # Safety
-/// As for [`run`]; `item` must belong to `parse` and `relation`.
-#[allow(ffi_unwind_calls)] // in `keeping`, which ends the jump
-unsafe fn transform_where(
-    parse: *mut pg_sys::ParseState,
-    item: *mut pg_sys::ParseNamespaceItem,
-    relation: pg_sys::Relation,
-    clause: *mut pg_sys::Node,
-) -> Result<*mut pg_sys::Node, Error> {
-    if clause.is_null() {
-        return Ok(ptr::null_mut());
-    }
-    // SAFETY: the clause is the parser's raw expression; a copy is transformed, because the tree may be a cached
-    // plan's.
-    unsafe {
-        pg_sys::addNSItemToQuery(parse, item, false, true, true);
-        let clause = pg_sys::copyObjectImpl(clause.cast()).cast();
-        let clause = keeping(|| {
-            let clause = transformExpr(parse, clause, pg_sys::ParseExprKind::EXPR_KIND_COPY_WHERE);
-            coerce_to_boolean(parse, clause, c"WHERE".as_ptr())
-        })?;
-        pg_sys::assign_expr_collations(parse, clause);
-        refuse_generated(relation, clause)?;
-        let clause = pg_sys::eval_const_expressions(ptr::null_mut(), clause);
-        let clause = pg_sys::canonicalize_qual(clause.cast(), false);
-        Ok(pg_sys::make_ands_implicit(clause.cast()).cast())
-    }
-}
-
-/// Generated columns have no value yet when the condition is evaluated.
-///
-/// # Safety
-/// `clause` must be a transformed expression over `relation` alone.
-unsafe fn refuse_generated(relation: pg_sys::Relation, clause: *mut pg_sys::Node) -> Result<(), Error> {
-    // SAFETY: pull_varattnos fills the set with attribute numbers of the only relation, offset as usual.
-    unsafe {
-        let mut used: *mut pg_sys::Bitmapset = ptr::null_mut();
-        pg_sys::pull_varattnos(clause, 1, &mut used);
-        let is_used =
-            |column: i32| pg_sys::bms_is_member(column - pg_sys::FirstLowInvalidHeapAttributeNumber, used);
-        // Number 0 is the whole row.
-        let whole = is_used(0);
-        let columns = PgRelation::from_pg(relation);
-        for attribute in columns.tuple_desc().iter() {
-            if attribute.attgenerated != 0 && (whole || is_used(i32::from(attribute.attnum))) {
-                return Err(Error::Copy(CopyError::WhereGenerated(catalog_name(&attribute.attname)?)));
-            }
-        }
-    }
-    Ok(())
 }

@@ -68,10 +68,10 @@ impl LoadPlan {
             .map_err(|source| Error::Format(FormatError::CorpusMetadata { path: path.into(), source }))?
             .unwrap_or_default();
         let described = metadata.codec.is_some();
-        if let Some((config, codebook)) = &metadata.codec {
-            check_described(path, header, config)?;
+        if let Some(definition) = &metadata.codec {
+            check_described(path, header, definition.config())?;
             // Whether it could be registered shows below.
-            match registry::register_described(config, codebook)? {
+            match registry::register_described(definition)? {
                 CodecRegistration::Known | CodecRegistration::Registered | CodecRegistration::NotAllowed => {}
             }
         }

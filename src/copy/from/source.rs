@@ -21,8 +21,9 @@ use std::ffi::{c_int, c_void};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::data::CopyData;
 use super::own_encoding::OwnEncoding;
-use crate::copy::ids::IdColumn;
+use super::rejects::FileRejects;
 use crate::error::{Error, raise};
 use tq_files::pgcopy::{SIGNATURE, TRAILER};
 use tq_memory::{Grow, OutOfMemory};
@@ -33,11 +34,14 @@ pub(crate) trait RowSource {
     /// and more only where ids are of any length.
     fn bytes(&self) -> u64;
 
-    /// Appends the rows of the next batch, each as [`write_row`] writes it; `false` after the last.
+    /// Appends the rows of the next batch, each as [`write_row`](super::data::write_row) writes it; `false` after the last.
     ///
     /// # Errors
     /// The file is malformed, or not any more what it was; a row that can't be made.
     fn more(&mut self, pending: &mut CopyData) -> Result<bool, Stop>;
+
+    /// The rows that were left out, or came with a NULL.
+    fn rejects(&self) -> Option<&FileRejects>;
 }
 
 /// Why there are no more rows.
@@ -63,54 +67,6 @@ impl Stop {
     pub(crate) fn elsewhere(error: Error) -> Stop {
         Stop { error, placed: false }
     }
-}
-
-/// Binary COPY data that waits to be given out.
-#[derive(Default)]
-pub(crate) struct CopyData {
-    bytes: Vec<u8>,
-    /// Where rows begin and their ids end that are text, if these are to be read in the database's encoding whatever the
-    /// client's is.
-    ids: Vec<(usize, usize)>,
-    marked: bool,
-}
-
-impl CopyData {
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.ids.clear();
-    }
-}
-
-/// Appends a row: the number of its columns, the id, and what `vector` writes; nothing if either can't be. Rows count from 0.
-pub(crate) fn write_row(
-    id: Option<&mut IdColumn>,
-    row: u64,
-    out: &mut CopyData,
-    vector: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let CopyData { bytes, ids, marked } = out;
-    let start = bytes.len();
-    let text = *marked && id.as_ref().is_some_and(|id| id.is_text());
-    let columns = 1 + i16::from(id.is_some());
-    let mut end = start;
-    let written = bytes.try_extend(&columns.to_be_bytes()).map_err(Error::from);
-    let written = written.and_then(|()| id.map_or(Ok(()), |id| id.write(row, bytes))).and_then(|()| {
-        end = bytes.len();
-        vector(bytes)
-    });
-    let written = written.and_then(|()| if text { Ok(ids.try_push((start, end))?) } else { Ok(()) });
-    if written.is_err() {
-        bytes.truncate(start);
-    }
-    written
-}
-
-/// Bytes of the data of so many rows, whose vectors are fields of that length, from a file of `file` bytes.
-pub(crate) fn data_len(rows: u64, vector: usize, id: Option<&IdColumn>, file: u64) -> u64 {
-    let row = (size_of::<i16>() + size_of::<i32>() + vector) as u64;
-    let ids = id.map_or(0, |id| id.data_len(rows, file));
-    rows.saturating_mul(row).saturating_add(ids).saturating_add((SIGNATURE.len() + TRAILER.len()) as u64)
 }
 
 /// What remains to be given out of one file.
@@ -246,19 +202,13 @@ impl SourceGuard {
         });
     }
 
-    /// Takes it off after a COPY that succeeded.
-    pub(crate) fn finish(self) {}
-}
-
-/// Appends a field of a row, its length in front.
-///
-/// # Errors
-/// [`Error::Memory`].
-pub(crate) fn write_field(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-    out.try_room(4 + bytes.len())?;
-    out.extend_from_slice(&(bytes.len() as i32).to_be_bytes());
-    out.extend_from_slice(bytes);
-    Ok(())
+    /// Takes it off after a COPY that succeeded, and says what was left out.
+    pub(crate) fn finish(self) {
+        let source = STACK.with_borrow_mut(Vec::pop);
+        if let Some(rejects) = source.as_ref().and_then(|source| source.rows.rejects()) {
+            rejects.tell();
+        }
+    }
 }
 
 impl Drop for SourceGuard {

@@ -91,6 +91,17 @@ impl IdColumn {
         self.id_type == IdType::Text
     }
 
+    /// Passes over the id of a row that isn't written.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub(crate) fn pass(&mut self) -> Result<(), Error> {
+        match &mut self.origin {
+            Origin::Ordinal | Origin::Metadata(_) => Ok(()),
+            Origin::Index(ids) => ids.next().map(drop),
+        }
+    }
+
     /// Appends the id of a row, counted from 0, with its length in front. Rows must come in their order.
     ///
     /// # Errors

@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use pgrx::pg_sys;
-use tq_codec::{Codebook, CodecConfig};
+use tq_codec::{CodecConfig, CodecDefinition};
 use tq_files::{CorpusFileError, CorpusWriter, Metadata, MetadataError, Output};
 use tq_format::{CorpusHeader, RECORD_HEADER_LEN, RecordShape, RecordView, ShapeDifference};
 
@@ -28,9 +28,9 @@ const LENGTH_PREFIX: usize = 4;
 #[derive(Debug, Default)]
 pub(crate) struct ExportSpec {
     /// The codec that the records must have.
-    pub(crate) codec: Option<(CodecConfig, Codebook)>,
+    pub(crate) codec: Option<CodecDefinition>,
     /// The codec of an empty corpus, where `codec` names none.
-    pub(crate) empty: Option<(CodecConfig, Codebook)>,
+    pub(crate) empty: Option<CodecDefinition>,
     /// What the user adds to the metadata.
     pub(crate) user: Option<String>,
 }
@@ -106,8 +106,8 @@ impl CorpusSink {
 
     /// Takes the first record for the measure of all; a file without ids gets its header.
     fn begin(&mut self, first: &RecordView<'_>) -> Result<Likeness, Error> {
-        if let Some((config, _)) = &self.spec.codec {
-            Likeness::of(header_of(config)).check(first)?;
+        if let Some(codec) = &self.spec.codec {
+            Likeness::of(header_of(codec.config())).check(first)?;
         }
         let header = CorpusHeader {
             vector_count: 0,
@@ -166,7 +166,7 @@ impl RowSink for CorpusSink {
             None => {
                 let codec =
                     spec.codec.take().or(spec.empty.take()).ok_or(Error::Copy(CopyError::ExportEmpty))?;
-                (header_of(&codec.0), Some(codec))
+                (header_of(codec.config()), Some(codec))
             }
         };
         header.vector_count = count;
@@ -255,13 +255,13 @@ fn header_of(config: &CodecConfig) -> CorpusHeader {
 }
 
 /// The codec behind the records, where it is known.
-fn described(header: &CorpusHeader) -> Result<Option<(CodecConfig, Codebook)>, Error> {
+fn described(header: &CorpusHeader) -> Result<Option<CodecDefinition>, Error> {
     registry::described(&header.config_hash, header.dimension, header.bit_width, header.residual)
 }
 
 fn metadata(
     spec: &ExportSpec,
-    codec: Option<(CodecConfig, Codebook)>,
+    codec: Option<CodecDefinition>,
     ids: Option<IdsBuilder>,
 ) -> Result<Vec<u8>, Error> {
     let ids = ids.map(IdsBuilder::finish);

@@ -120,9 +120,10 @@ impl FloatSink {
 
     /// Takes in numbers of the column's own precision, which is that of what is gathered.
     fn take_floats(&mut self, elements: Elements<'_>) -> Result<(), Error> {
-        match elements {
+        match &elements {
             Elements::Real(floats) => self.check_dimension(floats.len() as u32)?,
             Elements::Double(floats) => self.check_dimension(floats.len() as u32)?,
+            Elements::Converted(numbers) => self.check_dimension(numbers.len() as u32)?,
         }
         match (elements, &mut self.floats) {
             (Elements::Real(floats), Numbers::Single(gathered)) => extend(floats, gathered),

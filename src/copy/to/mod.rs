@@ -227,7 +227,10 @@ fn sink(statement: &Statement, columns: ResultColumns) -> Result<Box<dyn RowSink
         (Format::Tqcv, VectorType::Tqvec(typmod)) => {
             let spec = ExportSpec {
                 codec: statement.options.text("codec").map(registry::definition).transpose()?,
-                empty: typmod.builtin_codec()?,
+                empty: match typmod.codec() {
+                    Some(prefix) => Some(registry::by_prefix(prefix)?.definition()?),
+                    None => typmod.builtin_codec()?,
+                },
                 user: statement.options.text("metadata").map(checked_metadata).transpose()?,
             };
             let columns = 1 + usize::from(ids.is_some());
