@@ -91,6 +91,28 @@ fn doubles_come_back_to_the_bit() {
     assert_eq!(error, "row 1, column 1: infinite in single precision");
 }
 
+/// A row that can't be had in single precision is none of the rows behind it.
+#[test]
+fn rows_that_are_not_finite_come_as_they_are_if_asked_for() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("any");
+    let expected = DOUBLES.map(|number| number as f32);
+    assert_eq!(expected.iter().filter(|number| number.is_infinite()).count(), 2);
+    let check = |open: &dyn Fn() -> Box<dyn RowReader>| {
+        let (mut singles, mut doubles, mut reader) = (Vec::new(), Vec::new(), open());
+        while reader.read_any(2, &mut singles).unwrap() > 0 {}
+        let mut reader = open();
+        while reader.read_any_doubles(1, &mut doubles).unwrap() > 0 {}
+        assert_eq!((singles, bits(&doubles)), (expected.to_vec(), bits(&DOUBLES)));
+    };
+    for options in kinds() {
+        common::write_anew(&path, &ztensor_of(&DOUBLES, &options).unwrap());
+        check(&|| ztensor(&path, 0));
+    }
+    common::write_anew(&path, &burnpack_of(&DOUBLES, FloatType::F64).unwrap());
+    check(&|| burnpack(&path));
+}
+
 #[test]
 fn merged_doubles_come_back_to_the_bit() {
     let folder = TempDir::new().unwrap();

@@ -83,8 +83,7 @@ fn metadata(counts: &mut Counts) {
         let user = serde_json::json!({"a": [1, 2.5, {"b": "c\"d"}, null], "e": "f".repeat(1000)});
         let user = Some(user.to_string());
         let codec = codec();
-        let metadata =
-            Metadata { codec: Some((*codec.config(), codec.codebook().clone())), user, ids: Some(ids) };
+        let metadata = Metadata { codec: Some(codec.definition().unwrap()), user, ids: Some(ids) };
         counts.check("metadata", is_memory, || metadata.encode());
         let bytes = metadata.encode().unwrap();
         counts.check("metadata read", is_memory, || Metadata::parse(&bytes, ROWS as u64));
@@ -95,8 +94,7 @@ fn metadata(counts: &mut Counts) {
 fn corpora(counts: &mut Counts, folder: &Path) {
     let (codec, rows) = (codec(), unit_rows(ROWS));
     let [_, _, _, ids] = ids();
-    let metadata =
-        Metadata { codec: Some((*codec.config(), codec.codebook().clone())), user: None, ids: Some(ids) };
+    let metadata = Metadata { codec: Some(codec.definition().unwrap()), user: None, ids: Some(ids) };
     let metadata = metadata.encode().unwrap();
     let path = folder.join("corpus");
     let write = |threads| -> Result<(), RowsError> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use common::{Memory, Random, data};
 use tempfile::TempDir;
-use tq_codec::{Codebook, Codec, CodecConfig, Rotation, RotationKind, Workers};
+use tq_codec::{Codebook, Codec, CodecConfig, CodecDefinition, Rotation, RotationKind, Workers};
 use tq_files::{
     AtomicFile, BurnpackFile, BurnpackOptions, BurnpackWriter, Container, Corpus, CorpusRowWriter, FileError,
     Ids, MergeError, MergeIds, Merged, Metadata, RowWriter, merge_burnpacks, merge_corpora,
@@ -55,7 +55,7 @@ impl Corpora {
     fn described(&mut self, name: &str, count: usize, ids: Option<Ids>, user: Option<&str>) -> PathBuf {
         let user = user.map(str::to_owned);
         let codec = codec(1, BitWidth::Four);
-        let described = Some((*codec.config(), codec.codebook().clone()));
+        let described = Some(codec.definition().unwrap());
         let metadata = Metadata { codec: described, user, ids }.encode().unwrap();
         self.raw(name, &codec, count, &metadata)
     }
@@ -141,7 +141,12 @@ fn corpora_of_other_codecs() {
     let ours = codec(1, BitWidth::Four);
     let entries = (0..16).map(|i| i as f32).collect();
     let described = |config: &CodecConfig, codebook| {
-        Metadata { codec: Some((*config, codebook)), ..Metadata::default() }.encode().unwrap()
+        Metadata {
+            codec: Some(CodecDefinition::new(*config, codebook, None).unwrap()),
+            ..Metadata::default()
+        }
+        .encode()
+        .unwrap()
     };
     let odd = described(ours.config(), Codebook::new(BitWidth::Four, entries).unwrap());
     let odd = corpora.raw("odd", &ours, 2, &odd);

@@ -117,7 +117,8 @@ fn damaged() {
         assert!(outcomes.get(outcome).is_some_and(|count| *count > 10), "{outcome}");
     }
     if let (Some(before), Some(after)) = (before, common::peak_memory()) {
-        assert!(after - before < 64 << 20, "{} bytes more than before", after - before);
+        // Beside it, other tests of this process run. What a damaged length asks for is thousands of megabytes.
+        assert!(after - before < 256 << 20, "{} bytes more than before", after - before);
     }
 }
 

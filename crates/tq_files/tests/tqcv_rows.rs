@@ -103,8 +103,7 @@ fn there_and_back() {
     let mut random = Random(1);
     for residual in [false, true] {
         let codec = builtin(24, residual);
-        let metadata =
-            Metadata { codec: Some((*codec.config(), codec.codebook().clone())), ..Metadata::default() };
+        let metadata = Metadata { codec: Some(codec.definition().unwrap()), ..Metadata::default() };
         let metadata = metadata.encode().unwrap();
         for count in [0, 1, 2, 1000] {
             let rows: Vec<f32> = (0..count).flat_map(|_| random.unit_vector(24)).collect();

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::path::Path;
 
 use tempfile::TempDir;
-use tq_codec::{Codebook, CodecConfig, RotationKind};
+use tq_codec::{Codebook, CodecConfig, CodecDefinition, RotationKind};
 use tq_files::{Corpus, CorpusFileError, Fault, FaultKind, FileError, Ids, Metadata, Verification};
 use tq_format::{BitWidth, CorpusBuilder, CorpusError, CorpusHeader, RecordBuilder, hash_field};
 
@@ -174,7 +174,10 @@ fn metadata_of_ours_is_checked() {
     let config = CodecConfig::new(BitWidth::Four, 7, 9, false, RotationKind::Haar).unwrap();
     let codebook = Codebook::lloyd_max(BitWidth::Four, 9);
     let ids = Some(Ids::Bigint((0..COUNT as i64).collect()));
-    let ours = Metadata { codec: Some((config, codebook)), ids, user: None }.encode().unwrap();
+    let ours =
+        Metadata { codec: Some(CodecDefinition::new(config, codebook, None).unwrap()), ids, user: None }
+            .encode()
+            .unwrap();
     assert_eq!(faults(&sample_of(config.hash().to_string(), ours.clone())), []);
     assert_eq!(faults(&sample_of("0".repeat(64), b"{\"tinyquant\": {\"codec\": 1}}".to_vec())), []);
 

@@ -1,21 +1,22 @@
 //! Matrices that are expensive to compute, kept in files and shared by mapping.
 //!
-//! A rotation takes O(d³) to build and 8·d² bytes to hold; in a file, every process that needs it maps the same pages.
+//! A rotation takes O(d³) to build and 12·d² bytes to hold, in `f64` and rounded to `f32`; in a file, every process that needs
+//! it maps the same pages.
 //!
 //! ```text
 //!  0  8  "TQMATRIX"
-//!  8  4  version, 1
+//!  8  4  version, 2
 //! 12  4  kind of matrix, the caller's number
 //! 16  8  seed
 //! 24  4  dimension d, rows and columns
 //! 28  4  CRC-32C of the entries
 //! 32  4  CRC-32C of bytes 0 to 31
 //! 36 28  zero
-//! 64     d × d entries, f64, row by row
+//! 64     d × d entries, f64, row by row; then the same, each rounded to the nearest f32
 //! ```
 //!
 //! All little-endian. A file is an [`AtomicFile`], so that a name always stands for a whole file, and several processes
-//! may write the same one at once. Whoever opens it has all of it checked: by itself, or by a process whose [`note`] says
+//! may write the same one at once. One of another version is damaged: it is made anew. Whoever opens it has all of it checked: by itself, or by a process whose [`note`] says
 //! that it has checked the very bytes that are there.
 
 mod note;
@@ -31,7 +32,7 @@ use crate::io::HandlerGuard;
 use crate::{AtomicFile, FileError, MappedFile};
 
 const MAGIC: &[u8; 8] = b"TQMATRIX";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER_LEN: usize = 64;
 /// Where the header's own checksum stands, and how much it covers.
 const HEADER_CHECKSUM: usize = 32;
@@ -59,7 +60,11 @@ impl MatrixKey {
 
     /// Bytes of the matrix's file.
     pub fn file_len(&self) -> u64 {
-        HEADER_LEN as u64 + 8 * u64::from(self.dimension) * u64::from(self.dimension)
+        HEADER_LEN as u64 + 12 * self.entries()
+    }
+
+    fn entries(&self) -> u64 {
+        u64::from(self.dimension) * u64::from(self.dimension)
     }
 
     fn header(&self, checksum: u32) -> [u8; HEADER_LEN] {
@@ -142,7 +147,11 @@ impl MatrixFolder {
         if *header != key.header(stated) {
             return damaged("a checksum does not match");
         }
-        if bytemuck::try_cast_slice::<u8, f64>(entries).is_err() {
+        let rounded_at = 8 * key.entries() as usize;
+        let (wide, rounded) = entries.split_at(rounded_at);
+        if bytemuck::try_cast_slice::<u8, f64>(wide).is_err()
+            || bytemuck::try_cast_slice::<u8, f32>(rounded).is_err()
+        {
             return damaged("its entries are not aligned");
         }
         let note = Note::new(self.run, key, stated, &state);
@@ -158,7 +167,7 @@ impl MatrixFolder {
             }
         }
         file.confirm()?;
-        Ok(MatrixFile { file, _handler: handler })
+        Ok(MatrixFile { file, rounded_at: HEADER_LEN + rounded_at, _handler: handler })
     }
 
     /// Writes a matrix's file, durably, in place of one that may be there, and removes what writers that died have left in
@@ -170,24 +179,22 @@ impl MatrixFolder {
     /// # Panics
     /// When `entries` is not as long as the key says.
     pub fn store(&self, key: MatrixKey, entries: &[f64], poll: &mut dyn FnMut()) -> Result<(), FileError> {
-        assert_eq!(
-            entries.len() as u64 * 8 + HEADER_LEN as u64,
-            key.file_len(),
-            "entries of another dimension"
-        );
+        assert_eq!(entries.len() as u64, key.entries(), "entries of another dimension");
         match DirBuilder::new().mode(self.folder_mode()).create(&self.path) {
             Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(FileError::Io { path: self.path.clone(), op: "create", source });
             }
             _ => self.follow_permissions(),
         }
-        let bytes: &[u8] = bytemuck::cast_slice(entries);
         let mut file = AtomicFile::create_with_mode(&self.path.join(key.file_name()), self.file_mode())?;
-        file.append(&key.header(checksum(bytes, poll)))?;
-        for part in bytes.chunks(STEP) {
-            poll();
-            file.append(part)?;
-        }
+        let mut sum = 0;
+        let mut add = |part: &[u8]| {
+            sum = crc32c::crc32c_append(sum, part);
+            Ok(())
+        };
+        each_part(entries, poll, &mut add)?;
+        file.append(&key.header(sum))?;
+        each_part(entries, poll, &mut |part| file.append(part))?;
         file.finish()
     }
 
@@ -278,6 +285,28 @@ impl MatrixFolder {
     }
 }
 
+/// What follows a file's header, a part at a time: the entries, then the same rounded.
+fn each_part(
+    entries: &[f64],
+    poll: &mut dyn FnMut(),
+    take: &mut dyn FnMut(&[u8]) -> Result<(), FileError>,
+) -> Result<(), FileError> {
+    for part in entries.chunks(STEP / size_of::<f64>()) {
+        poll();
+        take(bytemuck::cast_slice(part))?;
+    }
+    // On the stack, so that there is nothing that can fail.
+    let mut rounded = [0.0f32; 4096];
+    for (number, part) in entries.chunks(rounded.len()).enumerate() {
+        if number % (STEP / size_of_val(&rounded)) == 0 {
+            poll();
+        }
+        rounded.iter_mut().zip(part).for_each(|(rounded, &entry)| *rounded = entry as f32);
+        take(bytemuck::cast_slice(&rounded[..part.len()]))?;
+    }
+    Ok(())
+}
+
 /// Brings bytes into memory, for a reader who doesn't poll and mustn't wait for a disk.
 fn touch(bytes: &[u8], poll: &mut dyn FnMut()) {
     const SMALLEST_PAGE: usize = 4096;
@@ -301,6 +330,8 @@ fn checksum(bytes: &[u8], poll: &mut dyn FnMut()) -> u32 {
 #[derive(Debug)]
 pub struct MatrixFile {
     file: MappedFile,
+    /// Where the entries in `f32` begin.
+    rounded_at: usize,
     _handler: HandlerGuard,
 }
 
@@ -314,7 +345,15 @@ impl MatrixFile {
 impl AsRef<[f64]> for MatrixFile {
     fn as_ref(&self) -> &[f64] {
         // `open` has seen that both the length and the alignment are right.
-        let entries = self.file.bytes_under_guard().get(HEADER_LEN..).unwrap_or_default();
+        let entries = self.file.bytes_under_guard().get(HEADER_LEN..self.rounded_at).unwrap_or_default();
+        bytemuck::try_cast_slice(entries).unwrap_or_default()
+    }
+}
+
+/// The entries rounded to nearest.
+impl AsRef<[f32]> for MatrixFile {
+    fn as_ref(&self) -> &[f32] {
+        let entries = self.file.bytes_under_guard().get(self.rounded_at..).unwrap_or_default();
         bytemuck::try_cast_slice(entries).unwrap_or_default()
     }
 }

@@ -36,18 +36,9 @@ impl QvecRows {
     pub fn file(&self) -> &Arc<QvecFile> {
         &self.file
     }
-}
 
-impl RowReader for QvecRows {
-    fn dimension(&self) -> u32 {
-        self.file.header().dimension
-    }
-
-    fn rows(&self) -> u64 {
-        self.file.header().count.into()
-    }
-
-    fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
+    /// Reads rows, which may have to be finite.
+    fn decode(&mut self, most: usize, finite: bool, out: &mut Vec<f32>) -> Result<usize, RowsError> {
         let (start, first) = (out.len(), self.next);
         let Some(codec) = &self.codec else { return Ok(0) };
         // A few thousands.
@@ -60,7 +51,9 @@ impl RowReader for QvecRows {
         });
         let result = decoded.map_err(RowsError::from).and_then(|decoded| {
             let count = decoded.map_err(|error| at(first.into(), error))?;
-            check_finite(&out[start..], self.dimension(), first.into())?;
+            if finite {
+                check_finite(&out[start..], self.dimension(), first.into())?;
+            }
             Ok(count)
         });
         match &result {
@@ -71,6 +64,24 @@ impl RowReader for QvecRows {
             Err(_) => out.truncate(start),
         }
         result
+    }
+}
+
+impl RowReader for QvecRows {
+    fn dimension(&self) -> u32 {
+        self.file.header().dimension
+    }
+
+    fn rows(&self) -> u64 {
+        self.file.header().count.into()
+    }
+
+    fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
+        self.decode(most, true, out)
+    }
+
+    fn read_any(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
+        self.decode(most, false, out)
     }
 }
 

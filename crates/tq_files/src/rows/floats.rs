@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 use tq_memory::{Grow, OutOfMemory};
 
-use super::check::{TOO_LARGE_FOR_SINGLE, check_finite, check_read, value_error};
+use super::check::{TOO_LARGE_FOR_SINGLE, check_finite, value_error};
 use super::error::RowsError;
 use super::real::Real;
 
@@ -61,19 +61,6 @@ impl FloatType {
         Ok(())
     }
 
-    /// Refuses decoded rows with a number that isn't finite; the first of them is row `first`, from 0, of the whole.
-    ///
-    /// # Errors
-    /// [`RowsError::Value`].
-    pub(crate) fn check_decoded<N: Real>(
-        self,
-        rows: &[N],
-        dimension: u32,
-        first: u64,
-    ) -> Result<(), RowsError> {
-        check_read(self == FloatType::F64, rows, dimension, first)
-    }
-
     /// Appends rows in this type; the first of them is row `first`, counted from 0, of the whole. `out` is to be thrown
     /// away after an error.
     ///
@@ -125,6 +112,7 @@ impl FloatType {
 
 #[cfg(test)]
 mod tests {
+    use super::super::check::check_read;
     use super::*;
 
     const ALL: [FloatType; 4] = [FloatType::F16, FloatType::Bf16, FloatType::F32, FloatType::F64];
@@ -139,7 +127,7 @@ mod tests {
             assert_eq!(bytes.len(), 1 + rows.len() * float.width());
             float.decode(&bytes[1..], &mut back).unwrap();
             assert_eq!(back[1..], rows);
-            float.check_decoded(&back, 1, 0).unwrap();
+            check_finite(&back, 1, 0).unwrap();
             back.clear();
             float.decode(&bytes[1..bytes.len() - 1], &mut back).unwrap();
             assert_eq!(back, rows[..79]);
@@ -175,9 +163,9 @@ mod tests {
         }
         let mut rows: Vec<f32> = Vec::new();
         FloatType::F64.decode(&bytes, &mut rows).unwrap();
-        let error = FloatType::F64.check_decoded(&rows, 2, 10).unwrap_err();
+        let error = check_read(true, &rows, 2, 10).unwrap_err();
         assert_eq!(error.to_string(), "row 12, column 2: infinite in single precision");
-        let error = FloatType::F32.check_decoded(&[f32::NEG_INFINITY], 1, 0).unwrap_err();
+        let error = check_read(false, &[f32::NEG_INFINITY], 1, 0).unwrap_err();
         assert_eq!(error.to_string(), "row 1, column 1: infinite");
     }
 }

@@ -44,6 +44,24 @@ pub trait RowReader: Send {
         out.extend(rows.into_iter().map(f64::from));
         Ok(count)
     }
+
+    /// [`read`](Self::read), with numbers that aren't finite as they are: for callers who look at each row, and go on behind
+    /// one that they can't use.
+    ///
+    /// # Errors
+    /// The file changed or is malformed.
+    fn read_any(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError>;
+
+    /// [`read_any`](Self::read_any) in double precision.
+    ///
+    /// # Errors
+    /// As for [`read_any`](Self::read_any).
+    fn read_any_doubles(&mut self, most: usize, out: &mut Vec<f64>) -> Result<usize, RowsError> {
+        let mut rows = Vec::new();
+        let count = self.read_any(most, &mut rows)?;
+        out.extend(rows.into_iter().map(f64::from));
+        Ok(count)
+    }
 }
 
 /// A matrix that is read by the same code in either precision.
@@ -54,11 +72,29 @@ pub(crate) trait RealRowReader: Send {
     /// As [`RowReader::rows`].
     fn rows(&self) -> u64;
 
-    /// As [`RowReader::read`].
+    /// How many rows were read.
+    fn next(&self) -> u64;
+
+    /// Whether the file has doubles, which may be infinite in single precision alone.
+    fn of_doubles(&self) -> bool;
+
+    /// As [`RowReader::read_any`].
     ///
     /// # Errors
-    /// As for [`RowReader::read`].
+    /// As for [`RowReader::read_any`].
     fn read_next<N: Real>(&mut self, most: usize, out: &mut Vec<N>) -> Result<usize, RowsError>;
+}
+
+/// As [`RowReader::read`].
+fn read_finite<N: Real>(
+    reader: &mut impl RealRowReader,
+    most: usize,
+    out: &mut Vec<N>,
+) -> Result<usize, RowsError> {
+    let (start, first) = (out.len(), reader.next());
+    let count = reader.read_next(most, out)?;
+    check_read(reader.of_doubles(), &out[start..], RealRowReader::dimension(reader), first)?;
+    Ok(count)
 }
 
 impl<R: RealRowReader> RowReader for R {
@@ -71,10 +107,18 @@ impl<R: RealRowReader> RowReader for R {
     }
 
     fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
-        self.read_next(most, out)
+        read_finite(self, most, out)
     }
 
     fn read_doubles(&mut self, most: usize, out: &mut Vec<f64>) -> Result<usize, RowsError> {
+        read_finite(self, most, out)
+    }
+
+    fn read_any(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
+        self.read_next(most, out)
+    }
+
+    fn read_any_doubles(&mut self, most: usize, out: &mut Vec<f64>) -> Result<usize, RowsError> {
         self.read_next(most, out)
     }
 }

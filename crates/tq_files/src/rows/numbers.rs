@@ -61,6 +61,18 @@ impl Numbers {
         }
     }
 
+    /// [`read`](Self::read), with numbers that aren't finite as they are.
+    ///
+    /// # Errors
+    /// The reader's.
+    pub fn read_any(&mut self, reader: &mut dyn RowReader, most: usize) -> Result<usize, RowsError> {
+        self.clear();
+        match self {
+            Numbers::Single(numbers) => reader.read_any(most, numbers),
+            Numbers::Double(numbers) => reader.read_any_doubles(most, numbers),
+        }
+    }
+
     /// Writes them as rows.
     ///
     /// # Errors

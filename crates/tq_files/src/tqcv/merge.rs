@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tq_codec::{Codebook, CodecConfig};
+use tq_codec::{CodecConfig, CodecDefinition};
 use tq_format::{CorpusHeader, ShapeDifference};
 use tq_memory::Grow;
 
@@ -112,7 +112,7 @@ fn copy_records(
 
 /// The metadata for all, and whether there was some that isn't in it.
 fn merge_metadata(sources: &[Corpus], wanted: MergeIds) -> Result<(Vec<u8>, bool), MergeError> {
-    let mut codec: Option<((CodecConfig, Codebook), &Path)> = None;
+    let mut codec: Option<(CodecDefinition, &Path)> = None;
     let mut user = None;
     let mut ids = IdsOfAll::default();
     let (mut ours, mut foreign) = (false, false);
@@ -124,7 +124,7 @@ fn merge_metadata(sources: &[Corpus], wanted: MergeIds) -> Result<(Vec<u8>, bool
         foreign |= parsed.is_none() && !header.metadata.is_empty();
         let metadata = parsed.unwrap_or_default();
         if let Some(described) = metadata.codec {
-            check_described(header, &described.0, path)?;
+            check_described(header, described.config(), path)?;
             match &codec {
                 None => codec = Some((described, path)),
                 Some((known, first)) if *known != described => {

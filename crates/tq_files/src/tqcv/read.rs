@@ -33,18 +33,9 @@ impl CorpusRows {
     pub fn corpus(&self) -> &Corpus {
         &self.corpus
     }
-}
 
-impl RowReader for CorpusRows {
-    fn dimension(&self) -> u32 {
-        self.corpus.header().dimension
-    }
-
-    fn rows(&self) -> u64 {
-        self.corpus.vector_count()
-    }
-
-    fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
+    /// Reads rows, which may have to be finite.
+    fn decode(&mut self, most: usize, finite: bool, out: &mut Vec<f32>) -> Result<usize, RowsError> {
         let start = out.len();
         let most = most.min(self.codec.round_rows(&self.workers)) as u64;
         let decoded = self.corpus.batch(self.next..self.next.saturating_add(most), |records| {
@@ -57,7 +48,9 @@ impl RowReader for CorpusRows {
         });
         let result = decoded.map_err(RowsError::from).and_then(|decoded| {
             let count = decoded.map_err(|error| at(self.next, error))?;
-            check_finite(&out[start..], self.dimension(), self.next)?;
+            if finite {
+                check_finite(&out[start..], self.dimension(), self.next)?;
+            }
             Ok(count)
         });
         match &result {
@@ -67,6 +60,24 @@ impl RowReader for CorpusRows {
             Err(_) => out.truncate(start),
         }
         result
+    }
+}
+
+impl RowReader for CorpusRows {
+    fn dimension(&self) -> u32 {
+        self.corpus.header().dimension
+    }
+
+    fn rows(&self) -> u64 {
+        self.corpus.vector_count()
+    }
+
+    fn read(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
+        self.decode(most, true, out)
+    }
+
+    fn read_any(&mut self, most: usize, out: &mut Vec<f32>) -> Result<usize, RowsError> {
+        self.decode(most, false, out)
     }
 }
 

@@ -163,8 +163,7 @@ fn metadata(bytes: &[u8]) -> Option<Fault> {
     let error = match Metadata::parse_ours(view.metadata(), view.vector_count()) {
         Err(error) => FaultKind::Metadata(error),
         Ok(metadata) => {
-            let (config, _) = metadata?.codec?;
-            let described = config.hash();
+            let described = metadata?.codec?.config().hash();
             if described.as_str() == stated {
                 return None;
             }

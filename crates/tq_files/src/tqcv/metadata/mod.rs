@@ -20,7 +20,7 @@ mod read;
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use tq_codec::{Codebook, CodecConfig, CodecError};
+use tq_codec::{Codebook, CodecDefinition, CodecError};
 use tq_format::MAX_METADATA_LEN;
 use tq_memory::{Grow, OutOfMemory};
 
@@ -64,7 +64,7 @@ pub enum MetadataError {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metadata {
     /// The codec of the records.
-    pub codec: Option<(CodecConfig, Codebook)>,
+    pub codec: Option<CodecDefinition>,
     /// What the maker of the corpus wanted to add: JSON, as it was written.
     pub user: Option<String>,
     /// The records' ids.
@@ -97,6 +97,8 @@ struct CodecFields {
     config_hash: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     codebook: Option<Vec<f64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    centre: Option<Vec<f64>>,
 }
 
 #[derive(Serialize)]
@@ -164,7 +166,7 @@ impl Metadata {
         if self == &Self::default() {
             return Ok(Vec::new());
         }
-        let codec = self.codec.as_ref().map(|(config, codebook)| CodecFields::of(config, codebook));
+        let codec = self.codec.as_ref().map(CodecFields::of).transpose()?;
         let ids = self.ids.as_ref().map(IdFields::of).transpose()?;
         let ids = ids.as_ref();
         let metadata: Option<&RawValue> =
@@ -207,18 +209,20 @@ impl Metadata {
 }
 
 impl CodecFields {
-    fn of(config: &CodecConfig, codebook: &Codebook) -> Self {
+    fn of(definition: &CodecDefinition) -> Result<Self, OutOfMemory> {
+        let (config, codebook) = (definition.config(), definition.codebook());
         let standard = Codebook::lloyd_max(config.bit_width(), config.dimension());
-        let entries = || codebook.entries().iter().map(|&entry| f64::from(entry)).collect();
-        Self {
+        let doubles = |floats: &[f32]| tq_memory::collected(floats.iter().map(|&x| f64::from(x)));
+        Ok(Self {
             bit_width: u32::from(config.bit_width().bits()),
             seed: config.seed(),
             dimension: config.dimension(),
             residual_enabled: config.residual(),
             rotation: config.rotation().name().to_owned(),
             config_hash: config.hash().to_string(),
-            codebook: (*codebook != standard).then(entries),
-        }
+            codebook: (*codebook != standard).then(|| doubles(codebook.entries())).transpose()?,
+            centre: definition.centre().map(doubles).transpose()?,
+        })
     }
 }
 

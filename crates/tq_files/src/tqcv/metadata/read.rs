@@ -12,8 +12,8 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use tq_codec::{Codebook, CodecConfig, CodecError, RotationKind};
-use tq_format::BitWidth;
+use tq_codec::{Codebook, CodecConfig, CodecDefinition, CodecError, RotationKind};
+use tq_format::{BitWidth, MAX_DIMENSION};
 use tq_memory::{Grow, OutOfMemory};
 
 use super::{Metadata, MetadataError, VERSION, malformed};
@@ -55,10 +55,15 @@ struct CodecFields {
     rotation: String,
     #[serde(default)]
     codebook: Option<CodebookEntries>,
+    #[serde(default)]
+    centre: Option<CentreValues>,
 }
 
 /// The entries of a codebook.
 struct CodebookEntries(Vec<f64>);
+
+/// The coordinates of a centre.
+struct CentreValues(Vec<f64>);
 
 #[derive(Deserialize)]
 struct IdList<'a> {
@@ -102,7 +107,7 @@ fn part<'a, T: Deserialize<'a>>(json: &'a RawValue) -> Result<T, MetadataError> 
 }
 
 impl CodecFields {
-    fn read(self) -> Result<(CodecConfig, Codebook), MetadataError> {
+    fn read(self) -> Result<CodecDefinition, MetadataError> {
         let width = BitWidth::from_bits(self.bit_width)
             .ok_or(CodecError::BitWidthUnsupported { bits: self.bit_width })?;
         let rotation = RotationKind::from_name(&self.rotation).ok_or_else(|| MetadataError::Malformed {
@@ -115,7 +120,8 @@ impl CodecFields {
                 Codebook::new(width, entries.into_iter().map(|entry| entry as f32).collect())?
             }
         };
-        Ok((config, codebook))
+        let centre = self.centre.map(|CentreValues(values)| values.into_iter().map(|x| x as f32).collect());
+        Ok(CodecDefinition::new(config, codebook, centre)?)
     }
 }
 
@@ -234,6 +240,13 @@ impl<'de> Deserialize<'de> for CodebookEntries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<CodebookEntries, D::Error> {
         let most = BitWidth::Eight.levels() as u64;
         AtMost { most, item: PhantomData, refused: None }.deserialize(deserializer).map(CodebookEntries)
+    }
+}
+
+impl<'de> Deserialize<'de> for CentreValues {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<CentreValues, D::Error> {
+        let most = u64::from(MAX_DIMENSION);
+        AtMost { most, item: PhantomData, refused: None }.deserialize(deserializer).map(CentreValues)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is written comes back, what is foreign is passed over, what is broken is an error.
 
-use tq_codec::RotationKind;
+use tq_codec::{CodecConfig, RotationKind};
 use tq_format::BitWidth;
 
 use super::*;
@@ -19,7 +19,8 @@ fn codecs_come_back_bit_by_bit() {
             let config = CodecConfig::new(width, seed, 100, seed == 0, rotation).unwrap();
             let entries = (0..width.levels()).map(|k| (k as f32 - 7.7) * 0.012_345_679).collect();
             for codebook in [Codebook::new(width, entries).unwrap(), Codebook::lloyd_max(width, 100)] {
-                let metadata = Metadata { codec: Some((config, codebook)), ..Metadata::default() };
+                let definition = CodecDefinition::new(config, codebook, None).unwrap();
+                let metadata = Metadata { codec: Some(definition), ..Metadata::default() };
                 assert_eq!(round_trip(&metadata, 0), metadata);
             }
         }
@@ -27,8 +28,14 @@ fn codecs_come_back_bit_by_bit() {
     // The standard codebook goes without saying.
     let config = CodecConfig::new(BitWidth::Eight, 1, 100, false, RotationKind::Haar).unwrap();
     let codebook = Codebook::lloyd_max(BitWidth::Eight, 100);
-    let metadata = Metadata { codec: Some((config, codebook)), ..Metadata::default() };
+    let definition = CodecDefinition::new(config, codebook.clone(), None).unwrap();
+    let metadata = Metadata { codec: Some(definition), ..Metadata::default() };
     assert!(metadata.encode().unwrap().len() < 300);
+    // A centre is part of the codec, to the bit.
+    let centre: Vec<f32> = (0..100).map(|i| (i as f32 - 50.3) * 1.234_567_9e-20).collect();
+    let definition = CodecDefinition::new(config, codebook, Some(centre)).unwrap();
+    let metadata = Metadata { codec: Some(definition), ..Metadata::default() };
+    assert_eq!(round_trip(&metadata, 0), metadata);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tq_memory::{Grow, OutOfMemory};
 
 use super::dense::{element_of, shape_of};
-use super::numbers::{check, number};
+use super::numbers::number;
 use super::sparse::{Cells, Indices, Values};
 use super::stream::Stream;
 use crate::rows::{Real, RealRowReader};
@@ -277,6 +277,14 @@ impl<const W: usize> RealRowReader for CooReader<W> {
         self.rows
     }
 
+    fn next(&self) -> u64 {
+        self.next
+    }
+
+    fn of_doubles(&self) -> bool {
+        self.element == Element::F64
+    }
+
     fn read_next<N: Real>(&mut self, most: usize, out: &mut Vec<N>) -> Result<usize, RowsError> {
         let dimension = self.dimension as usize;
         let rows =
@@ -294,7 +302,6 @@ impl<const W: usize> RealRowReader for CooReader<W> {
                 self.ahead = self.entries.next(&self.file, &self.cells)?;
             }
         }
-        check(self.element, &out[start..], self.dimension, self.next)?;
         self.next += rows;
         match self.ahead {
             Some(entry) if self.next == self.rows => Err(self

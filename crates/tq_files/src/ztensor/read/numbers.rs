@@ -3,7 +3,7 @@
 use half::slice::HalfBitsSliceExt;
 use half::{bf16, f16};
 
-use crate::rows::{Real, RowsError, check_read};
+use crate::rows::Real;
 use crate::ztensor::types::Element;
 
 /// Appends the numbers in `bytes` to `out`, each the nearest that there is.
@@ -74,15 +74,4 @@ fn extend<N, const W: usize>(bytes: &[u8], big: bool, out: &mut Vec<N>, number: 
             number(&bytes)
         })),
     }
-}
-
-/// Refuses rows with a number that isn't finite; `element` is what it was in the file, and `first` the number of the first
-/// row, counted from 0.
-pub(in crate::ztensor) fn check<N: Real>(
-    element: Element,
-    rows: &[N],
-    dimension: u32,
-    first: u64,
-) -> Result<(), RowsError> {
-    check_read(element == Element::F64, rows, dimension, first)
 }
