@@ -3,6 +3,7 @@
 
 mod bytes;
 mod errors;
+mod once;
 mod query_cache;
 mod registry;
 mod support;

@@ -31,7 +31,7 @@ mod tests {
         assert!((10.0..70.0).contains(&norm), "{norm}");
         let by_hash: bool =
             one("SELECT tq_compress('{20,-20,5,0}', 'mine') = tq_compress('{20,-20,5,0}', config_hash) \
-             FROM tq_codec WHERE name = 'mine'");
+             FROM tq_catalog.tq_codec WHERE name = 'mine'");
         assert!(by_hash);
     }
 
@@ -65,10 +65,10 @@ mod tests {
         assert_fails("SELECT tq_create_codec('', 8)", "22023", "empty");
         assert_fails("SELECT tq_create_codec(NULL, 8)", "22004", "name");
         assert_fails("SELECT tq_create_codec('b', NULL)", "22004", "dimension");
-        assert_fails("UPDATE tq_codec SET name = 'z'", "55000", "immutable");
+        assert_fails("UPDATE tq_catalog.tq_codec SET name = 'z'", "55000", "immutable");
         assert_fails(
-            "INSERT INTO tq_codec SELECT repeat('0', 64), 'z', dimension, bit_width, 7, residual, rotation, codebook \
-             FROM tq_codec",
+            "INSERT INTO tq_catalog.tq_codec SELECT repeat('0', 64), 'z', dimension, bit_width, 7, residual, rotation, codebook \
+             FROM tq_catalog.tq_codec",
             "22023",
             "is not the hash",
         );
@@ -89,7 +89,7 @@ mod tests {
         for (a, b) in before.iter().zip(&after) {
             assert!((2.0 * a - b).abs() < 1e-5, "{a} {b}");
         }
-        run("DELETE FROM tq_codec");
+        run("DELETE FROM tq_catalog.tq_codec");
         assert_fails("SELECT tq_decompress(v) FROM held", "42704", "not registered");
     }
 
@@ -102,7 +102,7 @@ mod tests {
         assert_fails("SELECT tq_create_codec('d', 5)", "42501", "tq_codec");
         assert_fails("SELECT tq_drop_codec('c')", "42501", "tq_codec");
         run("RESET ROLE");
-        run("GRANT INSERT ON tq_codec TO reader");
+        run("GRANT INSERT ON tq_catalog.tq_codec TO reader");
         run("SET LOCAL ROLE reader");
         assert_eq!(one::<String>("SELECT tq_create_codec('d', 5)").len(), 64);
     }
