@@ -26,12 +26,17 @@ INSERT INTO reference SELECT k, v, v FROM (
     FROM generate_series(0, 511) k, generate_series(1, 96) i GROUP BY k) s;
 CREATE TABLE t (id bigserial PRIMARY KEY, k int NOT NULL, e tqvec(96, 4) NOT NULL);
 CREATE INDEX ON t (e);
+CREATE INDEX t_near ON t USING tinyquant (e tqvec_cosine_ops);
 INSERT INTO t (k, e) SELECT k, e FROM reference, generate_series(1, 4);
+CREATE INDEX t_lists ON t USING tinyquant (e tqvec_l2_ops) WITH (lists = 16);
 SELECT tq_create_codec('lasting', 96, 8, seed => 7) \g /dev/null
 CREATE TABLE coded AS SELECT k, tq_compress(v, 'lasting') AS e FROM reference;
+CREATE INDEX coded_near ON coded USING tinyquant (e tqvec_l2_ops) WITH (refine = table);
 CREATE TABLE loaded (k int NOT NULL, e tqvec(96, 4) NOT NULL);
+CREATE INDEX loaded_near ON loaded USING tinyquant (e tqvec_ip_ops) WITH (refine = table);
 CREATE TABLE foreign_records (client int NOT NULL, e tqvec NOT NULL);
 CREATE TABLE passing (client int NOT NULL, e tqvec NOT NULL);
+CREATE INDEX passing_near ON passing USING tinyquant (e tqvec_l2_ops);
 SELECT tq_create_codec('imported', 96, 2, seed => 8) \g /dev/null
 CREATE FUNCTION drop_if_there(codec text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -42,7 +47,7 @@ SQL
 value "COPY (SELECT k, e FROM reference) TO '$files/source.tqcv' (FORMAT tqcv)"
 value "COPY (SELECT tq_compress(v, 'imported') FROM reference LIMIT 100) TO '$files/imported.tqcv' (FORMAT tqcv)"
 # Its name comes from its hash when a file brings it back.
-hash=$(value "SELECT config_hash FROM tq_codec WHERE name = 'imported'")
+hash=$(value "SELECT config_hash FROM tq_catalog.tq_codec WHERE name = 'imported'")
 
 # ---- what clients do: NAME WEIGHT, and the script ---------------------------------------------------------------
 
@@ -83,7 +88,7 @@ UPDATE t SET k = :k, e = (SELECT e FROM reference WHERE k = :k)
 COMMIT;
 SQL
 transaction vacuum 1 <<'SQL'
-VACUUM (SKIP_LOCKED) t, loaded, foreign_records, passing, tq_codec;
+VACUUM (SKIP_LOCKED) t, loaded, foreign_records, passing, tq_catalog.tq_codec;
 SQL
 transaction load 2 <<SQL
 COPY loaded FROM '$files/source.tqcv' (FORMAT tqcv) WHERE k % 4 = 1;
@@ -162,7 +167,18 @@ for table in t loaded; do
 done
 is "$(value 'SET enable_seqscan = off; SELECT count(*) FROM t JOIN reference USING (e)')" \
     "$(value 'SELECT count(*) FROM t')" "the index finds every row"
-is "$(value "SELECT string_agg(name, ' ') FROM tq_codec WHERE name NOT IN ('lasting', 'imported', '$hash')")" "" \
+for index in t_near t_lists coded_near loaded_near passing_near; do
+    is "$(value "SELECT * FROM tq_index_check('$index', true)")" "" "the index $index is sound"
+done
+# Each row by its own vector, among those as near: the index gives every one of them, and none twice.
+is "$(value "
+    SET enable_seqscan = off; SET enable_sort = off;
+    SELECT count(*), count(DISTINCT id), count(*) FILTER (WHERE d < 1e-5)
+    FROM (SELECT * FROM reference ORDER BY k LIMIT 40) r, LATERAL (
+        SELECT id, t.e <=> r.e AS d FROM t ORDER BY t.e <=> r.e LIMIT (SELECT count(*) FROM t WHERE t.k = r.k)) n")" \
+    "$(value "SELECT count(*), count(*), count(*) FROM t WHERE k < 40")" "and finds each row by its own vector"
+is "$(value "
+    SELECT string_agg(name, ' ') FROM tq_catalog.tq_codec WHERE name NOT IN ('lasting', 'imported', '$hash')")" "" \
     "no codec is left over"
 is "$(value 'SELECT count(*) FROM passing')" 0 "nor a record of one"
 is "$(value "
@@ -171,11 +187,11 @@ is "$(value "
     "$((clients + 3))|0" "all files are whole"
 # A codec that a file describes is registered under its hash, which no other codec may take as its name.
 execute "SELECT drop_if_there('$hash'), drop_if_there('imported')" 2>/dev/null
-like "$(value "SELECT tq_create_codec('$hash', 8)" 2>&1)" "can't be the name of this codec: it names another" \
+like "$(value "SELECT tq_create_codec('$hash', 8)" 2>&1)" "can't be the name of this codec: it means something else" \
     "a file's codec can't lose its name to another"
 is "$(value "
     COPY foreign_records (e, client) FROM '$files/imported.tqcv' (FORMAT tqcv, IDS 'ordinal');
-    SELECT name FROM tq_codec WHERE config_hash = '$hash'" 2>&1)" "$hash" "and has it after the next import"
+    SELECT name FROM tq_catalog.tq_codec WHERE config_hash = '$hash'" 2>&1)" "$hash" "and has it after the next import"
 is "$(find "$files" -name '*.tqtmp')" "" "no unfinished file is left"
 cluster_stop "$cluster"
 done_testing

@@ -39,11 +39,14 @@ INSERT INTO reference SELECT k, v, v FROM (
     FROM generate_series(0, 511) k, generate_series(1, 300) i GROUP BY k) s;
 CREATE TABLE t (id bigint PRIMARY KEY, version int NOT NULL, e tqvec(300, 4) NOT NULL);
 INSERT INTO t SELECT id, 0, v FROM generate_series(1, 1000) id JOIN reference ON k = 7 * id % 512;
+CREATE INDEX t_e ON t USING tinyquant (e tqvec_cosine_ops);
+CREATE INDEX t_lists ON t USING tinyquant (e tqvec_l2_ops) WITH (lists = 16);
 CREATE TABLE loaded (
     batch bigint NOT NULL DEFAULT current_setting('crash.batch')::bigint,
     id int NOT NULL,
     e tqvec NOT NULL
 );
+CREATE INDEX loaded_e ON loaded USING tinyquant (e tqvec_l2_ops) WITH (refine = table);
 CREATE FUNCTION probe(codec text, dimension int) RETURNS text LANGUAGE sql RETURN
     (SELECT md5(tq_compress(tq_normalize(array_agg(sin(i)::real ORDER BY i)), codec)::text)
      FROM generate_series(1, dimension) i);
@@ -159,21 +162,25 @@ SELECT * FROM (
     UNION ALL SELECT 'batches in part', count(*) FROM (SELECT FROM loaded GROUP BY batch HAVING count(*) <> 300) s
     UNION ALL SELECT 'loaded rows with other bytes', count(*) FROM loaded LEFT JOIN reference ON k = id
         WHERE (loaded.e = reference.e) IS NOT TRUE
-    UNION ALL SELECT 'acknowledged codecs lost', count(*) FROM codecs LEFT JOIN tq_codec t USING (name)
+    UNION ALL SELECT 'acknowledged codecs lost', count(*) FROM codecs LEFT JOIN tq_catalog.tq_codec t USING (name)
         WHERE (t.config_hash = codecs.config_hash) IS NOT TRUE
-    UNION ALL SELECT 'codecs that are wrong', count(*) FROM tq_codec WHERE NOT
-        tq_codec_check(name, config_hash, dimension, bit_width, seed, residual, rotation, codebook)
-    UNION ALL SELECT 'codecs twice', 2 * count(*) - count(DISTINCT config_hash) - count(DISTINCT name) FROM tq_codec
+    UNION ALL SELECT 'codecs that are wrong', count(*) FROM tq_catalog.tq_codec WHERE NOT
+        tq_codec_check(name, config_hash, dimension, bit_width, seed, residual, rotation, codebook, centre)
+    UNION ALL SELECT 'codecs twice', 2 * count(*) - count(DISTINCT config_hash) - count(DISTINCT name)
+        FROM tq_catalog.tq_codec
     UNION ALL SELECT 'kept rotations of another size', count(*) FROM tq_rotation_cache()
-        WHERE bytes <> 64 + 8 * dimension::bigint * dimension
+        WHERE bytes <> 64 + 12 * dimension::bigint * dimension
     UNION ALL SELECT 'faults of ids.tqcv', count(*) FROM tq_corpus_verify('$folder/ids.tqcv')
     UNION ALL SELECT 'faults of plain.tqcv', count(*) FROM tq_corpus_verify('$folder/plain.tqcv')
+    UNION ALL SELECT 'index ' || i || ': ' || min(fault), count(*)
+        FROM unnest(ARRAY['t_e', 't_lists', 'loaded_e']) i, tq_index_check(i::regclass, true) GROUP BY i
     UNION ALL SELECT 'distances', 1 WHERE ($distances) <> '$distances_before'
 ) faults (fault, count) WHERE count <> 0;
 -- What kept rotations give, and what the same ones do that are built anew.
 DROP TABLE IF EXISTS kept;
 CREATE TABLE kept AS SELECT name, dimension, probe(name, dimension) AS answer
-    FROM (SELECT * FROM tq_codec JOIN tq_rotation_cache() USING (seed, dimension) ORDER BY name DESC LIMIT 2) s;
+    FROM (SELECT * FROM tq_catalog.tq_codec JOIN tq_rotation_cache() USING (seed, dimension)
+        ORDER BY name DESC LIMIT 2) s;
 SELECT tq_clear_rotation_cache() \g /dev/null
 \connect
 SELECT 'wrong kept rotation of ' || name FROM kept WHERE answer <> probe(name, dimension);

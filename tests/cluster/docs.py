@@ -12,7 +12,8 @@ A document is Markdown. What is tested are its fenced blocks, by language:
               prints.
     psql      a transcript: a statement behind each `=# `, below it what psql prints.
     python    a script of its own for each block, after all SQL; `# → x` is what a line prints.
-    others    sh, conf, json, text, javascript, java: shown, not run.
+    javascript    likewise, a module for Node; `// → x`.
+    others    sh, conf, json, text, java: shown, not run.
 
 What is printed is compared word by word: `…` stands for anything, numbers with a decimal point may be off by one per
 cent, the lines of `\\timing` don't count, and a result's heading may be left out. In SQL, `/data/` is the document's
@@ -31,15 +32,15 @@ Each result is a line for docs.sh: pass, fail or note, a tab, and a text; with f
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 from docs_catalogue import options, reference
+from docs_scripts import LANGUAGES
 from docs_server import ROOT, check, psql, report, rows
 from docs_text import same, parts, runnable, statements, transcript
 
-SHOWN = {"sh", "conf", "json", "text", "javascript", "java"}
+SHOWN = {"sh", "conf", "json", "text", "java"}
 SKIPPED = {"skip", "elsewhere"}
 # Of a statement, or in a file that psql reads.
 FAULT = re.compile(r"^(psql:.*: )?(ERROR|FATAL|PANIC): ", re.M)
@@ -66,7 +67,7 @@ class Document:
         return f"{self.path.relative_to(ROOT)}:{block.line}: {block.language}"
 
     def read(self, extensions):
-        """Takes the document apart, into a script for psql and scripts of Python. What isn't run is said."""
+        """Takes the document apart, into a script for psql and those of other languages. What isn't run is said."""
         skip, scripts = None, []
         setup = ROOT / "tests/docs" / f"{self.path.stem.lower()}.sql"
         if setup.exists():
@@ -80,7 +81,7 @@ class Document:
                 self.counts["shown"] += 1
             elif skip:
                 self.skip(part, *skip)
-            elif part.language == "python":
+            elif part.language in LANGUAGES:
                 scripts.append(part)
             elif part.language in ("sql", "psql"):
                 self.take(part)
@@ -125,7 +126,7 @@ class Document:
             check(named, f"{self.title(block)} is run by tests/cluster/{value}.sh", "which doesn't name the document")
             self.counts["elsewhere"] += 1
 
-    def run(self, extensions, python):
+    def run(self, extensions):
         scripts = self.read(extensions)
         psql([], "postgres", f"CREATE DATABASE {self.name}")
         output = psql([], self.name, "".join(self.script))
@@ -148,33 +149,18 @@ class Document:
             if block or found:
                 check(not found, self.title(block) if block else f"{self.path.name}: what it needs", "\n".join(found))
         for block in scripts:
-            self.python(block, python)
+            self.run_script(block, LANGUAGES[block.language])
         counts = ", ".join(f"{number} blocks {what}" for what, number in self.counts.items())
         report("note", f"{self.path.relative_to(ROOT)}: {counts}")
 
-    def python(self, block, python):
-        modules = set(re.findall(r"^(?:import|from) (\w+)", block.text, re.M))
-        missing = [module for module in sorted(modules) if not importable(python, module)]
-        if missing:
-            report("note", f"SKIPPED: {self.title(block)}: no Python module {', '.join(missing)} here")
+    def run_script(self, block, language):
+        if missing := language.missing(block.text):
+            report("note", f"SKIPPED: {self.title(block)}: {missing}")
             self.counts["skipped"] += 1
             return
-        done = subprocess.run(
-            [python, "-"],
-            input=block.text,
-            text=True,
-            capture_output=True,
-            timeout=300,
-            env={**os.environ, "PGDATABASE": self.name},
-        )
-        shown = "\n".join(re.findall(r"# → (.*)$", block.text, re.M))
+        fault = language.fault(block.text, self.name)
         self.counts["run"] += 1
-        right = done.returncode == 0 and same(done.stdout, shown)
-        check(right, self.title(block), f"{done.stderr}{done.stdout}\nshown: {shown}")
-
-
-def importable(python, module):
-    return python and subprocess.call([python, "-c", f"import {module}"], stderr=subprocess.DEVNULL) == 0
+        check(not fault, self.title(block), fault)
 
 
 # ---- pages ----------------------------------------------------------------------------------------------------------
@@ -217,7 +203,7 @@ def main():
     if what == "run":
         extensions = {row[0] for row in rows("SELECT name FROM pg_available_extensions")}
         for name in arguments:
-            Document(ROOT / name).run(extensions, os.environ.get("DOCS_PYTHON"))
+            Document(ROOT / name).run(extensions)
     else:
         {"reference": reference, "options": options, "pages": pages}[what]()
 

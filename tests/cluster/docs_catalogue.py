@@ -44,6 +44,22 @@ SETTINGS = """
     FROM pg_settings WHERE name LIKE 'tinyquant.%'"""
 
 
+NUMBERS = "numbers[]"
+
+
+def expanded(text, entries):
+    """Entries with each of the types that the document has one word for."""
+    words = re.search(r"`numbers\[\]` stands for (.*)\.", text)
+    types = code(words[1]) if words else [NUMBERS]
+    for entry in entries:
+        if NUMBERS not in str(entry):
+            yield entry
+        elif isinstance(entry, str):
+            yield from (entry.replace(NUMBERS, type_) for type_ in types)
+        else:
+            yield from (tuple(type_ if part == NUMBERS else part for part in entry) for type_ in types)
+
+
 def both_ways(what, listed, there):
     listed, there = set(listed), set(there)
     check(bool(there), f"reference: {what}: something is there")
@@ -58,13 +74,13 @@ def reference():
     text = (ROOT / "docs/reference.md").read_text()
     functions = rows(FUNCTIONS)
     there = {f"{name}({given})" + (f" → {result}" if result else "") for name, given, result in functions}
-    listed = [span for row in tables(text, "## Functions") for span in code(row[0])]
+    listed = list(expanded(text, [span for row in tables(text, "## Functions") for span in code(row[0])]))
     check(len(listed) == len(set(listed)), "reference: functions: none is listed twice")
     both_ways("functions", listed, there)
     listed = [tuple(code(c)[0] for c in row[:3]) for row in tables(text, "## Operators")]
-    both_ways("operators", listed, [tuple(row) for row in rows(OPERATORS)])
+    both_ways("operators", expanded(text, listed), [tuple(row) for row in rows(OPERATORS)])
     listed = [(code(row[0])[0], code(row[1])[0], row[2].split()[0].strip(":,;")) for row in tables(text, "## Casts")]
-    both_ways("casts", listed, [tuple(row) for row in rows(CASTS)])
+    both_ways("casts", expanded(text, listed), [tuple(row) for row in rows(CASTS)])
     listed = [(code(row[0])[0], code(row[1])[0]) for row in tables(text, "## Operator classes")]
     both_ways("operator classes", listed, [tuple(row) for row in rows(CLASSES)])
 

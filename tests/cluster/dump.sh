@@ -31,7 +31,13 @@ INSERT INTO items
 SELECT i, unit(i)::tqvec(48, 2), unit(i)::tqvec(48, 4), unit(i)::tqvec(48, 8, residual),
        CASE i % 3 WHEN 0 THEN tq_compress(unit(i), 'trained') WHEN 1 THEN unit(i)::tqvec END
 FROM generate_series(1, 300) i;
+-- A column whose type names a codec: the table comes back before the codec does.
+SELECT tq_train_codec('centred', 'SELECT unit(i) FROM generate_series(1, 300) i', 8) \g /dev/null
+CREATE TABLE named (id int, e vectors.tqvec(48, 8, 'centred'), n vectors.tqvec(48, 4, normalize));
+INSERT INTO named SELECT i, unit(i), unit(i) FROM generate_series(1, 100) i;
+CREATE INDEX named_near ON named USING tinyquant (e vectors.tqvec_cosine_ops) WITH (refine = table);
 CREATE INDEX ON items (exact);
+CREATE INDEX items_near ON items USING tinyquant (any_codec tqvec_cosine_ops) WITH (refine = table) WHERE id > 5;
 CREATE INDEX ON items (tq_dimension(any_codec));
 CREATE MATERIALIZED VIEW nearest AS
     SELECT id FROM items ORDER BY any_codec <=> (SELECT plain FROM items WHERE id = 7), id LIMIT 50;
@@ -47,10 +53,16 @@ declare -A question=(
         SELECT md5(string_agg(format('%s %s %s', plain OPERATOR(vectors.<=>) vectors.tq_compress(unit(9)),
             exact OPERATOR(vectors.<->) unit(9), any_codec OPERATOR(vectors.<#>) unit(9)), ',' ORDER BY id))
         FROM items"
-    [codecs]="SELECT md5(string_agg(t::text, ',')) FROM vectors.tq_codec t"
+    [codecs]="SELECT md5(string_agg(t::text, ',')) FROM tq_catalog.tq_codec t"
     [columns]="
         SELECT string_agg(format_type(atttypid, atttypmod), ' ' ORDER BY attnum)
         FROM pg_attribute WHERE attrelid = 'items'::regclass AND attnum > 0"
+    [named]="
+        SELECT md5(string_agg(
+                format('%s %s %s', md5(e::bytea), md5(n::bytea), e OPERATOR(vectors.<=>) unit(9)), ',' ORDER BY id))
+            || (SELECT string_agg(format_type(atttypid, atttypmod), ' ' ORDER BY attnum)
+                FROM pg_attribute WHERE attrelid = 'named'::regclass AND attnum > 0)
+        FROM named"
     [made]="
         SELECT string_agg(indexrelid::regclass::text || ' ' || indisvalid, ', ' ORDER BY indexrelid::regclass::text)
         FROM pg_index JOIN pg_class ON oid = indrelid WHERE relname IN ('items', 'decoding')"
@@ -70,7 +82,10 @@ cluster_psql "$cluster" -d plain -f "$RUN/dump.sql" >/dev/null
 "$PG_BIN/pg_restore" -h "$cluster" -U postgres -j 2 -d custom "$RUN/dump.custom"
 
 for restored in plain custom; do
-    compare "$restored restore" "$restored" bytes answers codecs columns
+    compare "$restored restore" "$restored" bytes answers codecs columns named
+    is "$(value "INSERT INTO named SELECT 1000, unit(1000), unit(1000) RETURNING 1" "$restored")" 1 \
+        "$restored restore: the column goes on by its codec"
+    value 'DELETE FROM named WHERE id = 1000' "$restored"
     is "$(value 'SELECT count(*) FROM nearest' "$restored")" 50 "$restored restore: materialized view"
 done
 is "$("$PG_BIN/pg_dump" -h "$cluster" -U postgres plain | dump_digest)" "$(dump_digest <"$RUN/dump.sql")" \
@@ -133,14 +148,19 @@ is "$(exact_of copied)" "$(exact_of items)" "binary COPY round trip"
 refused=$(value "COPY narrow FROM '$cluster/rows.bin' (FORMAT binary)" plain 2>&1) || true
 like "$refused" 'expected 8 bits a dimension, not 4' "binary COPY enforces the modifier"
 
-# The extension's schema can be moved; columns, operators and registered codecs follow.
+# The extension's schema can be moved, if the table of codecs is lent to it meanwhile; columns, operators and codecs
+# follow.
 moved() { # SCHEMA
     value "SET search_path = public, $1;
         SELECT md5(string_agg((any_codec OPERATOR($1.<#>) tq_decompress(plain))::text, ',' ORDER BY id))
         FROM items" plain
 }
 before=$(moved vectors)
-cluster_psql "$cluster" -d plain -c 'CREATE SCHEMA elsewhere' -c 'ALTER EXTENSION tinyquant SET SCHEMA elsewhere'
+refused=$(value 'ALTER EXTENSION tinyquant SET SCHEMA public' plain 2>&1) || true
+like "$refused" 'table tq_catalog.tq_codec is not in the extension.s schema "vectors"' \
+    "ALTER EXTENSION SET SCHEMA alone: refused"
+cluster_psql "$cluster" -d plain -c 'CREATE SCHEMA elsewhere' -c 'ALTER TABLE tq_catalog.tq_codec SET SCHEMA vectors' \
+    -c 'ALTER EXTENSION tinyquant SET SCHEMA elsewhere' -c 'ALTER TABLE elsewhere.tq_codec SET SCHEMA tq_catalog'
 is "$(moved elsewhere)" "$before" "equal answers after ALTER EXTENSION SET SCHEMA"
 
 cluster_stop "$cluster"

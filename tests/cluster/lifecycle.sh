@@ -93,15 +93,20 @@ for frozen in "$REPO"/sql/tinyquant--*.sql; do
         "$from, upgraded: ANALYZE keeps no records"
     is "$(by_files "$old" "$files/$from.tqcv" 'TRUNCATE early')" '800|t' "$from, upgraded: files"
     # What differs from an extension as it was created would be written out.
-    is "$("$PG_BIN/pg_dump" -h "$cluster" -U postgres --schema-only -t tq_codec "$old" |
+    is "$("$PG_BIN/pg_dump" -h "$cluster" -U postgres --schema-only -t tq_catalog.tq_codec "$old" |
         grep -cE '^(GRANT|REVOKE|CREATE|ALTER)' || true)" 0 \
         "$from, upgraded: pg_dump finds nothing that a user has changed"
+done
+# What a tool would do that takes the schema for one of the user's.
+for statement in 'DROP SCHEMA tq_catalog CASCADE' 'DROP TABLE tq_catalog.tq_codec CASCADE'; do
+    like "$(value fresh "$statement" 2>&1)" 'because extension tinyquant requires it' \
+        "not without the extension: $statement"
 done
 is "$(value fresh "
     SELECT count(*) FROM pg_extension_update_paths('tinyquant') WHERE target = '$version' AND path IS NULL")" 0 \
     "each version has a path to $version"
 is "$("$PG_BIN/pg_dump" -h "$cluster" -U postgres fresh | grep -cE '^(GRANT|REVOKE|COPY)')" \
-    "$(value fresh 'SELECT count(*) + 1 FROM tq_codec')" \
+    "$(value fresh 'SELECT count(*) + 1 FROM tq_catalog.tq_codec')" \
     "a dump of a fresh installation has no rights, and the empty table"
 
 # A script is read as of the database's encoding, whichever that is.
@@ -189,7 +194,9 @@ SELECT tq_drop_codec('late');
 SQL
 }
 want=$'400\nt\n400\nt\n400\n400\n4'
-is "$(moves 'ALTER EXTENSION tinyquant SET SCHEMA "Two ""2"""')" "$want" "ALTER EXTENSION SET SCHEMA beside a session"
+set_schema='ALTER TABLE tq_catalog.tq_codec SET SCHEMA one; ALTER EXTENSION tinyquant SET SCHEMA "Two ""2""";
+    ALTER TABLE "Two ""2""".tq_codec SET SCHEMA tq_catalog'
+is "$(moves "${set_schema//$'\n'/ }")" "$want" "ALTER EXTENSION SET SCHEMA beside a session"
 is "$(value moving "
     SELECT string_agg(DISTINCT nspname, ',')
     FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace WHERE probin = 'tinyquant'")" \
@@ -197,16 +204,19 @@ is "$(value moving "
 # A schema's new name reaches no session by itself, and somebody else may take the old one.
 rename='ALTER SCHEMA "Two ""2""" RENAME TO three;
     CREATE SCHEMA "Two ""2""";
-    CREATE TABLE "Two ""2""".tq_codec (
+    ALTER SCHEMA tq_catalog RENAME TO four;
+    CREATE SCHEMA tq_catalog;
+    CREATE TABLE tq_catalog.tq_codec (
         name text, config_hash text, dimension int, bit_width int, seed numeric, residual bool, rotation text,
         codebook real[]
     )'
 is "$(moves "${rename//$'\n'/ }")" "$want" "ALTER SCHEMA RENAME beside a session, and a table of the old name"
-run moving <<<'DROP SCHEMA "Two ""2""" CASCADE' 2>/dev/null
+run moving <<<'DROP SCHEMA "Two ""2""", tq_catalog CASCADE; ALTER SCHEMA four RENAME TO tq_catalog' 2>/dev/null
 is "$(digests moving)" "$before" "equal rows, answers, codecs"
 is "$(value moving 'SELECT count(*) FROM items WHERE made = (SELECT made FROM items WHERE id = 5)')" 1 \
     "operators and indexes"
-is "$(value moving 'UPDATE tq_codec SET seed = 1' 2>&1 | head -n 1)" 'ERROR:  registered codecs are immutable' \
+is "$(value moving 'UPDATE tq_catalog.tq_codec SET seed = 1' 2>&1 | head -n 1)" \
+    'ERROR:  registered codecs are immutable' \
     "the trigger"
 
 # ---- dumps, in parallel and into directories --------------------------------------------------------------------
@@ -247,7 +257,8 @@ commands=$(sed -nE '/^  pg_restore -d new --section/,/^  ```/ s/^  (pg_restore .
 is "$(wc -l <<<"$commands")" 4 "docs/operations.md says how to restore what needs codecs"
 is "$(cd "$RUN" && PATH=$PG_BIN:$PATH PGHOST=$cluster PGUSER=postgres bash -e -c "$commands" 2>&1)" '' \
     "docs/operations.md: the commands succeed"
-is "$(value new 'SELECT count(*), bool_and(norm > 0.5), (SELECT count(*) FROM tq_codec) FROM items')" '10|t|1' \
+is "$(value new '
+    SELECT count(*), bool_and(norm > 0.5), (SELECT count(*) FROM tq_catalog.tq_codec) FROM items')" '10|t|1' \
     "docs/operations.md: rows and codecs are there"
 
 # ---- DROP EXTENSION ---------------------------------------------------------------------------------------------
@@ -279,7 +290,7 @@ is "$(run_as postgres directory "${used_up[@]}" 'CREATE EXTENSION tinyquant' \
     "SELECT count(*), count(tq_compress(v, 'trained')) FROM items WHERE e <=> v < 0.1")" '400|400' \
     "dropped, and created again in the same session"
 is "$(run_as postgres directory "SELECT tq_compress(unit(1), 'spare')")" \
-    'HINT:  SELECT name, config_hash FROM tq_codec lists the registered codecs.' \
+    'HINT:  SELECT name, config_hash FROM tq_catalog.tq_codec lists the registered codecs.' \
     "codecs of the dropped extension are gone"
 # ---- the owner of a database ------------------------------------------------------------------------------------
 
@@ -311,10 +322,10 @@ registers() { # ROLE DATABASE CODEC SEED
 is "$(registers owner owned mine 5)$(run_as owner owned "SELECT count(*) FROM (SELECT tq_drop_codec('mine')) d")" t1 \
     "the owner registers codecs"
 is "$(registers other owned mine 5)" 'ERROR:  permission denied for table tq_codec' "others may not"
-is "$(run_as owner owned 'GRANT INSERT ON tq_codec TO other')$(registers other owned theirs 6)" t \
+is "$(run_as owner owned 'GRANT INSERT ON tq_catalog.tq_codec TO other')$(registers other owned theirs 6)" t \
     "until the owner grants it"
 mapfile -t on_files <<'STATEMENTS'
-SELECT tq_import('tq_codec', '/etc/passwd')
+SELECT tq_import('tq_catalog.tq_codec', '/etc/passwd')
 SELECT * FROM tq_corpus_info('/etc/passwd')
 SELECT tq_corpus_scan('/etc/passwd')
 SELECT tq_corpus_search('/etc/passwd', '{1}', 1)
@@ -327,11 +338,11 @@ SELECT tq_convert('/etc/passwd', '/tmp/x', '{"format": "qvec"}')
 SELECT tq_merge('/tmp/x', '{/etc/passwd}')
 STATEMENTS
 mapfile -t on_objects <<'STATEMENTS'
-UPDATE tq_codec SET name = 'x'
-TRUNCATE tq_codec
-ALTER TABLE tq_codec DISABLE TRIGGER ALL
-DROP TABLE tq_codec
-CREATE TRIGGER t BEFORE INSERT ON tq_codec EXECUTE FUNCTION tq_codec_changed()
+UPDATE tq_catalog.tq_codec SET name = 'x'
+TRUNCATE tq_catalog.tq_codec
+ALTER TABLE tq_catalog.tq_codec DISABLE TRIGGER ALL
+DROP TABLE tq_catalog.tq_codec
+CREATE TRIGGER t BEFORE INSERT ON tq_catalog.tq_codec EXECUTE FUNCTION tq_codec_changed()
 ALTER FUNCTION tq_version() COST 2
 SELECT tq_clear_rotation_cache()
 SELECT * FROM tq_rotation_cache()
@@ -361,7 +372,8 @@ for restorer in owner postgres; do
         "$restorer restores rows and codecs"
     is "$(registers owner "by_$restorer" mine 5)" t "and the owner registers codecs there"
 done
-is "$(value by_postgres "SELECT has_table_privilege('other', 'tq_codec', 'INSERT')")" t "a superuser restores rights"
+is "$(value by_postgres "SELECT has_table_privilege('other', 'tq_catalog.tq_codec', 'INSERT')")" t \
+    "a superuser restores rights"
 is "$(run_as owner owned 'ALTER EXTENSION tinyquant UPDATE' 'DROP EXTENSION tinyquant CASCADE' \
     'SELECT count(*) FROM t')" 2 "the owner upgrades and drops it"
 # One who may create in the database, but doesn't own it.

@@ -110,7 +110,7 @@ $(value "SELECT tq_compress('{0.6, 0, 0.8}', 2)")~tqvec(3, 4)~22000
 $(value "SELECT tq_compress('{0.6, 0, 0.8}', 4)")~tqvec(3, 4)~
 EOF
     is "$(value "
-        SELECT message, detail IS NULL, hint LIKE 'Use tq_normalize(v)%'
+        SELECT message, detail IS NULL, hint LIKE '%tq_normalize(v)%tq_train_codec%'
         FROM pg_input_error_info('[3, 4, 0]', 'tqvec(3, 4)')")" \
         "the vector's norm 5.0000 is not within 55 % of 1|t|t" "with message and hint"
     # Errors of the server's stay errors.

@@ -31,7 +31,8 @@ SQL
 
 # load FILE...: COPY FROM of them, and everything else that reads them, one after the other in one session. A line for
 # each: the backend, SQLSTATE of COPY FROM, rows in the table afterwards, whether these are the file's, SQLSTATEs of the
-# functions, whether tq_corpus_verify has found a fault, and the file. Before and after all, the backend's peak memory.
+# functions, whether tq_corpus_verify has found a fault, SQLSTATE of COPY FROM with ON_ERROR ignore, whether it has
+# loaded all records but those with faults, and the file. Before and after all, the backend's peak memory.
 load() {
     local file memory="SELECT 'memory', substring(pg_read_file('/proc/self/status') from 'VmHWM:\\s*(\\d+) kB');"
     local query="(SELECT tq_decompress(e) FROM source LIMIT 1)"
@@ -62,8 +63,14 @@ SELECT count(*) AS records FROM tq_corpus_search('$file', $query, 10) \gset
 \set faults -
 SELECT count(*) > 0 AS faults FROM tq_corpus_verify('$file') \gset
 \set verify :SQLSTATE
+COPY t FROM '$file' (FORMAT tqcv, ON_ERROR ignore);
+\set rest :SQLSTATE
+\set rest_same -
+SELECT CASE :'rest' WHEN '00000' THEN ((SELECT count(*) FROM t) = (SELECT records FROM tq_corpus_info('$file'))
+    - (SELECT count(DISTINCT ordinal) FROM tq_corpus_verify('$file')))::text ELSE '-' END AS rest_same \gset
+TRUNCATE t;
 SELECT pg_backend_pid(), :'copy', :rows, :'same',
-    :'info', :'scan', :'search', :'verify', :'faults', '${file##*/}';
+    :'info', :'scan', :'search', :'verify', :'faults', :'rest', :'rest_same', '${file##*/}';
 SQL
         done
         echo "$memory"
@@ -88,10 +95,17 @@ judge() {
         "$name: the functions have errors of their own, or none"
     is "$(awk '($2 == "00000") != ($9 == "f")' "$RUN/loaded")" '' \
         "$name: tq_corpus_verify has faults of those that don't load, and of no other"
+    # A hash that text can't have hides how many records there are.
+    wrong=$(awk '!($10 == "00000" && ($11 == "true" || $5 == "22P05") || $10 ~ /^(22|0A)/ && $11 == "-")' "$RUN/loaded")
+    is "$wrong" '' \
+        "$name: with ON_ERROR ignore, each an error, or all its records but those in which tq_corpus_verify has faults"
+    is "$(awk '$2 == "00000" && $10 != "00000"' "$RUN/loaded")" '' \
+        "$name: what loads, loads with ON_ERROR ignore as well"
     read -r first last < <(xargs <"$RUN/memory")
     is "$((last - first < 32 * 1024))" 1 \
         "$name: the backend's peak is $((first / 1024)) MB at first and $((last / 1024)) MB in the end"
     echo "# $name, SQLSTATEs of COPY FROM: $(awk '{ print $2 }' "$RUN/loaded" | sort | uniq -c | xargs)"
+    echo "# $name, with ON_ERROR ignore: $(awk '{ print $10 }' "$RUN/loaded" | sort | uniq -c | xargs)"
     echo "# $name, of a search: $(awk '{ print $7 }' "$RUN/loaded" | sort | uniq -c | xargs)"
 }
 

@@ -9,6 +9,10 @@ class Statement:
         self.before, self.after, self.data, self.may = before, after, data, set(may)
 
 
+# Arrays that are taken where `real[]` is.
+NUMBERS = ["double precision[]", "numeric[]", "integer[]", "smallint[]", "bigint[]"]
+
+
 def statements(folder):
     """All of them. The tables and files are memory.sh's."""
     vector = "(SELECT v FROM wide)"
@@ -34,8 +38,19 @@ def statements(folder):
         arguments = {"tqvec,real[]": "e, v", "real[],tqvec": "v, e", "tqvec,tqvec": "e, f"}
         for types, values in arguments.items():
             yield Statement(f"{name}({types})", f"SELECT {name}({values}) FROM wide", f"{name}({types})")
+        for numbers in NUMBERS:
+            pairs = {f"tqvec,{numbers}": f"e, v::{numbers}", f"{numbers},tqvec": f"v::{numbers}, e"}
+            for types, values in pairs.items():
+                yield Statement(f"{name}({types})", f"SELECT {name}({values}) FROM wide", f"{name}({types})")
         yield Statement(f"{name}, scan", f"SELECT sum({name}(e, (SELECT v FROM t WHERE id = 1))) FROM t")
         yield Statement(f"{name}, records", f"SELECT sum({name}(a.e, b.e)) FROM t a JOIN t b ON b.id = a.id % 50 + 1")
+    for numbers in NUMBERS[1:]:
+        values = f"array_fill(1::{numbers.removesuffix('[]')}, ARRAY[500])"
+        yield Statement(f"tqvec from {numbers}", f"SELECT {values}::tqvec", f"tqvec({numbers},integer,boolean)")
+    yield Statement("doubles", "SELECT e::double precision[] FROM wide", "tq_decompress_double(tqvec)")
+    floats_out = {"before": "SET tinyquant.output = 'floats'", "after": "RESET tinyquant.output"}
+    yield Statement("as floats", "SELECT e FROM wide", **floats_out)
+    yield Statement("distances from a text", "SELECT count(e <=> (SELECT n::text FROM texts)::tqvec) FROM wide")
     for operator in ("eq", "ne", "lt", "le", "gt", "ge", "cmp"):
         name = f"tqvec_{operator}"
         yield Statement(name, f"SELECT count({name}(e, f)) FROM wide", f"{name}(tqvec,tqvec)")
@@ -129,6 +144,26 @@ def statements(folder):
         "SELECT * FROM tq_evaluate('SELECT v FROM t LIMIT 60', k => 3, queries => 5)",
         "tq_evaluate(text,integer,integer)",
     )
+    index = "CREATE INDEX t_near ON t USING tinyquant (e tqvec_cosine_ops)"
+    by_index = "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"
+    inside = {"before": f"BEGIN; {index}; {by_index}", "after": "ROLLBACK"}
+    by_table = {"before": f"BEGIN; {index} WITH (refine = table); {by_index}", "after": "ROLLBACK"}
+    yield Statement("index built", index, "tq_index_handler(internal)", before="BEGIN", after="ROLLBACK")
+    for where, how in (("index", inside), ("table", by_table)):
+        yield Statement(f"index filled, codes in the {where}", "INSERT INTO t SELECT * FROM t", **how)
+        for query in ("v", "e"):
+            nearest = f"SELECT id FROM t ORDER BY e <=> (SELECT {query} FROM t WHERE id = 1) LIMIT 100"
+            yield Statement(f"neighbours by index, {query}, codes in the {where}", nearest, **how)
+    yield Statement("index told", "SELECT * FROM tq_index_info('t_near')", "tq_index_info(regclass)", **inside)
+    yield Statement(
+        "index checked", "SELECT * FROM tq_index_check('t_near', true)", "tq_index_check(regclass,boolean)", **inside
+    )
+    yield Statement(
+        "index measured",
+        "SELECT * FROM tq_index_recall('t_near', 20, 10)",
+        "tq_index_recall(regclass,integer,integer)",
+        **inside,
+    )
     yield Statement("version", "SELECT tq_version()", "tq_version()")
     yield Statement(
         "pgvector",
@@ -138,12 +173,26 @@ def statements(folder):
         after="ROLLBACK",
         may=["42704"],
     )
+    fit = "SELECT tq_codec_fit('docs', 'SELECT v FROM t')"
+    # With threads; and without any, and what the C library takes for the first use of a pool taken, so that each
+    # allocation can be refused.
+    alone = {"before": f"BEGIN; SET LOCAL tinyquant.threads = 1; {fit}", "after": "ROLLBACK"}
+    train = "SELECT tq_train_codec('mine', 'SELECT v FROM t')"
+    yield Statement("trained, a codec", train, before="BEGIN", after="ROLLBACK")
+    yield Statement(
+        "codec trained", train, "tq_train_codec(text,text,integer,boolean,text,boolean,numeric)", **alone
+    )
+    yield Statement("codec's fit", fit, "tq_codec_fit(text,text)", **alone)
     create = "tq_create_codec('new', 300, 4, false, 99)"
-    signature = "tq_create_codec(text,integer,integer,boolean,numeric,real[],text)"
+    signature = "tq_create_codec(text,integer,integer,boolean,numeric,real[],text,real[])"
     yield Statement(
         "codec made",
         f"SELECT {create}",
-        [signature, "tq_codec_changed()", "tq_codec_check(text,text,integer,integer,numeric,boolean,text,real[])"],
+        [
+            signature,
+            "tq_codec_changed()",
+            "tq_codec_check(text,text,integer,integer,numeric,boolean,text,real[],real[])",
+        ],
         before="BEGIN",
         after="ROLLBACK",
     )
@@ -166,6 +215,8 @@ def statements(folder):
     yield from column_and_files(folder)
 
 
+# A vector, or one that no codec takes.
+BAD = "CASE WHEN id % 7 = 0 THEN array_fill(0::real, ARRAY[296]) ELSE v END"
 # What files are written with: the query, the options; and what is read with: the columns, the options.
 FILES = {
     "tqcv": ("SELECT e FROM t", "FORMAT tqcv", "t2 (e)", "FORMAT tqcv"),
@@ -179,16 +230,21 @@ FILES = {
     "old.zt": ("SELECT v FROM t", "FORMAT ztensor, VERSION '1', COMPRESSION 'zstd'", "t2 (v)", "FORMAT ztensor"),
     "sparse.zt": ("SELECT v FROM t", "FORMAT ztensor, SPARSE true", "t2 (v)", "FORMAT ztensor"),
     "bpk": ("SELECT v FROM t", "FORMAT burnpack", "t2 (v)", "FORMAT burnpack"),
+    "bad.bpk": (f"SELECT {BAD} FROM t", "FORMAT burnpack", "t2 (e)", "FORMAT burnpack, ON_ERROR 'ignore'"),
+    "bad.zt": (f"SELECT {BAD} FROM t", "FORMAT ztensor", "t2 (e)", "FORMAT ztensor, ON_ERROR 'null'"),
+    "tolerant": (None, None, "t2 (f)", "FORMAT tqcv, RECOMPRESS true, ON_ERROR 'ignore'"),
     "records.zt": ("SELECT e FROM t", "FORMAT ztensor", "t2 (e)", "FORMAT ztensor"),
 }
 
 
 def column_and_files(folder):
     """tq_compress_column, COPY and the functions on files."""
-    calls = "tq_compress_column(regclass,text,text,integer,text)"
-    yield Statement(
-        "column", "CALL tq_compress_column('filled', 'v', 'e', 70)", calls, before="UPDATE filled SET e = NULL"
-    )
+    calls = "tq_compress_column(regclass,text,text,integer,text,text,bigint)"
+    for name, options in (("column", ""), ("column, rejects", ", on_error => 'ignore'")):
+        table = "filled" if not options else "filled_in_part"
+        call = f"CALL tq_compress_column('{table}', 'v', 'e', 70{options})"
+        yield Statement(name, call, calls, before=f"UPDATE {table} SET e = NULL")
+    yield Statement("progress", "SELECT * FROM tq_compress_progress()", "tq_compress_progress()")
     for name, (query, to, columns, options) in FILES.items():
         path = f"{folder}/{name}" if query else f"{folder}/tqcv"
         if query:

@@ -187,5 +187,33 @@ for name in db2 db3; do is "$(value $name "$create")" "$hash" "$name: the same c
 is "$(value db1 "$search")" "$(value db1 "${search//FROM made/FROM made_here}")" \
     "and then they are searched as on one server"
 
+# ---- columns that name a codec ----------------------------------------------------------------------------------
+
+run db2 <<'SQL'
+CREATE SCHEMA own;
+CREATE TABLE own.floats AS SELECT i AS id, array_agg((sin((i + 1) * j) + 2)::real ORDER BY j) AS v
+FROM generate_series(1, 100) i, generate_series(1, 48) j GROUP BY i;
+SELECT tq_train_codec('of its own', 'SELECT v FROM own.floats', 4);
+CREATE TABLE own.named (id int, e tqvec(48, 4, 'of its own'));
+INSERT INTO own.named SELECT id, v FROM own.floats;
+SQL
+run db1 <<'SQL'
+CREATE SCHEMA own;
+IMPORT FOREIGN SCHEMA own FROM SERVER db2 INTO own;
+SQL
+type="
+    SELECT format_type(atttypid, atttypmod)
+    FROM pg_attribute WHERE attrelid = 'own.named'::regclass AND attname = 'e'"
+like "$(value db1 "$type")" '^tqvec\(codec_[0-9a-f]{7}\)$' \
+    "IMPORT FOREIGN SCHEMA: a column names a codec of the other server"
+is "$(value db1 "$type")" "$(value db2 "$type")" "the same codec"
+records="SELECT md5(string_agg(e::text, ',' ORDER BY id)), count(*) FROM own.named"
+is "$(value db1 "$records")" "$(value db2 "$records")" "its records come as they are"
+query=$(value db2 'SELECT v FROM own.floats WHERE id = 7')
+# A condition is always sent; an order where that looks cheaper.
+near="SELECT count(*) > 0, string_agg(id::text, ' ' ORDER BY id) FROM own.named WHERE e <=> '$query'::real[] < 0.02"
+like "$(value db2 "$near")" '^t\|(.* )?7( |$)' "what is near a vector is found where it is"
+is "$(value db1 "$near")" "$(value db2 "$near")" "and from the server that doesn't know the codec"
+
 for name in db1 db2 db3; do cluster_stop "$RUN/$name"; done
 done_testing

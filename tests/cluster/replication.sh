@@ -36,7 +36,10 @@ declare -A question=(
             plain <=> unit(3), trained <-> unit(3), large <#> unit(5)), ',' ORDER BY id)),
             count(trained <-> unit(3))
         FROM items"
-    [codecs]="SELECT md5(string_agg(t::text, ',' ORDER BY name)), count(*) FROM tq_codec t"
+    [codecs]="SELECT md5(string_agg(t::text, ',' ORDER BY name)), count(*) FROM tq_catalog.tq_codec t"
+    [named]="
+        SELECT md5(string_agg(format('%s %s', md5(e::bytea), e <=> unit(3)), ',' ORDER BY id)), count(*)
+        FROM named"
     [unkeyed]="SELECT md5(string_agg(format('%s %s', n, e::text), ',' ORDER BY n, e)), count(*) FROM unkeyed"
 )
 same() { # WHEN WHAT...
@@ -79,7 +82,7 @@ subscription() {
 }
 
 replicate() { # NAME PUBLISHER'S-BIN
-    local name=$1 old identity
+    local name=$1 old identity column
     use_server "$2"
     old=$PG_MAJOR
     cluster_create "$publisher" 'wal_level = logical' 'log_replication_commands = on' "log_statement = 'all'"
@@ -93,19 +96,28 @@ SELECT i, 'first', unit(i)::tqvec(48, 2, hadamard), unit(i), unit(i), tq_compres
 FROM generate_series(1, 200) i;
 INSERT INTO items (id) VALUES (0);
 INSERT INTO unkeyed SELECT i % 3, unit(i % 5) FROM generate_series(3, 20) i WHERE i % 5 > 0;
-CREATE PUBLICATION codecs FOR TABLE tq_codec, mark_codecs;
-CREATE PUBLICATION items FOR TABLE items, unkeyed, narrow, mark_items;
+CREATE TABLE named (id int PRIMARY KEY, e tqvec(48, 4, 'trained'));
+INSERT INTO named SELECT i, unit(i) FROM generate_series(1, 50) i;
+CREATE PUBLICATION codecs FOR TABLE tq_catalog.tq_codec, mark_codecs;
+CREATE PUBLICATION items FOR TABLE items, named, unkeyed, narrow, mark_items;
 SQL
     use_server "$this"
     cluster_create "$subscriber" 'max_logical_replication_workers = 8' 'max_worker_processes = 16' \
         'wal_retrieve_retry_interval = 100ms'
     cluster_start "$subscriber"
     here -c 'CREATE EXTENSION tinyquant' -c "$tables"
+    # A column's codec has a name that needs no row of the table of codecs, which comes later.
+    column=$(cluster_value "$publisher" "
+        SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'named'::regclass AND attname = 'e'")
+    like "$column" '^tqvec\(codec_[0-9a-f]{7}\)$' "$name: a column that names a codec"
+    here -c "CREATE TABLE named (id int PRIMARY KEY, e $column)"
     # What the subscriber adds of its own decodes records as they arrive.
     here <<'SQL'
 ALTER TABLE items ADD norm float8 GENERATED ALWAYS AS (tq_norm(trained)) STORED;
 CREATE INDEX ON items (tq_norm(trained));
 CREATE INDEX ON items USING hash (plain);
+CREATE INDEX items_near ON items USING tinyquant (plain tqvec_cosine_ops);
+CREATE INDEX narrow_near ON narrow USING tinyquant (e tqvec_l2_ops) WITH (refine = table);
 ALTER TABLE narrow ALTER e TYPE tqvec(48, 8);
 SQL
 
@@ -115,7 +127,7 @@ SQL
     same "$name, before the rows" codecs
     here -c "$(subscription items)" 2>/dev/null
     caught_up "$name: the first copy"
-    same "$name, at first" rows answers codecs unkeyed
+    same "$name, at first" rows answers codecs unkeyed named
     is "$(cluster_value "$subscriber" 'SELECT count(norm) FROM items')" 200 \
         "$name: generated columns of the subscriber decode registered codecs"
     like "$(grep -o "START_REPLICATION SLOT \"items\".*" "$publisher/server.log")" "binary 'true'" \
@@ -134,13 +146,14 @@ UPDATE items SET note = 'a large value stays where it is' WHERE id % 3 = 0;
 UPDATE items SET large = unit(id + 1), trained = NULL WHERE id % 7 = 0;
 UPDATE items SET id = id + 1000 WHERE id % 11 = 0;
 DELETE FROM items WHERE id % 13 = 0;
+INSERT INTO named SELECT i, unit(i) FROM generate_series(51, 60) i;
 UPDATE unkeyed SET n = n + 10 WHERE e = unit(2)::tqvec;
 DELETE FROM unkeyed WHERE e = unit(3)::tqvec;
 SELECT tq_export('SELECT id + 2000, plain FROM items WHERE id < 50', '$RUN/items.tqcv');
 COPY items (id, plain) FROM '$RUN/items.tqcv' WITH (FORMAT tqcv);
 SQL
     caught_up "$name: changes"
-    same "$name, after changes" rows answers codecs unkeyed
+    same "$name, after changes" rows answers codecs unkeyed named
     same_answer "SELECT count(*) FROM items WHERE id > 2000" "$name: what COPY loads is replicated"
 
     # Codecs that others announce are found by sessions that are there already, and those that are dropped are
@@ -148,12 +161,13 @@ SQL
     cluster=$subscriber
     open_session
     is "$(ask "SELECT tq_bit_width(tq_compress(unit(1), 'late'));")" 2 "$name: a session uses a replicated codec"
-    identity=$(value "SELECT config_hash FROM tq_codec WHERE name = 'late'")
+    identity=$(value "SELECT config_hash FROM tq_catalog.tq_codec WHERE name = 'late'")
     there -c "SELECT tq_drop_codec('late')" >/dev/null 2>&1
     caught_up "$name: a codec is dropped"
     like "$(ask "SELECT tq_compress(unit(1), 'late');")" '^ERROR:  codec "late" does not exist' \
         "$name: and that session forgets it"
-    is "$(value "SELECT count(*) FROM tq_codec WHERE config_hash = '$identity'")" 0 "$name: it is gone from the table"
+    is "$(value "SELECT count(*) FROM tq_catalog.tq_codec WHERE config_hash = '$identity'")" 0 \
+        "$name: it is gone from the table"
     close_session
 
     # A record that doesn't fit the subscriber's column is an error that says so, and the column can be mended.
@@ -163,6 +177,15 @@ SQL
     here -c 'ALTER TABLE narrow ALTER e TYPE tqvec(48, 4)'
     caught_up "$name: the column mended"
     same_answer 'SELECT e::text FROM narrow' "$name: the record has come"
+
+    is "$(value "
+        SELECT i, fault FROM unnest(ARRAY['items_near', 'narrow_near']) i, tq_index_check(i::regclass, true)")" "" \
+        "$name: the subscriber's indexes are sound"
+    near="SELECT string_agg(d::text, ' ' ORDER BY d)
+        FROM (SELECT plain <=> unit(3) AS d FROM items ORDER BY plain <=> unit(3) LIMIT 20) s"
+    is "$(value "SET enable_seqscan = off; SET enable_sort = off; $near")" \
+        "$(value "SET enable_indexscan = off; $near")" \
+        "$name: and search as a scan does"
 
     here -c 'DROP SUBSCRIPTION items' -c 'DROP SUBSCRIPTION codecs' 2>/dev/null
     cluster_stop "$subscriber"

@@ -156,22 +156,25 @@ said=$("$PG_BIN/psql" -X -h "$cluster" -U reader -d postgres -v VERBOSITY=defaul
 like "$said" 'NOTICE:  codec with config_hash .* is not registered' "without INSERT on tq_codec: a notice"
 like "$said" 'HINT:  The file describes it; to register it, load it once as a role with INSERT on tq_codec.*COPY 7' \
     "what would help, and the rows"
-is "$(value 'SELECT count(*) FROM back')$(value 'SELECT count(*) FROM tq_codec')" 70 "the rows load, the codec does not"
-value 'GRANT INSERT ON tq_codec TO reader' >/dev/null
+is "$(value 'SELECT count(*) FROM back')$(value 'SELECT count(*) FROM tq_catalog.tq_codec')" 70 \
+    "the rows load, the codec does not"
+value 'GRANT INSERT ON tq_catalog.tq_codec TO reader' >/dev/null
 is "$("$PG_BIN/psql" -X -h "$cluster" -U reader -d postgres -c "$load" 2>&1)" 'COPY 7' "with INSERT on tq_codec: none"
-is "$(value 'SELECT count(*) FROM back')$(value 'SELECT count(*) FROM tq_codec')" 141 "rows and codec are there"
-value 'SELECT tq_drop_codec(name) FROM tq_codec' >/dev/null 2>&1
+is "$(value 'SELECT count(*) FROM back')$(value 'SELECT count(*) FROM tq_catalog.tq_codec')" 141 \
+    "rows and codec are there"
+value 'SELECT tq_drop_codec(name) FROM tq_catalog.tq_codec' >/dev/null 2>&1
 # Two sessions that have never seen the codec load the file at once.
 cluster_session "$cluster" first "BEGIN; $load; SELECT pg_sleep(1); COMMIT"
 wait_for "
     SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'first' AND wait_event = 'PgSleep'" || true
 is "$(outcome postgres "$load")" ok "two sessions register the same codec"
 wait
-is "$(value 'SELECT count(*) FROM back')$(value 'SELECT count(*) FROM tq_codec')" 281 "rows of both, and one codec"
+is "$(value 'SELECT count(*) FROM back')$(value 'SELECT count(*) FROM tq_catalog.tq_codec')" 281 \
+    "rows of both, and one codec"
 
 # ---- transactions that only read --------------------------------------------------------------------------------
 
-value 'SELECT tq_drop_codec(name) FROM tq_codec; TRUNCATE back' >/dev/null 2>&1
+value 'SELECT tq_drop_codec(name) FROM tq_catalog.tq_codec; TRUNCATE back' >/dev/null 2>&1
 for begin in 'BEGIN READ ONLY' 'SET default_transaction_read_only = on'; do
     alike 25006 "$begin, FROM" postgres "$begin" "COPY back FROM '$files/ours' (FORMAT tqcv)"
     alike ok "$begin, TO" postgres "$begin" "COPY t TO '$files/written' (FORMAT tqcv)"
@@ -186,7 +189,8 @@ for begin in 'BEGIN READ ONLY' 'SET default_transaction_read_only = on'; do
         "COPY own FROM '$files/described' (FORMAT tqcv)")" ok \
         "$begin, FROM a file with an unknown codec into a temporary table"
 done
-is "$(value 'SELECT count(*) FROM back')$(value 'SELECT count(*) FROM tq_codec')" 00 "nothing was written"
+is "$(value 'SELECT count(*) FROM back')$(value 'SELECT count(*) FROM tq_catalog.tq_codec')" 00 \
+    "nothing was written"
 
 # ---- functions --------------------------------------------------------------------------------------------------
 

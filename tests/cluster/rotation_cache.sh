@@ -19,7 +19,7 @@ file=$folder/matrix-1-1414611798-700
 is "$(value 'SELECT count(*) FROM tq_rotation_cache()')" 0 "nothing is kept before it is needed"
 answer=$(value 'SELECT probe()')
 is "$(value "SELECT rotation, seed, dimension, bytes FROM tq_rotation_cache()")" \
-    "haar|1414611798|700|$((700 * 700 * 8 + 64))" "the first use keeps the rotation"
+    "haar|1414611798|700|$((700 * 700 * 12 + 64))" "the first use keeps the rotation"
 is "$(stat -c '%a %U' "$folder" "$file")" "700 $SERVER_USER"$'\n'"600 $SERVER_USER" "for the server's user alone"
 made=$(stat -c '%i %Y' "$file")
 is "$(value 'SELECT probe()')" "$answer" "another session gives the same bytes"
@@ -157,7 +157,7 @@ open_session
 is "$(ask 'SELECT probe();')" "$answer" "a session maps it"
 truncate -s 100000 "$file"
 is "$(ask 'SELECT probe();')" "$answer" "cut under the session: built anew"
-is "$(stat -c %s "$file")" $((700 * 700 * 8 + 64)) "and kept anew"
+is "$(stat -c %s "$file")" $((700 * 700 * 12 + 64)) "and kept anew"
 is "$(grep -c 'terminated by signal' "$cluster/server.log" || true)" 0 "no backend died"
 close_session
 

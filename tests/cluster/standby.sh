@@ -19,7 +19,10 @@ SELECT tq_create_codec('mine', 48, 2, false, 18446744073709551615, '{-0.2,-0.07,
 CREATE TABLE t (id int PRIMARY KEY, e tqvec(48, 4), m tqvec);
 INSERT INTO t SELECT i, v, tq_compress(v, 'mine')
 FROM (SELECT i, random_vector(i, 48) AS v FROM generate_series(1, 5000) i) s;
+CREATE INDEX t_near ON t USING tinyquant (m tqvec_cosine_ops);
+CREATE INDEX t_lists ON t USING tinyquant (e tqvec_cosine_ops) WITH (lists = 30);
 CREATE TABLE loaded (id int, e tqvec);
+CREATE INDEX loaded_near ON loaded USING tinyquant (e tqvec_l2_ops) WITH (refine = table);
 CREATE TABLE later (id int, e tqvec);
 SELECT tq_create_codec('other', 48);
 \set tqcb :folder '/other.tqcb'
@@ -51,6 +54,13 @@ probe="
     SELECT string_agg(id || ':' || round(d::numeric, 9), ' ')
     FROM (SELECT id, m <=> (SELECT tq_decompress(e) FROM t WHERE id = 7) AS d FROM t ORDER BY 2, 1 LIMIT 10) s"
 is "$(here "$probe")" "$(there "$probe")" "records of a registered codec answer the same"
+near="SET enable_seqscan = off; SET enable_sort = off;
+    SELECT string_agg(id || ':' || d, ' ' ORDER BY d, id)
+    FROM (SELECT id, m <=> (SELECT tq_decompress(e) FROM t WHERE id = 7) AS d FROM t ORDER BY 2 LIMIT 10) s"
+is "$(here "$near")" "$(there "$near")" "and by the index"
+is "$(here "
+    SELECT i, fault FROM unnest(ARRAY['t_near', 't_lists', 'loaded_near']) i, tq_index_check(i::regclass, true)")" "" \
+    "which is sound there"
 
 # ---- files out --------------------------------------------------------------------------------------------------
 
@@ -115,7 +125,7 @@ as_server_user "$PG_BIN/pg_ctl" -D "$standby/data" -w -t 60 promote >/dev/null
 here "COPY later FROM '$files/e' (FORMAT tqcv)" >/dev/null
 is "$(here 'SELECT count(*) FROM later JOIN t USING (id) WHERE later.e = t.e')" 5000 "a promoted standby loads files"
 here "SELECT tq_drop_codec('mine'); COPY later FROM '$files/m' (FORMAT tqcv)" >/dev/null 2>&1
-is "$(here 'SELECT count(*) FROM tq_codec')"$'\n'"$(here "$probe")" $'1\n'"$(here "$probe")" \
+is "$(here 'SELECT count(*) FROM tq_catalog.tq_codec')"$'\n'"$(here "$probe")" $'1\n'"$(here "$probe")" \
     "and registers the codec that a file describes"
 cluster_stop "$standby"
 done_testing

@@ -40,7 +40,7 @@ SET enable_seqscan = off;
 SELECT count(*) FROM items i
     WHERE exact = i.v::tqvec(48, 8, residual) AND id = (SELECT id FROM items m WHERE m.made = i.made);
 SELECT count(*) FROM items i WHERE EXISTS (SELECT FROM items s WHERE s.small = i.small AND s.id = i.id);
-SELECT count(*) FROM items WHERE tq_config_hash(trained) = (SELECT config_hash FROM tq_codec WHERE name = 'trained');
+SELECT count(*) FROM items WHERE tq_config_hash(trained) = tq_config_hash(tq_compress(unit(1), 'trained'));
 SELECT count(*) FROM plain p WHERE tq_compress(v) = (SELECT made FROM items i WHERE i.id = p.id);
 SELECT indexdef FROM pg_indexes WHERE tablename IN ('items', 'plain') ORDER BY indexname;
 SQL
@@ -82,7 +82,7 @@ ALTER DATABASE moved SET search_path = public, "a schema";
 SQL
 # In one database the extension is the database owner's.
 "$PG_BIN/psql" -X -q -h "$old" -U owner -d present -c 'CREATE EXTENSION tinyquant' \
-    -c 'GRANT INSERT ON tq_codec TO maker WITH GRANT OPTION'
+    -c 'GRANT INSERT ON tq_catalog.tq_codec TO maker WITH GRANT OPTION'
 cluster_psql "$old" -d present -c 'GRANT EXECUTE ON FUNCTION tq_rotation_cache() TO owner'
 cluster_psql "$old" -d moved -c 'CREATE SCHEMA "a schema"' -c 'CREATE EXTENSION tinyquant SCHEMA "a schema"'
 cluster_psql "$old" -d former -c "CREATE EXTENSION tinyquant VERSION '0.1.0'"
@@ -105,6 +105,33 @@ large="
     SELECT md5(string_agg(id || md5(e::bytea) || md5(f::bytea) || tq_norm(e) || (e <-> f), ',' ORDER BY id))
     FROM large"
 want_large=$(cluster_value "$old" "$large" present)
+large_near="CREATE INDEX large_near ON large USING tinyquant (f tqvec_cosine_ops) WITH (refine = table)"
+cluster_value "$old" "$large_near" present
+near="SELECT i, fault FROM unnest(ARRAY['large_1_f_idx', 'large_2_f_idx']) i, tq_index_check(i::regclass, true)"
+# Columns that name a codec.
+cluster_psql "$old" -d present >/dev/null <<'SQL'
+CREATE TABLE floats AS SELECT i AS id, array_agg((sin((i + 1) * j) + 2)::real ORDER BY j) AS v
+FROM generate_series(1, 100) i, generate_series(1, 48) j GROUP BY i;
+SELECT tq_train_codec('of its own', 'SELECT v FROM floats', 4);
+CREATE TABLE named (id int, e tqvec(48, 4, 'of its own'), n tqvec(48, 8, normalize));
+INSERT INTO named SELECT id, v, v FROM floats;
+SQL
+named="
+    SELECT md5(string_agg(format('%s %s %s %s', id, md5(e::bytea), md5(n::bytea), e <=> v), ',' ORDER BY id)),
+        (SELECT string_agg(format_type(atttypid, atttypmod), ' ' ORDER BY attnum)
+            FROM pg_attribute WHERE attrelid = 'named'::regclass AND attnum > 0)
+    FROM named JOIN floats USING (id)"
+add_named='INSERT INTO named SELECT 1000, v, v FROM floats LIMIT 1 RETURNING id'
+want_named=$(cluster_value "$old" "$named" present)
+# Programs read floats there; what is copied, constants of the schema included, is records.
+cluster_psql "$old" -c "ALTER DATABASE present SET tinyquant.output = 'floats'"
+constant=$(cluster_value "$old" 'SELECT e::bytea FROM named WHERE id = 7' present)
+cluster_psql "$old" -d present -c "CREATE TABLE constants (id int, e tqvec DEFAULT '$constant')"
+add_constant='INSERT INTO constants (id) VALUES (1) RETURNING e::bytea'
+like "$(cluster_value "$old" 'SELECT e FROM named WHERE id = 7' present)" '^\[[-0-9.e,]+\]$' "programs read floats"
+like "$want_named" '^[0-9a-f]{32}\|integer tqvec\(codec_[0-9a-f]{7}\) tqvec\(48,8,normalize\)$' \
+    "columns name a codec"
+digest[present]=$(digests "$old" present)
 want_used=$(used "$old" present)
 like "$want_used" '^420\|1640'$'\n''t'$'\n''420'$'\n''420\|built-in$' "PostgreSQL $old_major: the database is usable"
 # Newer servers give an owner more rights.
@@ -135,6 +162,16 @@ check() { # CLUSTER NAME VERSION-OF-FORMER
         is "$(indexed "$cluster" "$database")" "${index[$database]}" \
             "$name, $database: equal indexes, which find every row"
         is "$(cluster_value "$cluster" "$large" "$database")" "$want_large" "$name, $database: large records"
+        if [ "$database" = present ]; then
+            is "$(cluster_value "$cluster" "$near" present)" "" "$name, $database: the indexes are sound"
+            is "$(cluster_value "$cluster" "$named" present)" "$want_named" "$name, $database: columns name their codec"
+            is "$(cluster_value "$cluster" "$add_named" present)" 1000 \
+                "$name, $database: and floats become records of it"
+            is "$(cluster_value "$cluster" "$add_constant" present)" "$constant" \
+                "$name, $database: a default is the record that it was, where programs read floats"
+            like "$(cluster_value "$cluster" 'SELECT e FROM named WHERE id = 7' present)" '^\[[-0-9.e,]+\]$' \
+                "$name, $database: as they do here"
+        fi
     done
     former_version() {
         cluster_value "$cluster" "SELECT extversion FROM pg_extension WHERE extname = 'tinyquant'" former
@@ -162,11 +199,23 @@ create "$restored" "$preload"
 cluster_start "$restored"
 "$PG_BIN/pg_dumpall" -h "$old" -U postgres --globals-only | grep -v 'ROLE postgres' >"$RUN/globals.sql"
 cluster_psql "$restored" -f "$RUN/globals.sql"
-for database in present moved former; do
+restore() { # DATABASE ARGUMENT...
+    local database=$1
+    shift
     "$PG_BIN/pg_dump" -h "$old" -U postgres -Fd -j 4 -f "$RUN/$database.dump" "$database"
-    is "$("$PG_BIN/pg_restore" -h "$restored" -U postgres -j 4 --create -d postgres "$RUN/$database.dump" 2>&1)" '' \
+    is "$("$PG_BIN/pg_restore" -h "$restored" -U postgres -j 4 "$@" "$RUN/$database.dump" 2>&1)" '' \
         "pg_dump from PostgreSQL $old_major, pg_restore -j 4 into $PG_MAJOR: $database"
-done
+}
+restore present --create -d postgres
+restore moved --create -d postgres
+# A dump of 0.1.0 brings its codecs to a table that isn't there any more: the way of docs/operations.md.
+cluster_psql "$restored" -c 'CREATE DATABASE former'
+mapfile -t steps < <(sed -nE 's/^  ((CREATE TABLE|INSERT INTO|DROP TABLE) .*public\.tq_codec.*;)$/\1/p' \
+    "$REPO/docs/operations.md")
+is "${#steps[@]}" 3 "docs/operations.md says how a dump of 0.1.0 is restored"
+cluster_psql "$restored" -d former -c 'CREATE EXTENSION tinyquant' -c "${steps[0]}"
+restore former -d former
+cluster_psql "$restored" -d former -c "${steps[1]}" -c "${steps[2]}"
 # A dump says CREATE EXTENSION and no version, so the new server's comes.
 check "$restored" "dump" "$version"
 cluster_stop "$restored"

@@ -29,13 +29,19 @@ CREATE INDEX ON t (e);
 CREATE INDEX ON t USING hash (e);
 CREATE INDEX ON t (record);
 CREATE INDEX ON t (tq_norm(e)) WHERE k < 100;
+CREATE INDEX t_near ON t USING tinyquant (e tqvec_cosine_ops);
+-- Lists are made of rows that are there.
+INSERT INTO t SELECT -1 - k, k, e FROM reference;
+CREATE INDEX t_lists ON t USING tinyquant (e tqvec_l2_ops) WITH (lists = 16);
 CREATE TABLE wide (id bigint PRIMARY KEY, e tqvec(1536, 4, residual, hadamard) NOT NULL);
 ALTER TABLE wide ALTER e SET STORAGE external;
+CREATE INDEX wide_near ON wide USING tinyquant (e tqvec_l2_ops) WITH (refine = table);
 CREATE TABLE filled (id bigint PRIMARY KEY, v real[], e tqvec(96, 8));
 CREATE TABLE parts (id bigint NOT NULL, e tqvec NOT NULL) PARTITION BY HASH (id);
 CREATE TABLE part0 PARTITION OF parts FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE part1 PARTITION OF parts FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 CREATE UNIQUE INDEX ON parts (id, e);
+CREATE INDEX ON parts USING tinyquant (e tqvec_ip_ops);
 SQL
 
 standby_of "$primary" "$standby"
@@ -73,6 +79,9 @@ CREATE TABLE frozen$n (id bigint, e tqvec(96, 4));
 COPY frozen$n FROM '$files/$n.tqcv' (FORMAT tqcv, FREEZE);
 COMMIT;
 CREATE INDEX CONCURRENTLY ON frozen$n (e);
+CREATE INDEX CONCURRENTLY frozen${n}_near ON frozen$n USING tinyquant (e tqvec_cosine_ops);
+VACUUM t;
+REINDEX INDEX CONCURRENTLY t_near;
 SQL
 done >"$RUN/files.sql"
 for ((n = 0; n < 12; n++)); do
@@ -120,7 +129,9 @@ same() { # NAME SQL
     if [ -z "$answer" ]; then not_ok "$1: no answer at all"; fi
 }
 digest() { echo "SELECT count(*), md5(string_agg(r::text, ' ' ORDER BY r::text)) FROM $1 r"; }
-for table in t wide filled parts frozen3 coded1 tq_codec; do same "the rows of $table" "$(digest $table)"; done
+for table in t wide filled parts frozen3 coded1 tq_catalog.tq_codec; do
+    same "the rows of $table" "$(digest $table)"
+done
 for operator in '<->' '<#>' '<=>' '<+>'; do
     same "neighbours by $operator" "
         SELECT string_agg(id || ':' || d, ' ' ORDER BY d, id) FROM (
@@ -134,6 +145,13 @@ same "the B-tree on the type" "$by_index
     WHERE e >= (SELECT e FROM t ORDER BY id LIMIT 1)"
 same "the B-tree on the bytes" "$by_index
     SELECT count(*), md5(string_agg(id::text, ' ' ORDER BY record, id)) FROM t WHERE record > '\\x00'"
+for index in t_near t_lists wide_near part0_e_idx part1_e_idx frozen3_near; do
+    is "$(cluster_value "$standby" "SELECT * FROM tq_index_check('$index', true)")" "" \
+        "the index $index is sound on the standby"
+done
+same "neighbours by the index" "$by_index SET enable_sort = off;
+    SELECT string_agg(id || ':' || d, ' ' ORDER BY d, id) FROM (
+        SELECT id, e <=> (SELECT v FROM reference WHERE k = 5) AS d FROM t ORDER BY d LIMIT 20) s"
 same "the hash index" "$by_index SELECT count(t.id), sum(t.id) FROM reference JOIN t USING (e)"
 same "the index on the norm" "$by_index SELECT count(*), sum(id) FROM t WHERE k < 100 AND tq_norm(e) > 0.5"
 is "$(cluster_value "$standby" 'SELECT pg_is_in_recovery()')" t "the standby is one still"
@@ -144,9 +162,11 @@ cluster_stop "$primary" immediate
 cluster_value "$standby" 'SELECT pg_promote()' >/dev/null
 cluster_psql "$standby" <<'SQL'
 SELECT tq_create_codec('after', 96, 4, false, 999) \g /dev/null
+VACUUM t;
 INSERT INTO t SELECT 1000000 + k, k, e FROM reference;
 SQL
 is "$(cluster_value "$standby" 'SELECT count(*) FROM t JOIN reference USING (k, e) WHERE id >= 1000000')" 256 \
     "promoted, it takes writes"
+is "$(cluster_value "$standby" "SELECT * FROM tq_index_check('t_near', true)")" "" "its index, too"
 cluster_stop "$standby"
 done_testing

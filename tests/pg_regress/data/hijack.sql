@@ -33,7 +33,7 @@ BEGIN
         UNION ALL
         SELECT format('CREATE VIEW hijack.%I AS SELECT hijack.refuse()', relname)
         FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind IN ('r', 'v')
-           OR relnamespace = extension AND relname = 'tq_codec'
+           OR relnamespace = to_regnamespace('tq_catalog') AND relname = 'tq_codec'
     LOOP
         EXECUTE made.statement;
     END LOOP;

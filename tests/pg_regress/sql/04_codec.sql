@@ -2,15 +2,15 @@
 
 SELECT tq_create_codec('wide', 4, bit_width => 2, seed => 18446744073709551615, codebook => '{-30, -10, 10, 30}');
 SELECT tq_create_codec('default', 8);
-SELECT name, config_hash, dimension, bit_width, seed, residual, rotation, codebook FROM tq_codec ORDER BY name;
+SELECT name, config_hash, dimension, bit_width, seed, residual, rotation, codebook FROM tq_catalog.tq_codec ORDER BY name;
 SELECT tq_compress('{20, -20, 5, 0}', 'wide');
 SELECT round(tq_norm(tq_compress('{20, -20, 5, 0}', 'wide'))::numeric, 3);
 SELECT tq_compress('{0, 0, 0, 0}', 'wide') IS NOT NULL AS zero_has_codes_here;
 
 -- Rows are immutable, and describe what they say.
-SELECT * FROM test.failure($$UPDATE tq_codec SET seed = 1$$);
-SELECT * FROM test.failure($$INSERT INTO tq_codec (config_hash, name, dimension, bit_width, seed, residual, codebook)
-    SELECT repeat('0', 64), 'forged', dimension, bit_width, seed, residual, codebook FROM tq_codec$$);
+SELECT * FROM test.failure($$UPDATE tq_catalog.tq_codec SET seed = 1$$);
+SELECT * FROM test.failure($$INSERT INTO tq_catalog.tq_codec (config_hash, name, dimension, bit_width, seed, residual, codebook)
+    SELECT repeat('0', 64), 'forged', dimension, bit_width, seed, residual, codebook FROM tq_catalog.tq_codec$$);
 SELECT * FROM test.failure($$SELECT tq_create_codec('wide', 9)$$);
 SELECT * FROM test.failure($$SELECT tq_create_codec('other', 4, 2, seed => 18446744073709551615)$$);
 SELECT * FROM test.failure($$SELECT tq_create_codec('other', 8)$$);

@@ -38,7 +38,7 @@ SET client_min_messages = warning;
 COPY test.corpus (embedding) FROM :'b4' WITH (FORMAT tqcv);
 SELECT tq_import_codec('b4', :'b4_book', :'b4_json') = tq_config_hash(embedding) AS same_hash, count(*)
 FROM (SELECT embedding FROM test.corpus LIMIT 1) s GROUP BY 1;
-SELECT name, dimension, bit_width, seed, residual, rotation, codebook[1], codebook[16] FROM tq_codec WHERE name = 'b4';
+SELECT name, dimension, bit_width, seed, residual, rotation, codebook[1], codebook[16] FROM tq_catalog.tq_codec WHERE name = 'b4';
 SELECT count(a) AS numbers, count(b) AS reference, bool_and(abs(a - b) <= 1e-6) AS equal
 FROM unnest((SELECT array_agg(x ORDER BY id, i) FROM test.corpus, unnest(tq_decompress(embedding)) WITH ORDINALITY t (x, i)),
             test.floats(pg_read_binary_file(:'b4_decoded'))) t (a, b);
@@ -56,7 +56,7 @@ SELECT pg_read_binary_file(:'book') = pg_read_binary_file(:'b4_book') AS codeboo
 SELECT tq_export_codec('b2', :'book', :'json');
 SELECT pg_read_binary_file(:'book') = pg_read_binary_file(:'b2_book') AS codebook,
        pg_read_binary_file(:'json') = pg_read_binary_file(:'b2_json') AS configuration;
-SELECT tq_export_codec(config_hash, :'book', :'json') FROM tq_codec WHERE name = 'b8';
+SELECT tq_export_codec(config_hash, :'book', :'json') FROM tq_catalog.tq_codec WHERE name = 'b8';
 SELECT pg_read_binary_file(:'book') = pg_read_binary_file(:'b8_book') AS codebook,
        pg_read_binary_file(:'json') = pg_read_binary_file(:'b8_json') AS configuration;
 
@@ -64,7 +64,7 @@ SELECT pg_read_binary_file(:'book') = pg_read_binary_file(:'b8_book') AS codeboo
 SELECT tq_create_codec('mine', 6, 2, seed => 18446744073709551615) = tq_config_hash(tq_compress('{1,0,0,0,0,0}', 'mine')) AS same_hash;
 SELECT tq_export_codec('mine', :'book', :'json');
 SELECT pg_read_file(:'json') AS configuration \gx
-SELECT codebook::float8[] = test.floats(substr(pg_read_binary_file(:'book'), 13)) AS codebook FROM tq_codec WHERE name = 'mine';
+SELECT codebook::float8[] = test.floats(substr(pg_read_binary_file(:'book'), 13)) AS codebook FROM tq_catalog.tq_codec WHERE name = 'mine';
 SELECT tq_drop_codec('mine');
 SELECT tq_import_codec('mine again', :'book', :'json') IS NOT NULL AS imported;
 SELECT tq_drop_codec('mine again');
@@ -121,7 +121,7 @@ FROM (VALUES ('exchange_empty', NULL), ('exchange_short', NULL), ('exchange_long
 SELECT f.* FROM (VALUES ('relative.tqcb', :'b4_json'), (:'b4_book', './x.json'), (:'data', :'b4_json'), (:'b4_book', '/dev/zero'), ('', :'b4_json')) t (book, json),
      LATERAL test.failure(format('SELECT tq_import_codec(%L, %L, %L)', 'bad', book, json)) f;
 SELECT f.* FROM (VALUES (''), ('b8')) t (name), LATERAL test.failure(format('SELECT tq_import_codec(%L, %L, %L)', name, :'b4_book', :'b4_json')) f;
-SELECT count(*) AS bad FROM tq_codec WHERE name = 'bad';
+SELECT count(*) AS bad FROM tq_catalog.tq_codec WHERE name = 'bad';
 SELECT tq_import_codec('no hash stated', :'b4_book', :'out' || '/exchange_nohash.json') IS NOT NULL AS imported;
 
 -- A codec is registered once, under one name and with one codebook.
@@ -166,7 +166,7 @@ SELECT code, message FROM test.failure(:'export');
 RESET ROLE;
 REVOKE pg_read_server_files FROM tq_regress_user;
 GRANT pg_write_server_files TO tq_regress_user;
-GRANT INSERT ON tq_codec TO tq_regress_user;
+GRANT INSERT ON tq_catalog.tq_codec TO tq_regress_user;
 SET ROLE tq_regress_user;
 SELECT code, message FROM test.failure(:'import');
 SELECT code, message FROM test.failure(:'export');
@@ -181,11 +181,11 @@ SELECT code, message FROM test.failure(:'import');
 SELECT code, message FROM test.failure(:'export');
 ROLLBACK;
 REVOKE pg_read_server_files, pg_write_server_files FROM tq_regress_user;
-REVOKE INSERT ON tq_codec FROM tq_regress_user;
+REVOKE INSERT ON tq_catalog.tq_codec FROM tq_regress_user;
 REVOKE EXECUTE ON FUNCTION tq_import_codec, tq_export_codec FROM tq_regress_user;
 REVOKE USAGE ON SCHEMA test FROM tq_regress_user;
 DROP ROLE tq_regress_user;
 
 DROP TABLE test.corpus;
 DROP FUNCTION test.floats(bytea), test.put(text, bytea);
-SELECT tq_drop_codec(name) FROM tq_codec WHERE name IN ('b4', 'b8', 'no hash stated');
+SELECT tq_drop_codec(name) FROM tq_catalog.tq_codec WHERE name IN ('b4', 'b8', 'no hash stated');

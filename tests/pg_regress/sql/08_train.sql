@@ -72,5 +72,5 @@ SELECT * FROM test.failure($$SELECT tq_train_codebook('{}'::real[], 4)$$);
 -- The refusal of the built-in codec names the norm and both ways out.
 SELECT * FROM test.failure($$SELECT tq_compress('{3,4}'::real[], 4)$$);
 \x
-DELETE FROM tq_codec WHERE name ~ '^(s.* b[248]|trained hadamard)$';
+DELETE FROM tq_catalog.tq_codec WHERE name ~ '^(s.* b[248]|trained hadamard)$';
 DROP TABLE train_rows, train_scales, trained;

@@ -76,8 +76,8 @@ SELECT tq_drop_codec('mine');
 TRUNCATE test.back;
 COPY test.back (embedding) FROM :'other' WITH (FORMAT tqcv);
 SELECT count(*), round(avg(tq_norm(embedding))) AS norm FROM test.back;
-SELECT name = config_hash AS "named by its hash", seed FROM tq_codec;
-DO $$ BEGIN PERFORM tq_drop_codec(name) FROM tq_codec; END $$;
+SELECT name = config_hash AS "named by its hash", seed FROM tq_catalog.tq_codec;
+DO $$ BEGIN PERFORM tq_drop_codec(name) FROM tq_catalog.tq_codec; END $$;
 
 -- The file that the tests of the crates read with TinyQuant: loaded and written again, it is the same. Its codec comes along.
 \set exported :data '/exported.tqcv'
@@ -85,7 +85,7 @@ CREATE TABLE test.exported (id bigint, embedding tqvec);
 COPY test.exported (id, embedding) FROM :'exported' WITH (FORMAT tqcv);
 COPY (SELECT id, embedding FROM test.exported ORDER BY id) TO :'out' WITH (FORMAT tqcv, METADATA '{"model":"test"}');
 SELECT pg_read_binary_file(:'out') = pg_read_binary_file(:'exported') AS same, count(*), min(id), max(id) FROM test.exported;
-SELECT tq_drop_codec(config_hash) FROM tq_codec;
+SELECT tq_drop_codec(config_hash) FROM tq_catalog.tq_codec;
 DROP TABLE test.exported;
 
 -- An empty corpus needs to be told what it is of.

@@ -157,4 +157,4 @@ RESET client_min_messages;
 
 DROP TABLE test.made, test.large, test.loaded;
 DROP FUNCTION test.compare(text, regclass, real[], int), test.write_corpus(text, tqvec[], bigint, bytea), test.little(bigint, int);
-SELECT tq_drop_codec(name) FROM tq_codec WHERE name IN ('b4', 'b8');
+SELECT tq_drop_codec(name) FROM tq_catalog.tq_codec WHERE name IN ('b4', 'b8');

@@ -6,7 +6,7 @@
 \set b4tqcb :data '/d33_b4_res.tqcb'
 \set b4json :data '/d33_b4_res.config.json'
 \set SHOW_CONTEXT never
-DELETE FROM tq_codec;
+DELETE FROM tq_catalog.tq_codec;
 SET client_min_messages = warning;
 
 -- Ordinals, into any type that takes them, on either side; WHERE sees them.
@@ -31,7 +31,7 @@ SELECT length(tq_import_codec('golden', :'b4tqcb', :'b4json')) AS hash;
 SELECT length(tq_create_codec('wide', 33, 8, seed => 9, codebook => (SELECT array_agg((i - 127.5) / 50 ORDER BY i)::real[] FROM generate_series(0, 255) i))) AS hash;
 CREATE TABLE test.wide (e tqvec(33, 8), id int);
 COPY test.wide (id, e) FROM :'b4' WITH (FORMAT tqcv, IDS 'ordinal', RECOMPRESS, CODEC 'wide');
-SELECT count(*), max(tq_l2_distance(w.e, o.e)) < 0.1 AS near, bool_and(tq_config_hash(w.e) = (SELECT config_hash FROM tq_codec WHERE name = 'wide')) AS codec,
+SELECT count(*), max(tq_l2_distance(w.e, o.e)) < 0.1 AS near, bool_and(tq_config_hash(w.e) = (SELECT config_hash FROM tq_catalog.tq_codec WHERE name = 'wide')) AS codec,
        bool_and(w.e = tq_compress(tq_decompress(o.e), 'wide')) AS equal
 FROM test.wide w JOIN test.ordinal o USING (id);
 CREATE TABLE test.any (e tqvec);
@@ -68,7 +68,7 @@ SELECT count(*) FROM test.any;
 
 DROP TABLE test.ordinal, test.keyed, test.narrow, test.wide, test.any, test.odd;
 DROP DOMAIN test.key;
-DELETE FROM tq_codec;
+DELETE FROM tq_catalog.tq_codec;
 
 -- What a codec has done to norms doesn't keep its records from being recompressed: two bits of 64 dimensions decode to 0.7 to 1.2.
 \getenv abs_builddir PG_ABS_BUILDDIR
@@ -89,7 +89,7 @@ SELECT max(test.l2(tq_decompress(a.e), tq_decompress(b.e))) < 0.2 AS near FROM t
 DROP TABLE test.coarse, test.finer;
 
 -- The row type of a table of ours is no vector, and neither are arrays of vectors.
-CREATE TABLE test.row_type (c tq_codec, a tqvec[]);
+CREATE TABLE test.row_type (c tq_catalog.tq_codec, a tqvec[]);
 SELECT * FROM test.failure(format($$COPY test.row_type (c) FROM %L WITH (FORMAT tqcv)$$, :'coarse'));
 SELECT * FROM test.failure(format($$COPY test.row_type (a) FROM %L WITH (FORMAT tqcv)$$, :'coarse'));
 SELECT * FROM test.failure(format($$SELECT tq_import('test.row_type', %L)$$, :'coarse'));

@@ -68,9 +68,13 @@ SELECT o.oid::regoperator, oprcode::oid::regprocedure, oprcom::regoperator, null
 FROM pg_operator o JOIN member ON classid = 'pg_operator'::regclass AND objid = o.oid
 ORDER BY o.oid::regoperator::text COLLATE "C";
 
+-- Access methods
+SELECT amname, amtype, amhandler FROM pg_am a JOIN member ON classid = 'pg_am'::regclass AND objid = a.oid;
+
 -- Operator classes, their operators and functions
 SELECT amname, opcname, opcintype::regtype, CASE WHEN opcdefault THEN 'default' END,
-       (SELECT string_agg(format('%s %s', amopstrategy, amopopr::regoperator), ', ' ORDER BY amopstrategy) FROM pg_amop WHERE amopfamily = opcfamily),
+       (SELECT string_agg(format('%s %s', amopstrategy, amopopr::regoperator), ', ' ORDER BY amopstrategy, amopopr::regoperator::text COLLATE "C")
+        FROM pg_amop WHERE amopfamily = opcfamily),
        (SELECT string_agg(format('%s %s', amprocnum, amproc::regprocedure), ', ' ORDER BY amprocnum) FROM pg_amproc WHERE amprocfamily = opcfamily)
 FROM pg_opclass c JOIN member ON classid = 'pg_opclass'::regclass AND objid = c.oid JOIN pg_am a ON a.oid = opcmethod
 ORDER BY opcname COLLATE "C";
@@ -78,30 +82,31 @@ ORDER BY opcname COLLATE "C";
 -- The table: columns, constraints, triggers, rights; what pg_dump takes of it
 SELECT attname, format_type(atttypid, atttypmod), CASE WHEN attnotnull THEN 'NOT NULL' END, pg_get_expr(adbin, adrelid)
 FROM pg_attribute a LEFT JOIN pg_attrdef d ON adrelid = attrelid AND adnum = attnum
-WHERE attrelid = 'tq_codec'::regclass AND attnum > 0 ORDER BY attnum;
+WHERE attrelid = 'tq_catalog.tq_codec'::regclass AND attnum > 0 ORDER BY attnum;
 SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
-WHERE conrelid = 'tq_codec'::regclass AND contype <> 'n' ORDER BY conname COLLATE "C";
-SELECT tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'tq_codec'::regclass ORDER BY tgname COLLATE "C";
+WHERE conrelid = 'tq_catalog.tq_codec'::regclass AND contype <> 'n' ORDER BY conname COLLATE "C";
+SELECT tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'tq_catalog.tq_codec'::regclass ORDER BY tgname COLLATE "C";
 SELECT relkind, relrowsecurity, pg_temp.others(relacl, relowner), extconfig = ARRAY[c.oid], extcondition, extrelocatable
-FROM pg_class c, pg_extension WHERE c.oid = 'tq_codec'::regclass AND extname = 'tinyquant';
+FROM pg_class c, pg_extension WHERE c.oid = 'tq_catalog.tq_codec'::regclass AND extname = 'tinyquant';
 
 -- Rights as the installation leaves them: pg_dump takes others for changes of a user's
 SELECT format('%s: %s', pg_describe_object(i.classoid, i.objoid, i.objsubid),
               pg_temp.others(initprivs, coalesce((SELECT proowner FROM pg_proc WHERE oid = objoid),
-                                                 (SELECT relowner FROM pg_class WHERE oid = objoid)))) COLLATE "C"
+                                                 (SELECT relowner FROM pg_class WHERE oid = objoid),
+                                                 (SELECT nspowner FROM pg_namespace WHERE oid = objoid)))) COLLATE "C"
 FROM pg_init_privs i JOIN member ON (classid, objid) = (classoid, objoid) ORDER BY 1;
 
 -- Comments
 SELECT format('%s: %s', pg_describe_object(classid, objid, objsubid), description) COLLATE "C"
 FROM pg_description JOIN member ON (classid, objid) = (classoid, objoid) ORDER BY 1;
 SELECT format('%s: %s', tgname, obj_description(oid, 'pg_trigger')) FROM pg_trigger
-WHERE tgrelid = 'tq_codec'::regclass ORDER BY tgname COLLATE "C";
+WHERE tgrelid = 'tq_catalog.tq_codec'::regclass ORDER BY tgname COLLATE "C";
 
 -- None of these: objects without a comment
 SELECT pg_describe_object(classid, objid, 0) COLLATE "C" FROM member
 WHERE obj_description(objid, classid::regclass::text::name) IS NULL ORDER BY 1;
 SELECT attname FROM pg_attribute
-WHERE attrelid = 'tq_codec'::regclass AND attnum > 0 AND col_description(attrelid, attnum) IS NULL;
+WHERE attrelid = 'tq_catalog.tq_codec'::regclass AND attnum > 0 AND col_description(attrelid, attnum) IS NULL;
 -- operator classes that their access method refuses
 SELECT opcname FROM pg_opclass c JOIN member ON classid = 'pg_opclass'::regclass AND objid = c.oid WHERE NOT amvalidate(c.oid);
 -- operators whose function isn't immutable, strict and parallel safe, or whose partner doesn't point back

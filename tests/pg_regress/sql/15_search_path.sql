@@ -8,7 +8,7 @@
 \set book :abs_builddir '/results/path.tqcb'
 \set json :abs_builddir '/results/path.json'
 SET client_min_messages = warning;
-SELECT current_schema() AS "the extension's schema" FROM tq_codec LIMIT 0;
+SELECT current_schema() AS "the extension's schema" FROM tq_catalog.tq_codec LIMIT 0;
 
 CREATE TABLE test.path (id int, v real[], e tqvec(4, 4), g tqvec GENERATED ALWAYS AS (v::tqvec(4, 8)) STORED, f tqvec, h tqvec DEFAULT '[0, 0, 1, 0]');
 CREATE TABLE test.path_part (id int, v real[], e tqvec(4, 4)) PARTITION BY RANGE (id);
@@ -25,14 +25,15 @@ SELECT format('VALUES (%L)', '-- ' || regexp_replace(statement, '\s+', ' ', 'g')
     ($$TRUNCATE test.path, test.path_part$$),
     ($$SELECT public.tq_create_codec('path', 4, 2, false, 11, '{-1,-0.3,0.3,1}') IS NOT NULL$$),
     ($$SELECT public.tq_create_codec('path too', 4) IS NOT NULL$$),
-    ($$INSERT INTO public.tq_codec SELECT 'x', 'bad', 4, 2, 12, false, 'haar', '{1,2,3,4}'$$),
-    ($$UPDATE public.tq_codec SET seed = 1$$),
+    ($$INSERT INTO tq_catalog.tq_codec SELECT 'x', 'bad', 4, 2, 12, false, 'haar', '{1,2,3,4}'$$),
+    ($$UPDATE tq_catalog.tq_codec SET seed = 1$$),
     -- rows, by way of input, casts, generated columns, defaults and indexes
     ($$INSERT INTO test.path (id, v) SELECT i, public.tq_normalize(ARRAY[i, 2, 3, 4]::pg_catalog.float4[]) FROM pg_catalog.generate_series(1, 40) i$$),
     ($$INSERT INTO test.path_part (id, v) SELECT id, v FROM test.path$$),
     ($$CALL public.tq_compress_column('test.path', 'v', 'e')$$),
     ($$CALL public.tq_compress_column('test.path_part', 'v', 'e', 7)$$),
-    ($$CALL public.tq_compress_column('test.path', 'v', 'f', codec => 'path')$$),
+    ($$CALL public.tq_compress_column('test.path', 'v', 'f', codec => 'path', on_error => 'ignore')$$),
+    ($$SELECT pg_catalog.count(*) FROM public.tq_compress_progress()$$),
     ($$INSERT INTO test.path (id, e) VALUES (0, '[1, 0, 0, 0]'), (-1, public.tq_compress('{0,1,0,0}'::pg_catalog.float4[])), (-2, '{0,0,0,1}'::pg_catalog.float8[])$$),
     ($$UPDATE test.path SET f = public.tq_compress('{0,1,0,0}'::pg_catalog.float4[], 'path') WHERE e IS NULL$$),
     ($$SELECT pg_catalog.count(*) FROM (SELECT DISTINCT e, g FROM test.path) d$$),
@@ -56,9 +57,23 @@ SELECT format('VALUES (%L)', '-- ' || regexp_replace(statement, '\s+', ' ', 'g')
     ($$SELECT pg_catalog.count(g OPERATOR(public.<=>) q::pg_catalog.float4[]) FROM test.path,
               (SELECT v::pg_catalog.float8[] AS q FROM test.path WHERE id OPERATOR(pg_catalog.=) 1 OFFSET 0) s$$),
     ($$SELECT pg_catalog.count(a.g OPERATOR(public.<->) b.h::pg_catalog.float4[]) FROM test.path a, test.path b WHERE b.id OPERATOR(pg_catalog.=) 1$$),
+    -- the index: made, filled, searched, looked into
+    ($$CREATE INDEX path_e ON test.path USING tinyquant (e public.tqvec_cosine_ops)$$),
+    ($$INSERT INTO test.path (id, e) SELECT id OPERATOR(pg_catalog.+) 1000, e FROM test.path$$),
+    ($$SET enable_seqscan = off$$),
+    ($$SELECT id FROM test.path ORDER BY e OPERATOR(public.<=>) '{1,0,0,0}'::pg_catalog.float4[] LIMIT 2$$),
+    ($$SELECT pg_catalog.count(public.tq_decompress_double(g)), pg_catalog.count(g OPERATOR(public.<=>) '{1,0,0,0}'::pg_catalog.numeric[]) FROM test.path$$),
+    ($$RESET enable_seqscan$$),
+    ($$SELECT metric, dimension FROM public.tq_index_info('test.path_e')$$),
+    ($$SELECT * FROM public.tq_index_check('test.path_e', true)$$),
+    ($$SELECT queries_asked FROM public.tq_index_recall('test.path_e', 3, 2)$$),
+    ($$DROP INDEX test.path_e$$),
+    ($$DELETE FROM test.path WHERE id OPERATOR(pg_catalog.>) 900$$),
     -- aggregates, the advisor
     ($$SELECT pg_catalog.array_length(public.sum(e), 1), pg_catalog.array_length(public.avg(f), 1) FROM test.path$$),
     ($$SELECT pg_catalog.array_length(public.tq_train_codebook(v, 2), 1), pg_catalog.array_length(public.tq_train_codebook(v, 2, 7, 'quantile', 20, 'hadamard'), 1) FROM test.path$$),
+    ($$SELECT pg_catalog.length(public.tq_train_codec('path of its own', 'SELECT v FROM test.path', 2))$$),
+    ($$SELECT ratio OPERATOR(pg_catalog.<) 1.01 FROM public.tq_codec_fit('path of its own', 'SELECT v FROM test.path')$$),
     ($$SELECT pg_catalog.count(*) FROM public.tq_evaluate('SELECT v FROM test.path', 3, 5)$$),
     -- files
     ($$COPY (SELECT id, f FROM test.path WHERE id OPERATOR(pg_catalog.>) 0 ORDER BY id) TO '$corpus' WITH (FORMAT tqcv, METADATA '{"a": 1}')$$),
@@ -76,8 +91,8 @@ SELECT format('VALUES (%L)', '-- ' || regexp_replace(statement, '\s+', ' ', 'g')
     ($$COPY (SELECT v FROM test.path WHERE v IS NOT NULL) TO '$corpus.zt' WITH (FORMAT ztensor)$$),
     ($$SELECT public.tq_drop_codec('path')$$),
     ($$COPY test.path (id, f) FROM '$corpus' WITH (FORMAT tqcv)$$),
-    ($$SELECT name OPERATOR(pg_catalog.=) config_hash FROM public.tq_codec WHERE seed OPERATOR(pg_catalog.=) 11$$),
-    ($$DELETE FROM public.tq_codec WHERE seed OPERATOR(pg_catalog.=) 11$$),
+    ($$SELECT name OPERATOR(pg_catalog.=) config_hash FROM tq_catalog.tq_codec WHERE seed OPERATOR(pg_catalog.=) 11$$),
+    ($$DELETE FROM tq_catalog.tq_codec WHERE seed OPERATOR(pg_catalog.=) 11$$),
     ($$SELECT public.tq_import_codec('path', '$book', '$json') IS NOT NULL$$),
     ($$SELECT public.tq_import('test.path', '$corpus', '{"column": "f", "id_column": "id", "codec": "path"}')$$),
     ($$COPY (SELECT id, g FROM test.path WHERE g IS NOT NULL) TO '$corpus' WITH (FORMAT tqcv)$$),
@@ -89,7 +104,7 @@ SELECT format('VALUES (%L)', '-- ' || regexp_replace(statement, '\s+', ' ', 'g')
     ($$SELECT public.tq_enable_pgvector()$$),
     ($$ANALYZE test.path$$),
     ($$SELECT pg_catalog.count(*), pg_catalog.count(e), pg_catalog.count(f), pg_catalog.count(g) FROM test.path$$),
-    ($$SELECT public.tq_drop_codec(name) FROM public.tq_codec WHERE name OPERATOR(pg_catalog.~) '^path'$$)
+    ($$SELECT public.tq_drop_codec(name) FROM tq_catalog.tq_codec WHERE name OPERATOR(pg_catalog.~) '^path'$$)
 ) v (statement);
 
 -- Functions that the list above has forgotten. What the type, the operators, the aggregates and the table consist of is called by
@@ -97,7 +112,7 @@ SELECT format('VALUES (%L)', '-- ' || regexp_replace(statement, '\s+', ' ', 'g')
 SELECT DISTINCT proname FROM pg_proc JOIN pg_depend ON classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e'
 WHERE refobjid = (SELECT oid FROM pg_extension WHERE extname = 'tinyquant')
   AND NOT EXISTS (SELECT FROM test.calls WHERE statement ~ ('public\.' || proname || '\('))
-  AND proname !~ '^tqvec(_|$)|^tq_train_(accumulate|combine|serialize|deserialize|finish)$|^tq_codec_(changed|check)$|^tq_run_copy$|^tq_(once|distance_support)$';
+  AND proname !~ '^tqvec(_|$)|^tq_train_(accumulate|combine|serialize|deserialize|finish)$|^tq_codec_(changed|check)$|^tq_run_copy$|^tq_(once|distance_support|index_handler)$';
 
 \set ECHO none
 \i :hijack

@@ -88,7 +88,7 @@ SELECT tq_dimension(e), tq_bit_width(e), tq_has_residual(e), count(*) FROM test.
 SELECT length(tq_create_codec('forty', 40, 2, false, 77, tq_codebook)) FROM (SELECT ARRAY[-1.5, -0.5, 0.5, 1.5]::real[] AS tq_codebook) c;
 CREATE TABLE test.trained (e tqvec(40, 2));
 COPY test.trained FROM :'zc' WITH (FORMAT ztensor, TENSOR 'emb.f32', CODEC 'forty');
-SELECT count(*), bool_and(tq_config_hash(e) = (SELECT config_hash FROM tq_codec WHERE name = 'forty')) AS codec FROM test.trained;
+SELECT count(*), bool_and(tq_config_hash(e) = (SELECT config_hash FROM tq_catalog.tq_codec WHERE name = 'forty')) AS codec FROM test.trained;
 
 -- Indexes: their vectors, and their ids as they are.
 CREATE TABLE test.texts (id text, v real[]);

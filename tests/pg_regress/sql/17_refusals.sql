@@ -15,7 +15,7 @@ SET tinyquant.thread = 3;
 SELECT tq_create_codec('first', 16, seed => 170) AS first \gset
 SELECT tq_create_codec(:'first', 16, seed => 171);
 SELECT tq_create_codec('tqvec(10, 4)', 10, seed => 172);
-SELECT count(*) FROM tq_codec WHERE name <> 'first' AND seed BETWEEN 170 AND 172;
+SELECT count(*) FROM tq_catalog.tq_codec WHERE name <> 'first' AND seed BETWEEN 170 AND 172;
 -- Its own hash is a name.
 SELECT tq_drop_codec('first');
 SELECT tq_create_codec(:'first', 16, seed => 170) = :'first' AS own_hash;

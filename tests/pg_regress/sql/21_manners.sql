@@ -9,7 +9,7 @@
 SELECT code, message FROM test.failure('SELECT tq_create_codec(''d'', -1)');
 SELECT code, message FROM test.failure('SELECT tq_create_codec(''d'', 0)');
 SELECT code, message FROM test.failure('SELECT tq_create_codec(''d'', 16385)');
-SELECT code, message FROM test.failure($$INSERT INTO tq_codec (name, config_hash, dimension, bit_width, seed, residual, codebook)
+SELECT code, message FROM test.failure($$INSERT INTO tq_catalog.tq_codec (name, config_hash, dimension, bit_width, seed, residual, codebook)
     VALUES ('d', '', -2147483648, 2, 1, false, '{1,2,3,4}')$$);
 
 -- A trigger's function is no other.

@@ -193,7 +193,9 @@ CREATE EXTENSION tinyquant SCHEMA ours;
 SELECT count(*) FROM pg_cast WHERE 'ours.tqvec'::regtype IN (castsource, casttarget);
 SET search_path = pg_catalog;
 SELECT '[0.6, 0.8]'::"their schema".vector::ours.tqvec(2, 8)::"their schema".vector(2) IS NOT NULL AS works;
+ALTER TABLE tq_catalog.tq_codec SET SCHEMA ours;
 ALTER EXTENSION tinyquant SET SCHEMA public;
+ALTER TABLE public.tq_codec SET SCHEMA tq_catalog;
 SELECT '[0.6, 0.8]'::"their schema".vector::public.tqvec(2, 8)::"their schema".vector(2) IS NOT NULL AS works;
 RESET search_path;
 -- They go with us.
