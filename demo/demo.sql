@@ -40,20 +40,48 @@ CROSS JOIN LATERAL (
 ORDER BY asked.position, near.distance;
 
 \echo
-\echo '-- The same vectors, stored in other ways'
+\echo '-- The same by an index, which is built at once'
+CREATE INDEX ON packages USING tinyquant (embedding tqvec_cosine_ops);
+SET enable_seqscan = off;
+SELECT n.name AS neighbour, round((p.embedding <=> q.embedding)::numeric, 3) AS distance
+FROM (SELECT embedding FROM packages JOIN names USING (id) WHERE name = 'audacity') AS q
+CROSS JOIN LATERAL (
+    SELECT id, embedding FROM packages ORDER BY packages.embedding <=> q.embedding LIMIT 6
+) AS p
+JOIN names n USING (id)
+WHERE n.name <> 'audacity'
+ORDER BY distance;
+RESET enable_seqscan;
+
+\echo
+\echo '-- At 2 bits: what the built-in codec keeps, and one that is trained on these vectors and takes their mean off'
 CREATE TABLE packages_real AS SELECT id, tq_decompress(embedding) AS embedding FROM packages;
 ALTER TABLE packages_real ADD PRIMARY KEY (id);
+SELECT codebook, bytes, round(relative_squared_error::numeric, 3) AS squared_error, recall
+FROM tq_evaluate('SELECT embedding FROM packages_real')
+WHERE bit_width = 2 AND NOT residual AND codebook IN ('builtin', 'centred');
+SELECT left(tq_train_codec('packages', 'SELECT embedding FROM packages_real', 2), 7) AS codec;
+CREATE TABLE packages_trained (
+    id bigint PRIMARY KEY,
+    embedding tqvec(384, 2, 'packages')
+);
+INSERT INTO packages_trained SELECT id, embedding FROM packages_real;
+
+\echo
+\echo '-- The same vectors, stored in other ways'
 CREATE VIEW sizes AS
     SELECT 1 AS position, 'tqvec(384, 4)' AS type, 'packages'::regclass AS relation
-    UNION ALL SELECT 2, 'real[]', 'packages_real';
+    UNION ALL SELECT 2, 'tqvec(384, 2), trained', 'packages_trained'
+    UNION ALL SELECT 3, 'real[]', 'packages_real';
 \if :has_pgvector
 CREATE EXTENSION vector;
 CREATE TABLE packages_vector AS SELECT id, embedding::vector(384) AS embedding FROM packages_real;
 ALTER TABLE packages_vector ADD PRIMARY KEY (id);
 CREATE OR REPLACE VIEW sizes AS
     SELECT 1 AS position, 'tqvec(384, 4)' AS type, 'packages'::regclass AS relation
-    UNION ALL SELECT 2, 'real[]', 'packages_real'
-    UNION ALL SELECT 3, 'vector(384), pgvector', 'packages_vector';
+    UNION ALL SELECT 2, 'tqvec(384, 2), trained', 'packages_trained'
+    UNION ALL SELECT 3, 'real[]', 'packages_real'
+    UNION ALL SELECT 4, 'vector(384), pgvector', 'packages_vector';
 \endif
 SELECT type, (SELECT count(*) FROM packages) AS rows,
     pg_table_size(relation) AS table_bytes,
