@@ -570,7 +570,7 @@ COMMENT ON FUNCTION tq_index_recall(regclass, integer, integer)
 -- src/vector/pgvector.sql ---------------------------------------------------------------------------------------
 
 COMMENT ON FUNCTION tq_enable_pgvector()
-    IS 'creates what makes tqvec stand beside pgvector''s vector and halfvec: casts, distances and pgvector''s functions';
+    IS 'creates what makes tqvec stand beside pgvector''s vector and halfvec: casts, distances, pgvector''s functions, and operator classes for indexes';
 -- What has come to stand beside pgvector's types since; not in a restore, which brings what the dumped database had.
 SELECT tq_enable_pgvector() FROM pg_catalog.pg_extension
     WHERE extname OPERATOR(pg_catalog.=) 'vector'

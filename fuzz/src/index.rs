@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use tq_codec::{BUILTIN_SEED, Codec, Level, Metric, PreparedQuery, RotationKind, Workers, build_rotation};
 use tq_format::{BitWidth, RecordView};
 use tq_index::{
-    Build, Checker, Definition, IndexError, Kept, ListOptions, Means, MemoryPage, MemoryPages, Others,
-    Refine, Sample, Scan, ScanOptions, Session, Tid, Walk, check, contents, vacuum,
+    Build, Checker, Definition, Fit, IndexError, Kept, ListOptions, Means, MemoryPage, MemoryPages, Others,
+    Refine, Sample, Scan, ScanOptions, Session, Tid, Value, Walk, check, contents, vacuum,
 };
 
 const DIMENSION: usize = 24;
@@ -30,8 +30,8 @@ fn codec(width: BitWidth) -> Arc<Codec> {
 
 /// With its codes in the index, or in the table; without lists, or with some.
 fn world(refine: Refine, lists: u32) -> &'static World {
-    static WORLDS: [OnceLock<World>; 4] = [const { OnceLock::new() }; 4];
-    WORLDS[usize::from(refine == Refine::Table) + 2 * usize::from(lists > 0)].get_or_init(|| {
+    static WORLDS: [OnceLock<World>; 6] = [const { OnceLock::new() }; 6];
+    WORLDS[refine as usize + 3 * usize::from(lists > 0)].get_or_init(|| {
         let vector = |row: usize| -> Vec<f32> {
             let values: Vec<f32> = (0..DIMENSION).map(|i| ((row * 31 + i * i * 7) as f32).sin()).collect();
             tq_codec::normalize(&values).expect("a direction")
@@ -48,24 +48,38 @@ fn world(refine: Refine, lists: u32) -> &'static World {
         records.iter().enumerate().for_each(|(row, record)| pages.put_row(tid(row), Some(record)));
         let view = |record| RecordView::parse(record).expect("a record");
         let mut sample = Sample::keeping(1 << 20);
-        records[..50].iter().for_each(|record| sample.add(&view(record), &own).expect("memory"));
+        records[..50]
+            .iter()
+            .for_each(|record| sample.add(value(refine, view(record)), &own).expect("memory"));
         let workers = Workers::new(1).expect("no thread");
         let means = Means { lists, rows: 50, memory: 1 << 20, workers: &workers };
         let definition = Definition { metric: Metric::Cosine, refine };
         let mut build = Build::with_lists(&pages, definition, sample, means).expect("memory");
         for (row, record) in records[..50].iter().enumerate() {
-            build.add(tid(row), Some(&view(record))).expect("room");
+            build.add(tid(row), Some(value(refine, view(record)))).expect("room");
         }
         build.finish().expect("room");
         let mut session = Session::new(&pages).expect("an index");
         for row in 50..90 {
-            let record = if row % 8 == 0 { &others[row] } else { &records[row] };
-            let record = (row % 9 != 0).then(|| view(record));
-            session.insert(&pages, tid(row), record.as_ref(), Some(&own)).expect("room");
+            let other = row % 8 == 0;
+            let record = view(if other { &others[row] } else { &records[row] });
+            let value = match other && refine == Refine::Floats {
+                true => Value::whole(record.as_bytes()),
+                false => value(refine, record),
+            };
+            session.insert(&pages, tid(row), (row % 9 != 0).then_some(value), Some(&own)).expect("room");
         }
         vacuum(&pages, &mut |tid| tid.block % 7 == 0).expect("an index");
         World { codec: own, records, pages: pages.pages() }
     })
+}
+
+/// What an index is handed: a record, or floats that it was made of.
+fn value(refine: Refine, record: RecordView<'_>) -> Value<'_> {
+    match refine {
+        Refine::Floats => Value::floats(record, Fit { along: 2.0, across: 0.25 }, record.as_bytes()),
+        _ => Value::record(record),
+    }
 }
 
 fn tid(row: usize) -> Tid {
@@ -100,7 +114,7 @@ impl Checker for CountFaults {
 
 /// Makes what damage is done to: training lists takes memory of its own, which no input is charged with.
 pub(crate) fn prepare() {
-    for refine in [Refine::Index, Refine::Table] {
+    for refine in [Refine::Index, Refine::Table, Refine::Floats] {
         for lists in [0, 5] {
             world(refine, lists);
         }
@@ -109,11 +123,13 @@ pub(crate) fn prepare() {
 
 /// Damages pages, and does with them all that is done with an index: each gives an error, or ends.
 pub(crate) fn pages(data: &[u8]) {
-    // Inputs of chunks of five, and one byte more for an index without codes, two for one with lists, three for both.
+    // Inputs of chunks of five, and one byte more for an index without codes, two for one with lists, three for both, four for one over floats,
+    // with lists if there is an odd number of chunks.
     let world = match data.len() % 5 {
         1 => world(Refine::Table, 0),
         2 => world(Refine::Index, 5),
         3 => world(Refine::Table, 5),
+        4 => world(Refine::Floats, if data.len() / 5 % 2 == 1 { 5 } else { 0 }),
         _ => world(Refine::Index, 0),
     };
     let mut damaged = world.pages.clone();
@@ -197,7 +213,7 @@ fn insert(pages: &MemoryPages, world: &World) -> Result<(), IndexError> {
     for (row, record) in world.records.iter().enumerate() {
         let record = RecordView::parse(record).expect("a record");
         let record = (row % 5 != 0).then_some(record);
-        session.insert(pages, tid(1000 + row), record.as_ref(), Some(&world.codec))?;
+        session.insert(pages, tid(1000 + row), record.map(Value::record), Some(&world.codec))?;
     }
     Ok(())
 }

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::prelude::*;
 use tq_codec::{Codec, Workers};
-use tq_format::RecordView;
-use tq_index::{Build, Definition, Means, SAMPLE_ROWS, Sample, Tid};
+use tq_index::{Build, Definition, Means, Refine, SAMPLE_ROWS, Sample, Tid, Value};
 
 use super::buffers::Buffers;
+use super::column::{FloatColumn, Reader};
 use super::insert::forget;
 use super::opclass::metric_of_index;
 use super::options::{lists_of, refine_of};
-use super::rows::{codec_of, named, tid_of, with_record};
+use super::rows::{named, tid_of};
 use super::table::{Seen, TableRows};
 use crate::error::interrupts::poll;
 use crate::error::{Error, IndexUseError, raise};
@@ -59,8 +59,17 @@ fn enter_phase(phase: i64) {
 
 /// Receives the rows of a table.
 trait Rows {
-    /// A row: its value, or NULL.
-    fn row(&mut self, tid: Tid, record: Option<&RecordView<'_>>, alive: bool) -> Result<(), Error>;
+    /// A row: its value, or NULL; with it the codec of the value's record, if that is known.
+    fn row(
+        &mut self,
+        tid: Tid,
+        value: Option<Value<'_>>,
+        codec: Option<&Arc<Codec>>,
+        alive: bool,
+    ) -> Result<(), Error>;
+
+    /// What reads values.
+    fn reader(&mut self) -> &mut Reader;
 }
 
 /// The server's callback.
@@ -76,8 +85,11 @@ unsafe extern "C-unwind" fn take_row<R: Rows>(
     poll();
     // SAFETY: the server passes the state that it was given, and the one column's value with a flag.
     let (rows, tid, value) = unsafe { (&mut *state.cast::<R>(), tid_of(tid), (!*nulls).then_some(*values)) };
+    let mut reader = std::mem::take(rows.reader());
     // SAFETY: a value of the column.
-    if let Err(error) = unsafe { with_record(value, |record| rows.row(tid, record, alive)) } {
+    let taken = unsafe { reader.read(value, |value, codec| rows.row(tid, value, codec, alive)) };
+    *rows.reader() = reader;
+    if let Err(error) = taken {
         raise(error);
     }
 }
@@ -121,29 +133,51 @@ struct Sampling {
     left: usize,
     /// Rows that were there.
     seen: u64,
-    last: Option<Arc<Codec>>,
+    reader: Reader,
 }
 
 impl Rows for Sampling {
-    fn row(&mut self, _: Tid, record: Option<&RecordView<'_>>, alive: bool) -> Result<(), Error> {
+    fn row(
+        &mut self,
+        _: Tid,
+        value: Option<Value<'_>>,
+        codec: Option<&Arc<Codec>>,
+        alive: bool,
+    ) -> Result<(), Error> {
         self.seen += 1;
-        if let Some(record) = record.filter(|_| alive && self.left > 0)
-            && let Some(codec) = codec_of(record, &mut self.last)?
+        if let (Some(value), Some(codec)) = (value, codec)
+            && alive
+            && self.left > 0
         {
             self.left -= 1;
-            self.sample.add(record, &codec).map_err(Error::index)?;
+            self.sample.add(value, codec).map_err(Error::index)?;
         }
         Ok(())
+    }
+
+    fn reader(&mut self) -> &mut Reader {
+        &mut self.reader
     }
 }
 
 struct Loading<'a> {
     build: Build<'a, Buffers>,
+    reader: Reader,
 }
 
 impl Rows for Loading<'_> {
-    fn row(&mut self, tid: Tid, record: Option<&RecordView<'_>>, _: bool) -> Result<(), Error> {
-        self.build.add(tid, record).map_err(Error::index)
+    fn row(
+        &mut self,
+        tid: Tid,
+        value: Option<Value<'_>>,
+        _: Option<&Arc<Codec>>,
+        _: bool,
+    ) -> Result<(), Error> {
+        self.build.add(tid, value).map_err(Error::index)
+    }
+
+    fn reader(&mut self) -> &mut Reader {
+        &mut self.reader
     }
 }
 
@@ -189,9 +223,10 @@ unsafe fn fill(
     let (_, index, _) = relations;
     // SAFETY: by the contract.
     unsafe {
-        let definition = definition_of(index).ok_or(IndexUseError::NoMetric)?;
+        let column = FloatColumn::of_new(index)?;
+        let definition = definition_of(index, column).ok_or(IndexUseError::NoMetric)?;
         enter_phase(SAMPLING);
-        let (sample, rows) = sample_of(relations, Sample::default(), SAMPLE_ROWS)?;
+        let (sample, rows) = sample_of(relations, column, Sample::default(), SAMPLE_ROWS)?;
         let lists = lists_of(index, rows);
         let threads = if lists > 0 { settings::threads() } else { 1 };
         let workers = Workers::new(threads).map_err(|error| Error::index(error.into()))?;
@@ -200,7 +235,7 @@ unsafe fn fill(
             let kept = memory / 2;
             let wanted = SAMPLED_OF_A_LIST * lists as usize;
             let wanted = wanted.min(kept / sample.row_bytes().max(1)).max(lists as usize);
-            let (sample, _) = sample_of(relations, Sample::keeping(kept), wanted)?;
+            let (sample, _) = sample_of(relations, column, Sample::keeping(kept), wanted)?;
             enter_phase(TRAINING);
             let means = Means { lists, rows: rows as u64, memory: memory / 2, workers: &workers };
             Build::with_lists(pages, definition, sample, means)
@@ -208,7 +243,8 @@ unsafe fn fill(
             Build::new(pages, definition, &sample)
         };
         enter_phase(LOADING);
-        let mut loading = Loading { build: build.map_err(Error::index)? };
+        let reader = Reader::new(column);
+        let mut loading = Loading { build: build.map_err(Error::index)?, reader };
         let read = scan_blocks(relations, None, &mut loading);
         enter_phase(FINISHING);
         Ok((read, loading.build.finish().map_err(Error::index)?))
@@ -221,10 +257,11 @@ unsafe fn fill(
 /// That of [`scan_blocks`].
 unsafe fn sample_of(
     relations: (pg_sys::Relation, pg_sys::Relation, *mut pg_sys::IndexInfo),
+    column: Option<FloatColumn>,
     sample: Sample,
     rows: usize,
 ) -> Result<(Sample, f64), Error> {
-    let mut sampling = Sampling { sample, left: 0, seen: 0, last: None };
+    let mut sampling = Sampling { sample, left: 0, seen: 0, reader: Reader::new(column) };
     // SAFETY: by the contract.
     unsafe {
         let blocks = pg_sys::RelationGetNumberOfBlocksInFork(relations.0, pg_sys::ForkNumber::MAIN_FORKNUM);
@@ -244,9 +281,12 @@ unsafe fn sample_of(
 ///
 /// # Safety
 /// `index` must be an open index.
-unsafe fn definition_of(index: pg_sys::Relation) -> Option<Definition> {
+unsafe fn definition_of(index: pg_sys::Relation, column: Option<FloatColumn>) -> Option<Definition> {
     // SAFETY: by the contract.
-    unsafe { Some(Definition { metric: metric_of_index(index)?, refine: refine_of(index) }) }
+    unsafe {
+        let refine = if column.is_some() { Refine::Floats } else { refine_of(index) };
+        Some(Definition { metric: metric_of_index(index)?, refine })
+    }
 }
 
 /// Makes the empty index that an unlogged one begins with after a crash.
@@ -255,7 +295,8 @@ pub(super) unsafe extern "C-unwind" fn build_empty(index: pg_sys::Relation) {
     // SAFETY: the server passes an open index.
     unsafe {
         let pages = Buffers::init_fork(index);
-        let Some(definition) = definition_of(index) else { raise(IndexUseError::NoMetric.into()) };
+        let column = FloatColumn::of_new(index).unwrap_or_else(|error| raise(error));
+        let Some(definition) = definition_of(index, column) else { raise(IndexUseError::NoMetric.into()) };
         tq_index::create_unlogged(&pages, definition);
         pages.log_all();
     }
@@ -268,13 +309,26 @@ pub(super) unsafe extern "C-unwind" fn build_empty(index: pg_sys::Relation) {
 #[allow(ffi_unwind_calls)] // behind the boundary
 pub(super) unsafe fn compare_with_table(
     index: pg_sys::Relation,
-    compare: &mut dyn FnMut(Tid, Option<&RecordView<'_>>),
+    compare: &mut dyn FnMut(Tid, Option<Value<'_>>),
 ) -> Result<(), Error> {
-    struct Comparing<'a>(&'a mut dyn FnMut(Tid, Option<&RecordView<'_>>));
+    struct Comparing<'a> {
+        compare: &'a mut dyn FnMut(Tid, Option<Value<'_>>),
+        reader: Reader,
+    }
     impl Rows for Comparing<'_> {
-        fn row(&mut self, tid: Tid, record: Option<&RecordView<'_>>, _: bool) -> Result<(), Error> {
-            (self.0)(tid, record);
+        fn row(
+            &mut self,
+            tid: Tid,
+            value: Option<Value<'_>>,
+            _: Option<&Arc<Codec>>,
+            _: bool,
+        ) -> Result<(), Error> {
+            (self.compare)(tid, value);
             Ok(())
+        }
+
+        fn reader(&mut self) -> &mut Reader {
+            &mut self.reader
         }
     }
     // SAFETY: the table of an index that is open can be opened; its access method has the functions. The snapshot was taken before the
@@ -284,7 +338,7 @@ pub(super) unsafe fn compare_with_table(
         let heap = pg_sys::table_open((*(*index).rd_index).indrelid, lock);
         let info = pg_sys::BuildIndexInfo(index);
         (*info).ii_Concurrent = true;
-        let mut rows = Comparing(compare);
+        let mut rows = Comparing { compare, reader: Reader::new(FloatColumn::of(index)?) };
         let table = (*heap).rd_tableam;
         if let (Some(begin), Some(range_scan)) = ((*table).scan_begin, (*table).index_build_range_scan) {
             pg_guard_ffi_boundary(|| {

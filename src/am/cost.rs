@@ -109,7 +109,7 @@ pub(super) unsafe extern "C-unwind" fn estimate(
         let (rows, blocks) = (index.tuples.max(1.0), f64::from(index.pages));
         let operator = pg_sys::cpu_operator_cost;
         let (slots, measured) = match refine_of_path(index) {
-            Refine::Index => (SLOT_SHARE * blocks, (1.0 - SLOT_SHARE) * blocks / rows),
+            Refine::Index | Refine::Floats => (SLOT_SHARE * blocks, (1.0 - SLOT_SHARE) * blocks / rows),
             Refine::Table => (blocks, f64::from((*index.rel).pages) / (*index.rel).tuples.max(1.0)),
         };
         let a_row = ROW_COST * operator + random * measured.min(1.0);

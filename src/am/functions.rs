@@ -151,6 +151,7 @@ fn info(index: pg_sys::Oid) -> Result<InfoRow, Error> {
     let refine = match meta.definition.refine {
         Refine::Index => "index",
         Refine::Table => "table",
+        Refine::Floats => "floats",
     };
     let codec = match &shape {
         Some(shape) => registry::codec_name(
@@ -226,7 +227,7 @@ impl Checker for Collector {
             Kept::Null => Some(0),
             Kept::Unread => None,
             Kept::Record(record) => Some(hash_of(record)),
-            Kept::Payload { codes, residual } => Some(payload_hash(codes, residual)),
+            Kept::Payload { codes, residual, fit } => Some(payload_hash(codes, residual, fit)),
         };
         tq_memory::check()?;
         if self.seen.insert(tid, hash).is_some() {
@@ -245,8 +246,8 @@ fn hash_of(bytes: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(bytes)
 }
 
-fn payload_hash(codes: &[u8], residual: Option<&[u8]>) -> u64 {
-    hash_of(codes) ^ residual.map_or(0, hash_of).rotate_left(1)
+fn payload_hash(codes: &[u8], residual: Option<&[u8]>, fit: &[u8]) -> u64 {
+    hash_of(codes) ^ residual.map_or(0, hash_of).rotate_left(1) ^ hash_of(fit).rotate_left(2)
 }
 
 /// Checks an index, and lists its faults.
@@ -285,9 +286,10 @@ fn check(index: pg_sys::Oid, heapallindexed: bool) -> Result<Vec<(Option<i64>, S
     if heapallindexed {
         // SAFETY: the relation is an open index of ours.
         unsafe {
-            super::build::compare_with_table(relation.index(), &mut |tid, record| {
-                let hash = record.map_or((0, 0), |record| {
-                    (hash_of(record.as_bytes()), payload_hash(record.codes(), record.residual()))
+            super::build::compare_with_table(relation.index(), &mut |tid, value| {
+                let hash = value.map_or((0, 0), |value| {
+                    let of_parts = value.with_parts(payload_hash);
+                    (hash_of(value.as_whole()), of_parts.unwrap_or_default())
                 });
                 let problem = match collector.seen.get(&tid) {
                     Some(None) => return,

@@ -3,19 +3,26 @@
 use std::cell::RefCell;
 
 use pgrx::prelude::*;
-use tq_index::Session;
+use tq_index::{Refine, Session};
 
 use super::buffers::Buffers;
-use super::rows::{Key, codec_of, key_of, named, tid_of, with_record};
+use super::column::{FloatColumn, Reader};
+use super::rows::{Key, key_of, named, tid_of};
 use super::table::{Seen, TableRows};
 use crate::error::{Error, raise};
 
 /// Indexes that a backend remembers; a statement inserts into those of a table, or of some partitions.
 const MOST_SESSIONS: usize = 32;
 
+/// What is remembered of one: what it holds, and how its column is read.
+struct Known {
+    session: Session,
+    reader: Reader,
+}
+
 thread_local! {
     /// The most recently used last.
-    static SESSIONS: RefCell<Vec<(Key, Session)>> = const { RefCell::new(Vec::new()) };
+    static SESSIONS: RefCell<Vec<(Key, Known)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Makes what is remembered now, for which the C library may allocate.
@@ -49,21 +56,15 @@ pub(super) unsafe extern "C-unwind" fn insert(
     // SAFETY: the server passes an open index, the column's value and the row's name.
     unsafe {
         let value = (!*nulls).then_some(*values);
-        let inserted = with_record(value, |record| {
-            let codec = match record {
-                Some(record) => codec_of(record, &mut None)?,
-                None => None,
-            };
-            let table = TableRows::new(heap, index, Seen::ByAnybody);
-            let pages = Buffers::new(index).with_table(table);
-            let inserted = with_session(index, &pages, |session| {
-                session
-                    .insert(&pages, tid_of(tid), record, codec.as_ref())
-                    .map_err(|error| named(index, error))
-            });
-            pages.close_table();
-            inserted
+        let table = TableRows::new(heap, index, Seen::ByAnybody);
+        let pages = Buffers::new(index).with_table(table);
+        let inserted = with_known(index, &pages, |Known { session, reader }| {
+            reader.read(value, |value, codec| {
+                let inserted = session.insert(&pages, tid_of(tid), value, codec);
+                inserted.map_err(|error| named(index, error))
+            })
         });
+        pages.close_table();
         match inserted {
             Ok(()) => false,
             Err(error) => raise(error),
@@ -75,10 +76,10 @@ pub(super) unsafe extern "C-unwind" fn insert(
 ///
 /// # Safety
 /// `index` must be an open relation, and `pages` its.
-unsafe fn with_session<R>(
+unsafe fn with_known<R>(
     index: pg_sys::Relation,
     pages: &Buffers,
-    with: impl FnOnce(&mut Session) -> Result<R, Error>,
+    with: impl FnOnce(&mut Known) -> Result<R, Error>,
 ) -> Result<R, Error> {
     // SAFETY: by the contract.
     let key = unsafe { key_of(index) };
@@ -86,17 +87,22 @@ unsafe fn with_session<R>(
         let at = sessions.iter().rposition(|(other, _)| *other == key)?;
         Some(sessions.remove(at).1)
     });
-    let mut session = match found {
-        Some(session) => session,
+    let mut known = match found {
+        Some(known) => known,
         // SAFETY: by the contract.
-        None => Session::new(pages).map_err(|error| unsafe { named(index, error) })?,
+        None => unsafe {
+            let session = Session::new(pages).map_err(|error| named(index, error))?;
+            let is_of_floats = session.meta().definition.refine == Refine::Floats;
+            let column = if is_of_floats { FloatColumn::of(index)? } else { None };
+            Known { session, reader: Reader::new(column) }
+        },
     };
-    let result = with(&mut session)?;
+    let result = with(&mut known)?;
     SESSIONS.with_borrow_mut(|sessions| {
         if sessions.len() == MOST_SESSIONS {
             sessions.remove(0);
         }
-        sessions.push((key, session));
+        sessions.push((key, known));
     });
     Ok(result)
 }

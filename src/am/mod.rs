@@ -1,13 +1,15 @@
-//! The access method `tinyquant`: an index over a `tqvec` column that gives rows in the order of their distance.
+//! The access method `tinyquant`: an index over a `tqvec` column, or over one of pgvector's types, that gives rows in the order of their
+//! distance.
 //!
 //! What an index is and does is `tq_index`'s; here stands what PostgreSQL asks of an access method, one file a callback: [`build`],
-//! [`insert`], [`scan`], [`vacuum`], [`cost`], [`options`], [`validate`]. [`rows`] reads what they are handed, [`buffers`] is the only one that touches buffers and WAL, [`table`] reads rows of the table, [`recent`] knows where pages were, and
+//! [`insert`], [`scan`], [`vacuum`], [`cost`], [`options`], [`validate`]. [`column`] reads the values that they are handed, [`buffers`] is the only one that touches buffers and WAL, [`table`] reads rows of the table, [`recent`] knows where pages were, and
 //! [`functions`] and [`recall`] are what can be called by SQL.
 
 #![allow(unsafe_code)]
 
 mod buffers;
 mod build;
+mod column;
 mod cost;
 mod functions;
 mod insert;

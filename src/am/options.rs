@@ -5,6 +5,7 @@ use std::mem::offset_of;
 use std::sync::OnceLock;
 
 use pgrx::prelude::*;
+use tq_format::BitWidth;
 use tq_index::{MOST_LISTS, Refine};
 
 use super::table::column_of;
@@ -15,11 +16,15 @@ struct IndexOptions {
     length: i32,
     lists: c_int,
     refine: c_int,
+    bits: c_int,
 }
 
 /// What the option `refine` may say.
 const INDEX: c_int = 0;
 const TABLE: c_int = 1;
+
+/// What the option `bits` says if it isn't there.
+const NO_BITS: c_int = 0;
 
 /// What `lists` says if the number of rows is to decide.
 const AUTOMATIC: c_int = -1;
@@ -58,6 +63,16 @@ pub(super) fn init() {
             c"Valid values are \"index\" and \"table\".".as_ptr(),
             pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE,
         );
+        let members = [member(c"4", 4), member(c"8", 8), Default::default()];
+        pg_sys::add_enum_reloption(
+            kind,
+            c"bits".as_ptr(),
+            c"Bits a dimension that vector and halfvec are compressed to.".as_ptr(),
+            Box::leak(Box::new(members)).as_mut_ptr(),
+            NO_BITS,
+            c"Valid values are \"4\" and \"8\".".as_ptr(),
+            pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE,
+        );
         kind
     });
 }
@@ -77,6 +92,12 @@ pub(super) unsafe extern "C-unwind" fn parse(options: pg_sys::Datum, validate: b
             optname: c"refine".as_ptr(),
             opttype: pg_sys::relopt_type::RELOPT_TYPE_ENUM,
             offset: offset_of!(IndexOptions, refine) as c_int,
+            ..Default::default()
+        },
+        pg_sys::relopt_parse_elt {
+            optname: c"bits".as_ptr(),
+            opttype: pg_sys::relopt_type::RELOPT_TYPE_ENUM,
+            offset: offset_of!(IndexOptions, bits) as c_int,
             ..Default::default()
         },
     ];
@@ -123,4 +144,17 @@ pub(super) unsafe fn refine_of(index: pg_sys::Relation) -> Refine {
         let asked = if options.is_null() { INDEX } else { (*options).refine };
         if asked == TABLE && column_of(index).is_some() { Refine::Table } else { Refine::Index }
     }
+}
+
+/// Bits a dimension that an index's option asks for, if it is there.
+///
+/// # Safety
+/// `index` must be an open index of ours.
+pub(super) unsafe fn bits_of(index: pg_sys::Relation) -> Option<BitWidth> {
+    // SAFETY: by the contract; the options are null or as `parse` has made them.
+    let asked = unsafe {
+        let options = (*index).rd_options.cast::<IndexOptions>();
+        if options.is_null() { NO_BITS } else { (*options).bits }
+    };
+    BitWidth::from_bits(u32::try_from(asked).unwrap_or_default())
 }

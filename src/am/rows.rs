@@ -1,33 +1,11 @@
-//! What the server hands over of a row, and how an index's errors are told.
-
-use std::sync::Arc;
+//! Names of rows and of indexes, settings of searches, and how an index's errors are told.
 
 use pgrx::pg_sys;
-use tq_codec::Codec;
-use tq_format::RecordView;
 use tq_index::{IndexError, ListOptions, Order, Tid};
 
-use crate::datum::record::Varlena;
-use crate::error::{Error, RegistryError};
-use crate::registry;
+use crate::error::Error;
 use crate::server::names::shown_name;
 use crate::server::settings::{self, IterativeScan};
-
-/// Lends a column's value as a record.
-///
-/// # Safety
-/// The value must be a `tqvec` datum.
-pub(super) unsafe fn with_record<T>(
-    value: Option<pg_sys::Datum>,
-    with: impl FnOnce(Option<&RecordView<'_>>) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let Some(value) = value else { return with(None) };
-    // SAFETY: by the contract.
-    let varlena = unsafe { Varlena::packed(value) };
-    let result = with(Some(&RecordView::parse_stored(varlena.bytes())?));
-    varlena.release();
-    result
-}
 
 /// The heap's name of a row.
 ///
@@ -44,25 +22,6 @@ pub(super) fn pointer_to(tid: Tid) -> pg_sys::ItemPointerData {
     pg_sys::ItemPointerData {
         ip_blkid: pg_sys::BlockIdData { bi_hi: (tid.block >> 16) as u16, bi_lo: tid.block as u16 },
         ip_posid: tid.offset,
-    }
-}
-
-/// The codec of a record, if it is known here. `last` is that of the record before.
-pub(super) fn codec_of(
-    record: &RecordView<'_>,
-    last: &mut Option<Arc<Codec>>,
-) -> Result<Option<Arc<Codec>>, Error> {
-    if let Some(last) = last.as_ref().filter(|last| record.hash_field() == last.hash().as_bytes()) {
-        return Ok(Some(Arc::clone(last)));
-    }
-    match registry::for_record(record) {
-        Ok(codec) => {
-            *last = Some(Arc::clone(&codec));
-            Ok(Some(codec))
-        }
-        // Any record may be stored.
-        Err(Error::Registry(RegistryError::UnknownCodec(_))) => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

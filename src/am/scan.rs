@@ -9,9 +9,10 @@ use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
 use tq_codec::{Metric, PreparedQuery};
 use tq_format::RecordView;
-use tq_index::{Hit, IndexError, Others, Scan, ScanOptions, Session, Tid, Walk};
+use tq_index::{Bounds, Hit, IndexError, Others, Refine, Scan, ScanOptions, Session, Tid, Walk};
 
 use super::buffers::Buffers;
+use super::column::{FloatColumn, floats_of_whole, norm_of};
 use super::opclass::metric_of;
 use super::rows::{list_options, named};
 use super::table::{Seen, TableRows};
@@ -30,6 +31,8 @@ const MOST_PREPARED: usize = 32;
 #[derive(Default)]
 struct Search {
     pages: Option<Buffers>,
+    /// The index's column, if it is one of floats: then the executor measures the rows that it is given.
+    floats: Option<FloatColumn>,
     running: Option<Running>,
     /// The query of the search before, by its bytes, prepared for the index's codec.
     kept: Option<(Vec<u8>, PreparedQuery)>,
@@ -48,11 +51,13 @@ struct ByQuery {
     bytes: Vec<u8>,
 }
 
-/// Measures records that aren't of the index's codec.
+/// Measures records that aren't of the index's codec, or floats that have no record.
 struct OtherRecords {
     metric: Metric,
     query: Query,
     prepared: Vec<PreparedQuery>,
+    /// In an index of floats.
+    bounds: Option<Bounds>,
 }
 
 /// An error while other rows are measured: of theirs, or of the index.
@@ -69,6 +74,9 @@ impl From<IndexError> for SearchError {
 
 impl OtherRecords {
     fn measure(&mut self, record: &[u8]) -> Result<f64, Error> {
+        if let Some(bounds) = self.bounds {
+            return self.measure_floats(bounds, record);
+        }
         let record = RecordView::parse_stored(record)?;
         check_dimensions(&self.query, record.dimension())?;
         let at = match self.prepared.iter().position(|prepared| prepared.matches(&record)) {
@@ -84,6 +92,23 @@ impl OtherRecords {
         };
         let distance = registry::distance(&self.prepared[at], self.metric, &record)?;
         Ok(if self.metric == Metric::InnerProduct { -distance } else { distance })
+    }
+}
+
+impl OtherRecords {
+    /// What the distance of floats is at the least.
+    fn measure_floats(&mut self, bounds: Bounds, whole: &[u8]) -> Result<f64, Error> {
+        let floats = floats_of_whole(whole).ok_or(Error::index(IndexError::Damaged {
+            block: 0,
+            problem: "a row that is kept whole has another length than it says",
+        }))?;
+        check_dimensions(&self.query, floats.len() as u32)?;
+        let (mut product, mut square) = (0.0, 0.0);
+        for (q, x) in self.query.floats()?.iter().zip(floats) {
+            product += f64::from(*q) * f64::from(x);
+            square += f64::from(x) * f64::from(x);
+        }
+        Ok(bounds.of_vector(product, square.sqrt()).least)
     }
 }
 
@@ -183,7 +208,7 @@ pub(super) unsafe extern "C-unwind" fn next(
         match search.next(scan) {
             Ok(None) => false,
             Ok(Some(Hit { tid, distance })) => {
-                give(scan, tid, distance);
+                give(scan, tid, distance, search.floats.is_some());
                 true
             }
             Err(SearchError::Index(error)) => raise(named(index, error)),
@@ -196,14 +221,15 @@ pub(super) unsafe extern "C-unwind" fn next(
 ///
 /// # Safety
 /// A scan that `begin` has made.
-unsafe fn give(scan: pg_sys::IndexScanDesc, tid: Tid, distance: Option<f64>) {
+unsafe fn give(scan: pg_sys::IndexScanDesc, tid: Tid, distance: Option<f64>, is_bound: bool) {
     // SAFETY: by the contract.
     unsafe {
         (*scan).xs_heaptid.ip_blkid.bi_hi = (tid.block >> 16) as u16;
         (*scan).xs_heaptid.ip_blkid.bi_lo = tid.block as u16;
         (*scan).xs_heaptid.ip_posid = tid.offset;
         (*scan).xs_recheck = false;
-        (*scan).xs_recheckorderby = false;
+        // What floats are away at the least is no reason to look at NULLs again.
+        (*scan).xs_recheckorderby = is_bound && distance.is_some();
         if (*scan).numberOfOrderBys > 0 {
             *(*scan).xs_orderbyvals = pg_sys::Datum::from(distance.unwrap_or_default().to_bits());
             *(*scan).xs_orderbynulls = distance.is_none();
@@ -268,6 +294,9 @@ impl Search {
             let table = TableRows::new((*scan).heapRelation, index, Seen::By(snapshot));
             let pages = Buffers::new(index).with_table(table).searching();
             let session = Session::new(&pages)?.knowing(pages.known_lists());
+            if session.meta().definition.refine == Refine::Floats && self.floats.is_none() {
+                self.floats = FloatColumn::of(index).map_err(SearchError::Other)?;
+            }
             let pages = self.pages.insert(pages);
             let ordering = (*scan).orderByData;
             if (*scan).numberOfOrderBys == 0 || (*ordering).sk_flags & pg_sys::SK_ISNULL as c_int != 0 {
@@ -275,7 +304,7 @@ impl Search {
             }
             let metric = metric_of((*ordering).sk_strategy)
                 .ok_or_else(|| SearchError::Other(IndexUseError::NoMetric.into()))?;
-            let (bytes, query) = query_of(&*ordering).map_err(SearchError::Other)?;
+            let (bytes, query) = query_of(&*ordering, self.floats).map_err(SearchError::Other)?;
             start_query(pages, self.kept.take(), session, metric, (bytes, query))
         }
     }
@@ -312,6 +341,12 @@ fn start_query(
         };
     }
     let square = prepared.as_ref().map_or(1.0, PreparedQuery::square);
+    let bounds = match (session.meta().definition.refine, &query) {
+        (Refine::Floats, Query::Floats(floats)) => {
+            Some(Bounds::new(metric, norm_of(floats).powi(2), floats.len()))
+        }
+        _ => None,
+    };
     let options = ScanOptions {
         epsilon: settings::epsilon(),
         memory: settings::work_memory(),
@@ -320,7 +355,7 @@ fn start_query(
     };
     let scan = Scan::new(pages, session, prepared, square, options)?;
     pages.keep_lists(scan.known_lists());
-    let others = OtherRecords { metric, query, prepared: Vec::new() };
+    let others = OtherRecords { metric, query, prepared: Vec::new(), bounds };
     Ok(Running::Query(Box::new(ByQuery { scan, others, bytes })))
 }
 
@@ -340,8 +375,20 @@ fn sees_slots(pages: &Buffers, session: &Session) -> Result<bool, IndexError> {
 ///
 /// # Safety
 /// The ordering must be one of the server's, whose value isn't NULL.
-unsafe fn query_of(ordering: &pg_sys::ScanKeyData) -> Result<(Vec<u8>, Query), Error> {
+unsafe fn query_of(
+    ordering: &pg_sys::ScanKeyData,
+    floats: Option<FloatColumn>,
+) -> Result<(Vec<u8>, Query), Error> {
     let datum = ordering.sk_argument;
+    if let Some(column) = floats {
+        // SAFETY: the operators of the classes for floats have arguments of the column's type.
+        return unsafe {
+            column.floats(datum, |floats| {
+                let bytes = tq_memory::copied(bytemuck::cast_slice(floats))?;
+                Ok((bytes, Query::Floats(tq_memory::copied(floats)?)))
+            })
+        };
+    }
     // SAFETY: the operators' second argument is an array of numbers or `tqvec`, as its type says; all are varlenas.
     unsafe {
         let varlena = Varlena::packed(datum);

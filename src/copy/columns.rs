@@ -9,7 +9,7 @@ use tq_files::Format;
 
 use super::ids::{IdColumn, IdTarget};
 
-use super::vector_type::VectorType;
+use crate::datum::vector_type::VectorType;
 use crate::error::{CopyError, Error};
 use crate::server::encoding::EncodingError;
 use crate::server::names::catalog_name;

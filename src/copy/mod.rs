@@ -12,7 +12,6 @@ pub(crate) mod hook;
 mod ids;
 mod statement;
 pub(crate) mod to;
-mod vector_type;
 
 pgrx::extension_sql_file!("copy.sql", name = "copy", requires = ["vector"]);
 

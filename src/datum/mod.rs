@@ -1,4 +1,4 @@
-//! Datums as Rust sees them: records, arrays of floats, type modifiers, parameters of codecs.
+//! Datums as Rust sees them: records, arrays of floats, columns of either and pgvector's types, type modifiers, parameters of codecs.
 
 pub(crate) mod arguments;
 pub(crate) mod codec_parameters;
@@ -6,3 +6,4 @@ pub(crate) mod float_array;
 pub(crate) mod record;
 pub(crate) mod rejects;
 pub(crate) mod typmod;
+pub(crate) mod vector_type;

@@ -15,6 +15,12 @@ pub(crate) enum IndexUseError {
     NoSnapshot,
     #[error("the operator class orders by nothing that a tinyquant index knows")]
     NoMetric,
+    #[error(
+        "\"bits\" is for indexes on vector and halfvec; the codes of a tqvec column are the index's as they are"
+    )]
+    BitsOfRecords,
+    #[error("an index on vector or halfvec keeps its codes in the index")]
+    FloatsInTable,
 }
 
 impl IndexUseError {
@@ -23,6 +29,9 @@ impl IndexUseError {
             IndexUseError::NotAnIndex(_) | IndexUseError::Partitioned(_) => Code::ERRCODE_WRONG_OBJECT_TYPE,
             IndexUseError::Backwards | IndexUseError::NoSnapshot => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
             IndexUseError::NoMetric => Code::ERRCODE_INVALID_OBJECT_DEFINITION,
+            IndexUseError::BitsOfRecords | IndexUseError::FloatsInTable => {
+                Code::ERRCODE_INVALID_PARAMETER_VALUE
+            }
         }
     }
 
@@ -31,7 +40,15 @@ impl IndexUseError {
             IndexUseError::NotAnIndex(_) => Some("Name an index that was made with USING tinyquant."),
             IndexUseError::Partitioned(_) => Some("Name the index of one of its partitions."),
             IndexUseError::Backwards => Some("Declare the cursor WITH HOLD or SCROLL, or fetch forwards."),
-            IndexUseError::NoMetric => Some("Use tqvec_cosine_ops, tqvec_l2_ops or tqvec_ip_ops."),
+            IndexUseError::NoMetric => Some(
+                "Use tqvec_cosine_ops, tqvec_l2_ops or tqvec_ip_ops; for pgvector's types vector_cosine_ops, halfvec_cosine_ops and so on.",
+            ),
+            IndexUseError::BitsOfRecords => Some(
+                "Leave it out, or compress the column to other records first: ALTER TABLE ... TYPE tqvec(dimensions, bits).",
+            ),
+            IndexUseError::FloatsInTable => {
+                Some("Leave out refine = table; the floats themselves are measured in the table in any case.")
+            }
             IndexUseError::NoSnapshot => None,
         }
     }

@@ -4,7 +4,7 @@
 CREATE FUNCTION tq_enable_pgvector() RETURNS void
     AS 'MODULE_PATHNAME', 'tq_enable_pgvector_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION tq_enable_pgvector()
-    IS 'creates what makes tqvec stand beside pgvector''s vector and halfvec: casts, distances and pgvector''s functions';
+    IS 'creates what makes tqvec stand beside pgvector''s vector and halfvec: casts, distances, pgvector''s functions, and operator classes for indexes';
 
 SELECT tq_enable_pgvector() FROM pg_catalog.pg_extension
     WHERE extname OPERATOR(pg_catalog.=) 'vector'

@@ -8,6 +8,7 @@ use tq_memory::Grow;
 
 use crate::centroids::{Centroids, unit_scale};
 use crate::error::IndexError;
+use crate::fit::{self, FIT_BYTES, Fit};
 
 /// Multiplications of a round of all threads: some 20 ms of each, between two polls.
 const ROUND: usize = 1 << 30;
@@ -21,32 +22,35 @@ const JOB_ROWS: usize = 128;
 /// Centroids that are compared at once.
 const LANES: usize = 16;
 
-/// Payloads of records of one codec, without their headers, one after another.
+/// Payloads of records of one codec, without their headers, one after another; of floats, each with its fit behind.
 #[derive(Debug)]
 pub(crate) struct Payloads<'a> {
     pub(crate) codec: &'a Codec,
     pub(crate) shape: RecordShape,
+    pub(crate) has_fit: bool,
     pub(crate) bytes: &'a [u8],
 }
 
 impl Payloads<'_> {
     /// Bytes of each.
-    pub(crate) fn len_of(shape: &RecordShape) -> usize {
+    pub(crate) fn len_of(shape: &RecordShape, has_fit: bool) -> usize {
         let residual = if shape.residual { 2 * shape.dimension as usize } else { 0 };
-        shape.bit_width.packed_len(shape.dimension) + residual
+        shape.bit_width.packed_len(shape.dimension) + residual + if has_fit { FIT_BYTES } else { 0 }
     }
 
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
-        self.bytes.len() / Self::len_of(&self.shape)
+        self.bytes.len() / Self::len_of(&self.shape, self.has_fit)
     }
 
     /// Decodes one, into rotated space.
     pub(crate) fn decode(&self, row: usize, out: &mut [f32]) {
-        let bytes = Self::len_of(&self.shape);
+        let bytes = Self::len_of(&self.shape, self.has_fit);
         let payload = &self.bytes[row * bytes..(row + 1) * bytes];
+        let (payload, fit) = payload.split_at(bytes - if self.has_fit { FIT_BYTES } else { 0 });
         let (codes, residual) = payload.split_at(self.shape.bit_width.packed_len(self.shape.dimension));
-        self.codec.dequantize_parts(codes, self.shape.residual.then_some(residual), out);
+        let parts = (codes, self.shape.residual.then_some(residual));
+        fit::decode(self.codec, parts, self.has_fit.then(|| Fit::from_bytes(fit)), out);
     }
 }
 

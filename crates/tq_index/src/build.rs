@@ -16,7 +16,8 @@ use crate::calibrate::calibrate;
 use crate::centre::{Centre, MeanSum, write_floats};
 use crate::codes;
 use crate::error::IndexError;
-use crate::layout::{self, Extents, Kind, Refine, RowLayout, Tid};
+use crate::fit;
+use crate::layout::{self, Extents, Kind, RowLayout, Tid};
 use crate::list_pages;
 use crate::meta::{Definition, ListsMeta, Meta};
 use crate::others;
@@ -25,6 +26,7 @@ use crate::probes::{Calibration, MOST_LISTS};
 use crate::recentre;
 use crate::slot;
 use crate::train::train;
+use crate::value::Value;
 
 /// Codecs that a sample tells apart; records of others don't count.
 const MOST_CODECS: usize = 16;
@@ -44,6 +46,7 @@ struct Sampled {
     mean: MeanSum,
     /// Their payloads, if rows are kept.
     payloads: Vec<u8>,
+    has_fit: bool,
 }
 
 impl Sample {
@@ -52,14 +55,16 @@ impl Sample {
         Self { keep: bytes, ..Self::default() }
     }
 
-    /// Adds a record of that codec.
+    /// Adds a value whose record is of that codec.
     ///
     /// # Errors
     /// [`IndexError::Memory`], [`IndexError::Codec`] if the record isn't of the codec.
-    pub fn add(&mut self, record: &RecordView<'_>, codec: &Arc<Codec>) -> Result<(), IndexError> {
+    pub fn add(&mut self, value: Value<'_>, codec: &Arc<Codec>) -> Result<(), IndexError> {
+        let Some(record) = &value.record else { return Ok(()) };
         self.rotated.clear();
         self.rotated.try_resize(record.dimension() as usize, 0.0)?;
-        codec.decode_rotated(record, &mut self.rotated)?;
+        codec.check_shape(&record.shape())?;
+        fit::decode(codec, (record.codes(), record.residual()), value.fit, &mut self.rotated);
         if !slot::is_moderate(&self.rotated) {
             return Ok(());
         }
@@ -68,16 +73,20 @@ impl Sample {
             None if self.codecs.len() == MOST_CODECS => return Ok(()),
             None => {
                 let (mean, payloads) = Default::default();
-                self.codecs.try_push(Sampled { codec: Arc::clone(codec), mean, payloads })?;
+                let has_fit = value.fit.is_some();
+                self.codecs.try_push(Sampled { codec: Arc::clone(codec), mean, payloads, has_fit })?;
                 self.codecs.len() - 1
             }
         };
         let sampled = &mut self.codecs[at];
         let (codes, residual) = (record.codes(), record.residual().unwrap_or_default());
-        if codes.len() + residual.len() <= self.keep {
-            sampled.payloads.try_extend(codes)?;
-            sampled.payloads.try_extend(residual)?;
-            self.keep -= codes.len() + residual.len();
+        let (fit, fit_len) = value.fit_bytes();
+        let bytes = codes.len() + residual.len() + fit_len;
+        if bytes <= self.keep {
+            for part in [codes, residual, &fit[..fit_len]] {
+                sampled.payloads.try_extend(part)?;
+            }
+            self.keep -= bytes;
         }
         sampled.mean.add(&self.rotated)
     }
@@ -89,7 +98,8 @@ impl Sample {
 
     /// Bytes that a row of that codec takes where rows are kept.
     pub fn row_bytes(&self) -> usize {
-        self.most().map_or(0, |sampled| Payloads::len_of(&sampled.codec.record_shape()))
+        let bytes = |sampled: &Sampled| Payloads::len_of(&sampled.codec.record_shape(), sampled.has_fit);
+        self.most().map_or(0, bytes)
     }
 
     /// How many rows it has of that codec.
@@ -109,6 +119,17 @@ struct Rows {
     codes: Vec<u8>,
     rotated: Vec<f32>,
     row: Vec<u8>,
+}
+
+impl Rows {
+    /// Decodes a row, if it is one that gets a slot.
+    fn takes(&mut self, record: &RecordView<'_>, value: &Value<'_>) -> bool {
+        if record.shape() != self.layout.shape || value.fit.is_some() != self.layout.has_fit {
+            return false;
+        }
+        fit::decode(&self.codec, (record.codes(), record.residual()), value.fit, &mut self.rotated);
+        slot::is_moderate(&self.rotated)
+    }
 }
 
 /// An index that is being built.
@@ -183,7 +204,8 @@ impl<'a, P: Pages> Build<'a, P> {
         let mut build = Self::new(pages, definition, &sample)?;
         let (Some(rows), Some(sampled)) = (&build.rows, sample.most()) else { return Ok(build) };
         let shape = rows.layout.shape;
-        let payloads = Payloads { codec: &sampled.codec, shape, bytes: &sampled.payloads };
+        let Sampled { codec, has_fit, payloads, .. } = sampled;
+        let payloads = Payloads { codec, shape, has_fit: *has_fit, bytes: payloads };
         if means.lists == 0 || payloads.count() == 0 {
             return Ok(build);
         }
@@ -206,26 +228,26 @@ impl<'a, P: Pages> Build<'a, P> {
         Ok(build)
     }
 
-    /// Adds a row: its record, or NULL.
+    /// Adds a row: its value, or NULL.
     ///
     /// # Errors
     /// [`IndexError::Memory`], [`IndexError::Full`].
-    pub fn add(&mut self, tid: Tid, record: Option<&RecordView<'_>>) -> Result<(), IndexError> {
+    pub fn add(&mut self, tid: Tid, value: Option<Value<'_>>) -> Result<(), IndexError> {
         self.count += 1;
-        if let (Some(record), Some(lists)) = (record, &mut self.lists)
-            && lists.takes(record)
+        let record = value.and_then(|value| value.record);
+        if let (Some(value), Some(record), Some(lists)) = (&value, &record, &mut self.lists)
+            && lists.takes(record, value)
         {
-            return if lists.push(tid, record) { self.assign() } else { Ok(()) };
+            return if lists.push(tid, record, value) { self.assign() } else { Ok(()) };
         }
-        if let (Some(record), Some(rows)) = (record, &mut self.rows)
-            && rows.codec.decode_rotated(record, &mut rows.rotated).is_ok()
-            && slot::is_moderate(&rows.rotated)
+        if let (Some(value), Some(record), Some(rows)) = (&value, &record, &mut self.rows)
+            && rows.takes(record, value)
         {
             let at = rows.slots.len();
             rows.slots.resize(at + rows.layout.slot_bytes, 0);
             slot::fill(&mut rows.slots[at..], tid, &rows.rotated, &rows.centre);
-            if self.meta.definition.refine == Refine::Index {
-                codes::row_of(tid, record, &mut rows.row)?;
+            if rows.layout.code_bytes > 0 {
+                codes::row_of(tid, record, value.fit, &mut rows.row)?;
                 rows.codes.extend_from_slice(&rows.row);
             }
             // Not by the capacity, of which there may be more than was asked for.
@@ -234,7 +256,7 @@ impl<'a, P: Pages> Build<'a, P> {
             }
             return Ok(());
         }
-        self.add_other(tid, record.map(RecordView::as_bytes))
+        self.add_other(tid, value.map(|value| value.whole))
     }
 
     /// Gives the rows that were gathered to their lists.
@@ -265,7 +287,7 @@ impl<'a, P: Pages> Build<'a, P> {
             self.meta.slot_pages += 1;
             self.meta.tail = block;
         }
-        if self.meta.definition.refine == Refine::Index {
+        if layout.code_bytes > 0 {
             write_codes(pages, rows, start)?;
         }
         rows.slots.clear();

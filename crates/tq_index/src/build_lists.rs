@@ -12,12 +12,14 @@ use crate::centre::Centre;
 use crate::centroids::Centroids;
 use crate::codes;
 use crate::error::IndexError;
+use crate::fit::{self, Fit};
 use crate::layout::{self, Kind, Refine, RowLayout, Tid};
 use crate::list_pages::{self, Entry, OTHERS};
 use crate::meta::Meta;
 use crate::others::ENTRY_HEAD;
 use crate::pages::Pages;
 use crate::slot;
+use crate::value::Value;
 
 /// The list of a row that the first stage can't tell anything of.
 const NO_LIST: u32 = u32::MAX;
@@ -110,7 +112,7 @@ impl<'a> ListBuild<'a> {
         let assigner = Assigner::new(&centroids, meta.definition.metric, layout.dimension)?;
         let lists = tq_memory::filled(centroids.count(), Gathered::default())?;
         let (_, round) = assigner.job_rows(means.workers);
-        let record = layout.shape.record_len();
+        let record = layout.shape.record_len() + layout.fit_bytes();
         let round = round.min((means.memory / 4 / record).max(1));
         Ok(Self {
             codec: Arc::clone(codec),
@@ -130,15 +132,28 @@ impl<'a> ListBuild<'a> {
     }
 
     /// Whether that record is of the index's codec.
-    pub(crate) fn takes(&self, record: &RecordView<'_>) -> bool {
-        record.shape() == self.layout.shape
+    pub(crate) fn takes(&self, record: &RecordView<'_>, value: &Value<'_>) -> bool {
+        record.shape() == self.layout.shape && value.fit.is_some() == self.layout.has_fit
     }
 
     /// Adds a row; `true` when it is time for [`ListBuild::assign`].
-    pub(crate) fn push(&mut self, tid: Tid, record: &RecordView<'_>) -> bool {
+    pub(crate) fn push(&mut self, tid: Tid, record: &RecordView<'_>, value: &Value<'_>) -> bool {
+        let (fit, fit_len) = value.fit_bytes();
         self.batch.extend_from_slice(record.as_bytes());
+        self.batch.extend_from_slice(&fit[..fit_len]);
         self.tids.push(tid);
         self.tids.len() == self.round
+    }
+
+    /// Bytes of a row in the batch.
+    fn row_bytes(&self) -> usize {
+        self.layout.shape.record_len() + self.layout.fit_bytes()
+    }
+
+    /// The record of a row in the batch, and how its floats lie to it.
+    fn parts<'b>(&self, row: &'b [u8]) -> (&'b [u8], Option<Fit>) {
+        let (record, fit) = row.split_at(self.layout.shape.record_len());
+        (record, self.layout.has_fit.then(|| Fit::from_bytes(fit)))
     }
 
     /// Gives the rows that were gathered to their lists, and those that none can have to `other`.
@@ -155,20 +170,21 @@ impl<'a> ListBuild<'a> {
         let done = self.means.workers.map(jobs, |first| this.assign_some(first, job))?;
         pages.poll();
         let (tids, batch) = (std::mem::take(&mut self.tids), std::mem::take(&mut self.batch));
-        let mut records = tids.iter().zip(batch.chunks_exact(self.layout.shape.record_len()));
+        let mut rows = tids.iter().zip(batch.chunks_exact(self.row_bytes()));
         for part in done {
             let Assigned { lists, slots } = part?;
             for (list, slot) in lists.into_iter().zip(slots.chunks_exact(self.layout.slot_bytes)) {
-                let Some((tid, record)) = records.next() else { break };
+                let Some((tid, row)) = rows.next() else { break };
+                let (record, fit) = self.parts(row);
                 match self.lists.get_mut(list as usize) {
                     None => other(*tid, record)?,
                     Some(gathered) => {
                         let before = gathered.capacity();
                         gathered.slots.try_extend(slot)?;
-                        if meta.definition.refine == Refine::Index {
+                        if self.layout.code_bytes > 0 {
                             let record = RecordView::parse_stored(record);
                             let record = record.map_err(|_| IndexError::Full)?;
-                            codes::row_of(*tid, &record, &mut self.row)?;
+                            codes::row_of(*tid, &record, fit, &mut self.row)?;
                             gathered.codes.try_extend(&self.row)?;
                         }
                         self.held += gathered.capacity() - before;
@@ -192,13 +208,16 @@ impl<'a> ListBuild<'a> {
         let mut room = AssignRoom::default();
         room.rows.try_resize(count * layout.dimension, 0.0)?;
         let mut slots = tq_memory::filled(count * layout.slot_bytes, 0)?;
-        let records = self.batch[first * layout.shape.record_len()..].chunks_exact(layout.shape.record_len());
+        let bytes = self.row_bytes();
+        let records = self.batch[first * bytes..].chunks_exact(bytes).map(|row| self.parts(row));
         let mut moderate = tq_memory::with_capacity(count)?;
         let rows =
             room.rows.chunks_exact_mut(layout.dimension).zip(slots.chunks_exact_mut(layout.slot_bytes));
-        for ((record, tid), (rotated, slot)) in records.zip(&self.tids[first..]).zip(rows) {
-            let decoded = RecordView::parse_stored(record)
-                .is_ok_and(|record| self.codec.decode_rotated(&record, rotated).is_ok());
+        for (((record, fit), tid), (rotated, slot)) in records.zip(&self.tids[first..]).zip(rows) {
+            let decoded = RecordView::parse_stored(record).is_ok_and(|record| {
+                fit::decode(&self.codec, (record.codes(), record.residual()), fit, rotated);
+                true
+            });
             let usable = decoded && slot::is_moderate(rotated);
             if usable {
                 slot::fill(slot, *tid, rotated, &self.centre);

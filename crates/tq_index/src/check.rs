@@ -31,6 +31,8 @@ pub enum Kept<'a> {
         codes: &'a [u8],
         /// The residual.
         residual: Option<&'a [u8]>,
+        /// How the row's floats lie to them ([`Fit::to_bytes`](crate::Fit::to_bytes)); empty in an index over records.
+        fit: &'a [u8],
     },
 }
 
@@ -248,8 +250,7 @@ impl MadeAgain {
         if in_table && slot::unread(slot::numbers(slot).1).is_some() {
             return None;
         }
-        let (codes, residual) = layout.payload(row);
-        codec?.dequantize_parts(codes, residual, &mut self.rotated);
+        layout.decode(codec?, row, &mut self.rotated);
         slot::fill(&mut self.slot, Tid::from_bytes(row), &self.rotated, &self.centre);
         if self.slot[SLOT_HEAD..] != slot[SLOT_HEAD..] {
             Some("a slot whose bits aren't those of its codes")
@@ -326,7 +327,8 @@ impl SlotPage {
                     copied?;
                     let (codes, residual) = layout.payload(&row);
                     fault = made.fault_of(&layout, slot, &row, codec);
-                    kept = Kept::Payload { codes, residual };
+                    let fit = &row[row.len() - layout.fit_bytes()..];
+                    kept = Kept::Payload { codes, residual, fit };
                 }
                 Codes::Other => fault = Some("a slot of a row that isn't of the index's codec"),
                 Codes::NotNow | Codes::Gone => (),

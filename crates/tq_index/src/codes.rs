@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! 0  tid of the row (6 bytes)   6  packed codes, as the record has them   then the residual, if the codec has one
+//!                                                                         then `fit`'s numbers, of an index over floats
 //! ```
 //!
 //! The tid stands by the codes, so that whoever reads both in one look at the page reads what belongs together: a slot that was freed
 //! and filled again in the middle of a search gives the new row's name with the new row's distance.
 
 use crate::error::{IndexError, damaged};
+use crate::fit::{FIT_BYTES, Fit};
 use crate::layout::{self, CODE_HEAD, Kind, RowLayout, Tid};
 use crate::pages::{Change, Lent, MOST_EDITED, PageMut, Pages};
 use crate::slot;
@@ -56,7 +58,7 @@ pub(crate) fn with_row<P: Pages, R>(
     let mut is_of_codec = true;
     let lent = pages.record(tid, &mut |record| {
         is_of_codec = record.shape() == layout.shape;
-        if is_of_codec { row_of(tid, record, room) } else { Ok(()) }
+        if is_of_codec { row_of(tid, record, None, room) } else { Ok(()) }
     })?;
     Ok(match lent {
         Lent::Yes if !is_of_codec => Codes::Other,
@@ -126,13 +128,21 @@ fn with_row_of_index<P: Pages, R>(
 }
 
 /// Puts the codes of a row together in `out`.
-pub(crate) fn row_of(tid: Tid, record: &RecordView<'_>, out: &mut Vec<u8>) -> Result<(), IndexError> {
+pub(crate) fn row_of(
+    tid: Tid,
+    record: &RecordView<'_>,
+    fit: Option<Fit>,
+    out: &mut Vec<u8>,
+) -> Result<(), IndexError> {
     out.clear();
     let (codes, residual) = (record.codes(), record.residual().unwrap_or_default());
-    out.try_room(CODE_HEAD + codes.len() + residual.len())?;
+    out.try_room(CODE_HEAD + codes.len() + residual.len() + FIT_BYTES)?;
     out.extend_from_slice(&tid.to_bytes());
     out.extend_from_slice(codes);
     out.extend_from_slice(residual);
+    if let Some(fit) = fit {
+        out.extend_from_slice(&fit.to_bytes());
+    }
     Ok(())
 }
 

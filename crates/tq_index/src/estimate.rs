@@ -65,6 +65,8 @@ impl Keys {
     pub(crate) fn key(&self, distance: f64) -> f32 {
         let key = match self.metric {
             _ if distance.is_nan() => return f32::MAX,
+            // Nothing is certain of the row.
+            _ if distance == f64::NEG_INFINITY => return f32::NEG_INFINITY,
             Metric::Cosine => distance - 1.0,
             Metric::InnerProduct if self.norm > 0.0 => distance / self.norm,
             Metric::L2 => distance * distance,
@@ -215,6 +217,7 @@ mod tests {
                 assert!(!key.is_nan() && keys.distance(key) <= distance, "{metric:?} {distance}: {key}");
             }
             assert_eq!(keys.key(f64::NAN), f32::MAX);
+            assert_eq!(keys.key(f64::NEG_INFINITY), f32::NEG_INFINITY);
         }
     }
 }

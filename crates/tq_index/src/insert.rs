@@ -6,18 +6,20 @@
 use std::sync::Arc;
 
 use tq_codec::Codec;
-use tq_format::{RecordShape, RecordView};
+use tq_format::RecordShape;
 use tq_memory::Grow;
 
 use crate::codes;
 use crate::error::{IndexError, damaged};
-use crate::layout::{self, Kind, RowLayout, Tid};
+use crate::fit;
+use crate::layout::{self, Kind, Refine, RowLayout, Tid};
 use crate::meta::{ALL_REMADE, Meta};
 use crate::others;
 use crate::pages::{Change, Pages};
 use crate::recentre;
 use crate::session::{Session, is_codec_of};
 use crate::slot;
+use crate::value::Value;
 
 /// Pages from the storage's list of those with room that are tried before a new one is made.
 const TRIES: usize = 8;
@@ -31,9 +33,10 @@ pub(crate) enum Tried {
 }
 
 impl Session {
-    /// Adds a row: its record, and the record's codec if that is known; or NULL.
+    /// Adds a row: its value, and the codec of the value's record if that is known; or NULL.
     ///
     /// Any record is taken. One that isn't of the index's codec is kept whole; the first whose codec is known decides which that is.
+    /// An index over floats takes floats alone, any other records.
     ///
     /// # Errors
     /// [`IndexError::Damaged`], [`IndexError::Full`], [`IndexError::Memory`].
@@ -41,28 +44,32 @@ impl Session {
         &mut self,
         pages: &P,
         tid: Tid,
-        record: Option<&RecordView<'_>>,
+        value: Option<Value<'_>>,
         codec: Option<&Arc<Codec>>,
     ) -> Result<(), IndexError> {
-        let Some(record) = record else {
+        let Some(value) = value else {
             return others::add(pages, &mut self.meta, tid, None);
         };
-        if let Some(codec) = codec.filter(|codec| codec.check_shape(&record.shape()).is_ok()) {
+        if let Some(record) = &value.record
+            && let Some(codec) = codec.filter(|codec| codec.check_shape(&record.shape()).is_ok())
+        {
             if self.meta.shape.is_none() {
                 self.adopt(pages, &codec.record_shape())?;
             }
             self.rotated.clear();
             self.rotated.try_resize(record.dimension() as usize, 0.0)?;
-            codec.decode_rotated(record, &mut self.rotated)?;
-            if is_codec_of(&self.meta, codec) && slot::is_moderate(&self.rotated) {
+            fit::decode(codec, (record.codes(), record.residual()), value.fit, &mut self.rotated);
+            let is_own = is_codec_of(&self.meta, codec)
+                && value.fit.is_some() == (self.meta.definition.refine == Refine::Floats);
+            if is_own && slot::is_moderate(&self.rotated) {
                 let mut row = std::mem::take(&mut self.row);
-                let added = codes::row_of(tid, record, &mut row)
+                let added = codes::row_of(tid, record, value.fit, &mut row)
                     .and_then(|()| self.insert_row(pages, codec, tid, &row));
                 self.row = row;
                 return added;
             }
         }
-        others::add(pages, &mut self.meta, tid, Some(record.as_bytes()))
+        others::add(pages, &mut self.meta, tid, Some(value.whole))
     }
 
     /// Makes this shape the index's, unless there is one by now.

@@ -27,13 +27,18 @@
 //! 0  magic 0x71 0x54   2  kind   3  version   4  number (u32): of the centre that the page's slots or pieces are made with
 //! ```
 
+use tq_codec::Codec;
 use tq_format::{MAX_DIMENSION, RecordShape};
 
 use crate::error::{IndexError, damaged};
+use crate::fit::{self, FIT_BYTES, Fit};
 use crate::pages::{PageView, SPECIAL_BYTES};
 
-/// The latest version of the page format: page 0 of an index with lists says so, all other pages are of `FLAT_VERSION`.
-pub const VERSION: u8 = 2;
+/// The latest version of the page format: page 0 of an index over floats says so, all other pages are of `FLAT_VERSION`.
+pub const VERSION: u8 = 3;
+
+/// The version of page 0 of an index with lists.
+pub(crate) const LISTS_VERSION: u8 = 2;
 
 /// The version of an index without lists.
 pub(crate) const FLAT_VERSION: u8 = 1;
@@ -48,6 +53,9 @@ pub enum Refine {
     Index,
     /// In the table's rows alone, which [`Pages::record`](crate::Pages::record) lends.
     Table,
+    /// In pages of the index, each with how the row's floats lie to them. They say how far the row is at the least; how far it is
+    /// is for the table's floats to say.
+    Floats,
 }
 
 /// What a page is.
@@ -141,6 +149,8 @@ pub(crate) struct RowLayout {
     pub(crate) slot_pages: u32,
     /// Bytes of a row of codes; 0 if they are left in the table.
     pub(crate) code_bytes: usize,
+    /// Whether each row says how its floats lie to its codes.
+    pub(crate) has_fit: bool,
     /// Rows of codes in a page; 0 if rows run on from one page to the next.
     codes: usize,
     room: usize,
@@ -156,7 +166,11 @@ impl RowLayout {
         let payload =
             shape.bit_width.packed_len(shape.dimension) + if shape.residual { 2 * dimension } else { 0 };
         let slot_bytes = SLOT_HEAD + dimension.div_ceil(8);
-        let code_bytes = if refine == Refine::Index { CODE_HEAD + payload } else { 0 };
+        let code_bytes = match refine {
+            Refine::Index => CODE_HEAD + payload,
+            Refine::Floats => CODE_HEAD + payload + FIT_BYTES,
+            Refine::Table => 0,
+        };
         let whole = room.checked_rem(code_bytes).is_some_and(|waste| waste <= room / 32);
         let codes = if whole { room / code_bytes } else { 0 };
         let mut layout = Self {
@@ -166,6 +180,7 @@ impl RowLayout {
             slots: room / slot_bytes,
             slot_pages: 0,
             code_bytes,
+            has_fit: refine == Refine::Floats,
             codes,
             room,
         };
@@ -219,7 +234,23 @@ impl RowLayout {
     pub(crate) fn payload<'a>(&self, row: &'a [u8]) -> (&'a [u8], Option<&'a [u8]>) {
         let (codes, residual) =
             row[CODE_HEAD..].split_at(self.shape.bit_width.packed_len(self.shape.dimension));
+        let residual = &residual[..residual.len() - self.fit_bytes()];
         (codes, self.shape.residual.then_some(residual))
+    }
+
+    /// How the floats of a row of codes lie to them.
+    pub(crate) fn fit(&self, row: &[u8]) -> Option<Fit> {
+        self.has_fit.then(|| Fit::from_bytes(&row[row.len() - FIT_BYTES..]))
+    }
+
+    /// Bytes of that.
+    pub(crate) fn fit_bytes(&self) -> usize {
+        if self.has_fit { FIT_BYTES } else { 0 }
+    }
+
+    /// Decodes a row of codes, in rotated space.
+    pub(crate) fn decode(&self, codec: &Codec, row: &[u8], out: &mut [f32]) {
+        fit::decode(codec, self.payload(row), self.fit(row), out);
     }
 }
 

@@ -5,12 +5,16 @@ use std::collections::BinaryHeap;
 use tq_memory::Grow;
 
 use crate::error::IndexError;
+use crate::fit::Range;
 use crate::layout::Tid;
 
 /// A measured row, the nearest the greatest.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measured {
+    /// Its distance; of floats, what it is at the least.
     pub(crate) distance: f64,
+    /// About what it is.
+    pub(crate) likely: f64,
     pub(crate) tid: Tid,
     /// Where in the index it is.
     pub(crate) place: u32,
@@ -39,7 +43,12 @@ impl Eq for Measured {}
 impl Measured {
     /// All NaN are alike: the sign of one would decide its order.
     pub(crate) fn new(distance: f64, tid: Tid, place: u32) -> Self {
-        Self { distance: if distance.is_nan() { f64::NAN } else { distance }, tid, place }
+        Self::between(Range { least: distance, likely: distance }, tid, place)
+    }
+
+    /// Of a row whose distance isn't known to the bit.
+    pub(crate) fn between(Range { least, likely }: Range, tid: Tid, place: u32) -> Self {
+        Self { distance: if least.is_nan() { f64::NAN } else { least }, likely, tid, place }
     }
 }
 

@@ -7,7 +7,8 @@
 //!      2 inner product                       92  others' tail: the page that other values go to (0: none)
 //!   9  bit width (0: no codec yet)           96  centre: the number of the newest
 //!  10  residual: 0, 1                       100  base: the first extent's first block (0: not decided)
-//!  11  codes: 0 in the index, 1 in the table  104  blocks of an extent
+//!  11  codes: 0 in the index, 1 in the        104  blocks of an extent
+//!      table, 2 in the index, of floats
 //!  12  dimension (u32)                      108  remade: the extent before which all slots are of the newest centre
 //!  16  the codec's hash, as records have it 112  slot pages at which the next centre is due
 //!                                          116  others' free: the first of a list of empty pages (0: none)
@@ -23,7 +24,9 @@ use tq_codec::Metric;
 use tq_format::{BitWidth, HASH_LEN, MAX_DIMENSION, RecordShape};
 
 use crate::error::{IndexError, damaged};
-use crate::layout::{self, Extents, FLAT_VERSION, Kind, MOST_EXTENT_BLOCKS, Refine, RowLayout, VERSION};
+use crate::layout::{
+    self, Extents, FLAT_VERSION, Kind, LISTS_VERSION, MOST_EXTENT_BLOCKS, Refine, RowLayout, VERSION,
+};
 use crate::list_pages;
 use crate::pages::{Change, Pages, SPECIAL_BYTES};
 use crate::probes::{Calibration, MOST_LISTS};
@@ -99,7 +102,11 @@ impl Meta {
     }
 
     fn version(&self) -> u8 {
-        if self.lists.is_some() { VERSION } else { FLAT_VERSION }
+        match self.definition.refine {
+            Refine::Floats => VERSION,
+            _ if self.lists.is_some() => LISTS_VERSION,
+            _ => FLAT_VERSION,
+        }
     }
 
     /// The special space of page 0.
@@ -120,7 +127,11 @@ impl Meta {
             Metric::InnerProduct => 2,
             Metric::L1 => unreachable!("no index is made for it"),
         };
-        bytes[11] = u8::from(self.definition.refine == Refine::Table);
+        bytes[11] = match self.definition.refine {
+            Refine::Index => 0,
+            Refine::Table => 1,
+            Refine::Floats => 2,
+        };
         if let Some(shape) = &self.shape {
             bytes[9] = shape.bit_width.bits();
             bytes[10] = shape.residual.into();
@@ -173,6 +184,7 @@ impl Meta {
         let refine = match bytes[11] {
             0 => Refine::Index,
             1 => Refine::Table,
+            2 => Refine::Floats,
             _ => return Err(damaged(0, "codes in an unknown place")),
         };
         let shape = match bytes[9] {
@@ -188,7 +200,11 @@ impl Meta {
                 Some(RecordShape { hash_field, dimension, bit_width, residual })
             }
         };
-        let lists = if number(4) > FLAT_VERSION.into() {
+        let has_lists = match number(4) {
+            version if version == u32::from(LISTS_VERSION) => true,
+            version => version > u32::from(LISTS_VERSION) && bytes.len() > META_BYTES,
+        };
+        let lists = if has_lists {
             if bytes.len() < LISTS_META_BYTES {
                 return Err(damaged(0, "the meta page is too short"));
             }

@@ -147,8 +147,7 @@ fn for_sampled_rows<P: Pages>(
         let step = slots.len().div_ceil((count / taken).max(1)).max(1);
         for slot in slots.into_iter().step_by(step) {
             let decoded = codes::with_row(pages, layout, (start, page, slot), None, &mut room, |row| {
-                let (codes, residual) = layout.payload(row);
-                codec.dequantize_parts(codes, residual, &mut rotated);
+                layout.decode(codec, row, &mut rotated);
             })?;
             if decoded.used().is_some() {
                 visit(&rotated)?;
@@ -285,8 +284,7 @@ impl Remade {
             let rotated = &mut self.rotated;
             let owner =
                 codes::with_row(pages, layout, (start, page, at), Some(tid), &mut self.room, |row| {
-                    let (codes, residual) = layout.payload(row);
-                    codec.dequantize_parts(codes, residual, rotated);
+                    layout.decode(codec, row, rotated);
                     Tid::from_bytes(row)
                 })?;
             match owner {

@@ -13,7 +13,8 @@
 //! and their rows wait beside the others. A row that is nearer than the last that was given comes late: last of all, unless any order
 //! will do.
 //!
-//! Distances are the operator's to the bit: the codes go through the kernels of [`PreparedQuery`]. What is approximate is which rows
+//! Distances are the operator's to the bit: the codes go through the kernels of [`PreparedQuery`]. In an index over floats they are what the
+//! operator's are at the least, for certain ([`Bounds`]), and rows come in that order. What is approximate is which rows
 //! are measured: with probability some thousandths for each row, a key stands for more than the row's distance, and the row may come
 //! later than it should, or not among the first.
 
@@ -23,10 +24,12 @@ use crate::candidates::{Candidates, OTHER, Places};
 use crate::codes::{self, Codes};
 use crate::error::{IndexError, damaged};
 use crate::estimate::{Estimator, KeyRoom, Keys};
+use crate::fit::Bounds;
 use crate::hit::{Hit, Others, ScanCounts, ScanOptions};
-use crate::layout::{RowLayout, Tid};
+use crate::layout::{Refine, RowLayout, Tid};
 use crate::lists::Lists;
 use crate::measured::{Measured, Nearest};
+use crate::meta::Definition;
 use crate::others::{LEAST_RECORD_ENTRY, OthersPage};
 use crate::pages::Pages;
 use crate::probing::Probing;
@@ -73,9 +76,16 @@ pub struct Scan {
     row: Vec<u8>,
     others: OthersPage,
     probing: Option<Probing>,
-    /// How many rows were given, and the last one's distance.
+    /// What is certain of floats' distances; `None` where the codes give the distance itself.
+    bounds: Option<Bounds>,
+    /// By how much more than at the least a measured row was likely to be away, at most.
+    slack: f64,
+    /// How many rows were given, and the last one's distance. A row of floats counts when the others' least distances have come to what
+    /// its own likely is: that is when whoever measures the floats has it.
     given: u64,
     last: Option<f64>,
+    /// Likely distances of rows that were given, and don't count yet.
+    ahead: Nearest,
     /// Rows that were found late.
     late: Nearest,
 }
@@ -117,9 +127,16 @@ impl Scan {
         };
         let rows = layout.map_or(0, |layout| session.meta.slot_pages as usize * layout.slots);
         let kept = if probing.is_some() { FIRST_KEPT } else { FIRST_KEPT.max(rows / ROWS_A_KEPT) };
+        let Definition { metric, refine } = session.meta.definition;
+        let bounds = layout
+            .filter(|_| refine == Refine::Floats)
+            .map(|layout| Bounds::new(metric, query_square, layout.dimension));
         Ok(Self {
             prefetched: 0,
-            keys: Keys::new(session.meta.definition.metric, query_square),
+            bounds,
+            slack: 0.0,
+            ahead: Nearest::default(),
+            keys: Keys::new(metric, query_square),
             session,
             query,
             layout,
@@ -186,14 +203,14 @@ impl Scan {
                 self.widen(pages, others)?;
             }
             let bound = self.candidates.bound();
-            let least = bound.map(|bound| self.keys.distance(bound));
+            // A key is of what the codes decode to.
+            let least = bound.map(|bound| self.keys.distance(bound) - self.slack);
             if let Some(row) = self.measured.pop_within(least) {
                 if self.is_late(row) {
                     self.late.push(row)?;
                     continue;
                 }
-                self.given += 1;
-                self.last = Some(row.distance);
+                self.count(row)?;
                 return Ok(Some(row));
             }
             if self.prefetched == 0 {
@@ -210,6 +227,20 @@ impl Scan {
                 return Ok(self.late.pop_within(None));
             }
         }
+    }
+
+    /// Counts a row that is given.
+    fn count(&mut self, row: Measured) -> Result<(), IndexError> {
+        self.last = Some(row.distance);
+        if self.bounds.is_none() {
+            self.given += 1;
+            return Ok(());
+        }
+        self.ahead.push(Measured { distance: row.likely, ..row })?;
+        while self.ahead.pop_within(self.last).is_some() {
+            self.given += 1;
+        }
+        Ok(())
     }
 
     /// Whether a row has to wait for the end, because rows were given that are farther away.
@@ -266,6 +297,10 @@ impl Scan {
             self.measure_other(pages, others, place & !OTHER)?
         };
         if let Some(measured) = measured {
+            let ahead = measured.likely - measured.distance;
+            if ahead.is_finite() {
+                self.slack = self.slack.max(ahead);
+            }
             self.measured.push(measured)?;
         }
         Ok(())
@@ -281,9 +316,14 @@ impl Scan {
         let metric = self.session.meta.definition.metric;
         let measured = codes::with_row(pages, &layout, (start, page, slot), None, &mut self.row, |row| {
             let (codes, residual) = layout.payload(row);
+            let (tid, place) = (Tid::from_bytes(row), place as u32);
+            if let (Some(bounds), Some(fit)) = (&self.bounds, layout.fit(row)) {
+                let cosine = query.distance_of_parts(Metric::Cosine, codes, residual);
+                return Measured::between(bounds.of_codes(cosine, fit), tid, place);
+            }
             let distance = query.distance_of_parts(metric, codes, residual);
             let distance = if metric == Metric::InnerProduct { -distance } else { distance };
-            Measured::new(distance, Tid::from_bytes(row), place as u32)
+            Measured::new(distance, tid, place)
         })?;
         match measured {
             Codes::Other => Err(damaged(start + page, "a slot of a row that isn't of the index's codec")),

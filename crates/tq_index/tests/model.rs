@@ -11,13 +11,14 @@ use proptest::prelude::*;
 use tq_codec::{Codec, Level, Metric, PreparedQuery, Workers};
 use tq_format::{BitWidth, RecordView};
 use tq_index::{
-    Build, Checker, Definition, Hit, IndexError, Kept, ListOptions, Means, MemoryPages, Order, Others,
-    Refine, Sample, Scan, ScanOptions, Session, Tid, Walk, check, contents, create, vacuum,
+    Bounds, Build, Checker, Definition, Fit, Hit, IndexError, Kept, ListOptions, Means, MemoryPages, Order,
+    Others, Range, Refine, Sample, Scan, ScanOptions, Session, Tid, Value, Walk, check, contents, create,
+    vacuum,
 };
 
 /// What is in a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Value {
+enum Cell {
     /// A record of the index's codec: which.
     Own(usize),
     /// One of another codec, of the same dimension.
@@ -29,9 +30,9 @@ enum Value {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Insert(Vec<Value>),
+    Insert(Vec<Cell>),
     /// While another session writes one row in so many, which can't be read.
-    InsertBeside(usize, Vec<Value>),
+    InsertBeside(usize, Vec<Cell>),
     /// Deletes one row in so many, and vacuums.
     Vacuum(usize),
     /// Stops everything after so many changes: the next steps fail until one that says how it goes on.
@@ -43,15 +44,17 @@ enum Step {
 
 const RECORDS: usize = 300;
 
-/// Records of two codecs.
+/// Records of two codecs; or floats, for which the first makes records.
 struct World {
     own: Column,
     other: Column,
     metric: Metric,
+    /// How the floats lie to the first codec's records, if it is floats.
+    fits: Option<Vec<Fit>>,
 }
 
 impl World {
-    fn new(dimension: usize, width: BitWidth, metric: Metric) -> Self {
+    fn new(dimension: usize, width: BitWidth, metric: Metric, refine: Refine) -> Self {
         let mut random = Random(7);
         let common = random.vector(dimension);
         let rows: Vec<f32> = (0..RECORDS)
@@ -61,15 +64,42 @@ impl World {
             })
             .collect();
         let own = Column::new(&rows, dimension, width, false);
-        Self { own, other: Column::new(&rows, dimension, BitWidth::Eight, true), metric }
+        let fit = |(row, at): (&[f32], usize)| {
+            let (mut rotated, mut decoded) = (vec![0.0; dimension], vec![0.0; dimension]);
+            own.codec.rotation().apply(row, &mut rotated);
+            own.codec.decode_rotated(&own.view(at), &mut decoded).unwrap();
+            let norm = if metric == Metric::Cosine { 1.0 } else { 0.5 + (at % 7) as f64 };
+            Fit::new(norm, &rotated, &decoded).unwrap()
+        };
+        let fits =
+            (refine == Refine::Floats).then(|| rows.chunks(dimension).zip(0..).map(fit).collect::<Vec<_>>());
+        Self { other: Column::new(&rows, dimension, BitWidth::Eight, true), own, metric, fits }
     }
 
-    fn record(&self, value: Value) -> (Option<RecordView<'_>>, Option<&Arc<Codec>>) {
+    /// What an index is handed.
+    fn value(&self, cell: Cell) -> Option<Value<'_>> {
+        let record = self.record(cell).0?;
+        Some(match (&self.fits, cell) {
+            (None, _) => Value::record(record),
+            (Some(fits), Cell::Own(at)) => Value::floats(record, fits[at], record.as_bytes()),
+            (Some(_), _) => Value::whole(record.as_bytes()),
+        })
+    }
+
+    /// What is certain of a row's distance.
+    fn range(&self, at: usize) -> Option<Range> {
+        let fit = self.fits.as_ref()?[at];
+        let query = self.query(&self.own.codec);
+        let bounds = Bounds::new(self.metric, query.square(), self.own.codec.config().dimension() as usize);
+        Some(bounds.of_codes(query.distance(Metric::Cosine, &self.own.view(at)), fit))
+    }
+
+    fn record(&self, value: Cell) -> (Option<RecordView<'_>>, Option<&Arc<Codec>>) {
         match value {
-            Value::Own(at) => (Some(self.own.view(at)), Some(&self.own.codec)),
-            Value::Other(at) => (Some(self.other.view(at)), Some(&self.other.codec)),
-            Value::Unknown(at) => (Some(self.other.view(at)), None),
-            Value::Null => (None, None),
+            Cell::Own(at) => (Some(self.own.view(at)), Some(&self.own.codec)),
+            Cell::Other(at) => (Some(self.other.view(at)), Some(&self.other.codec)),
+            Cell::Unknown(at) => (Some(self.other.view(at)), None),
+            Cell::Null => (None, None),
         }
     }
 
@@ -78,9 +108,14 @@ impl World {
         PreparedQuery::new(Arc::clone(codec), &query, Level::detect()).unwrap()
     }
 
-    fn distance(&self, value: Value) -> Option<f64> {
+    fn distance(&self, value: Cell) -> Option<f64> {
+        if let Cell::Own(at) = value
+            && let Some(range) = self.range(at)
+        {
+            return Some(range.least);
+        }
         let (record, _) = self.record(value);
-        let codec = if matches!(value, Value::Own(_)) { &self.own.codec } else { &self.other.codec };
+        let codec = if matches!(value, Cell::Own(_)) { &self.own.codec } else { &self.other.codec };
         let distance = self.query(codec).distance(self.metric, &record?);
         Some(if self.metric == Metric::InnerProduct { -distance } else { distance })
     }
@@ -112,7 +147,9 @@ impl Checker for Found {
         let bytes = match kept {
             Kept::Null | Kept::Unread => None,
             Kept::Record(record) => Some(record.to_vec()),
-            Kept::Payload { codes, residual } => Some([codes, residual.unwrap_or_default()].concat()),
+            Kept::Payload { codes, residual, fit } => {
+                Some([codes, residual.unwrap_or_default(), fit].concat())
+            }
         };
         assert_eq!(self.0.insert(tid, bytes), None, "{tid:?} twice");
         Ok(())
@@ -127,7 +164,7 @@ struct Run {
     world: World,
     pages: MemoryPages,
     session: Session,
-    rows: BTreeMap<Tid, Value>,
+    rows: BTreeMap<Tid, Cell>,
     next: u32,
     /// Tids that a vacuum has freed.
     free: Vec<Tid>,
@@ -183,7 +220,7 @@ impl Run {
                     let tid = self.fresh_tid();
                     let (record, codec) = self.world.record(*value);
                     self.pages.put_row(tid, record.map(|record| record.as_bytes()));
-                    match self.session.insert(&self.pages, tid, record.as_ref(), codec) {
+                    match self.session.insert(&self.pages, tid, self.world.value(*value), codec) {
                         Ok(()) => assert_eq!(self.rows.insert(tid, *value), None),
                         Err(error) => {
                             assert_eq!(error, IndexError::Stopped);
@@ -277,8 +314,11 @@ impl Run {
             assert!(seen.contains_key(tid) || self.deleted.contains(tid), "{tid:?} is missing");
         }
         let visible = || hits.iter().filter(|hit| expected.contains_key(&hit.tid)).map(|hit| hit.distance);
+        // Of floats, how much less than likely is certain shows when they are measured.
+        let slack = |range: Range| range.likely - range.least;
+        let slack = (0..RECORDS).filter_map(|at| self.world.range(at)).map(slack).fold(0.0, f64::max);
         let sorted = visible().zip(visible().skip(1)).all(|(a, b)| match (a, b) {
-            (Some(a), Some(b)) => a <= b,
+            (Some(a), Some(b)) => a <= b + slack,
             (None, Some(_)) => false,
             _ => true,
         });
@@ -303,7 +343,11 @@ impl Run {
             let record = self.world.record(self.rows[tid]).0;
             assert_eq!(bytes.is_none(), record.is_none());
             if let (Some(bytes), Some(record)) = (bytes, record) {
-                let payload = [record.codes(), record.residual().unwrap_or_default()].concat();
+                let fit = match (&self.world.fits, self.rows[tid]) {
+                    (Some(fits), Cell::Own(at)) => fits[at].to_bytes().to_vec(),
+                    _ => Vec::new(),
+                };
+                let payload = [record.codes(), record.residual().unwrap_or_default(), &fit].concat();
                 assert!(*bytes == payload || bytes == record.as_bytes());
             }
         }
@@ -312,16 +356,16 @@ impl Run {
     }
 }
 
-fn value() -> impl Strategy<Value = Value> {
+fn value() -> impl Strategy<Value = Cell> {
     prop_oneof![
-        20 => (0..RECORDS).prop_map(Value::Own),
-        1 => (0..RECORDS).prop_map(Value::Other),
-        1 => (0..RECORDS).prop_map(Value::Unknown),
-        1 => Just(Value::Null),
+        20 => (0..RECORDS).prop_map(Cell::Own),
+        1 => (0..RECORDS).prop_map(Cell::Other),
+        1 => (0..RECORDS).prop_map(Cell::Unknown),
+        1 => Just(Cell::Null),
     ]
 }
 
-fn values() -> impl Strategy<Value = Vec<Value>> {
+fn values() -> impl Strategy<Value = Vec<Cell>> {
     prop::collection::vec(value(), 0..60)
 }
 
@@ -355,7 +399,7 @@ proptest! {
         dimension in prop_oneof![Just(3usize), Just(20), Just(64), Just(150)],
         width in prop_oneof![Just(BitWidth::Two), Just(BitWidth::Four), Just(BitWidth::Eight)],
         metric in metric(),
-        refine in prop_oneof![Just(Refine::Index), Just(Refine::Table)],
+        refine in prop_oneof![Just(Refine::Index), Just(Refine::Table), Just(Refine::Floats)],
         built in prop::option::of(values()),
         lists in prop_oneof![2 => Just(0u32), 1 => Just(1), 2 => Just(4), 1 => Just(40)],
         memory in prop_oneof![Just(0usize), Just(1 << 20)],
@@ -364,7 +408,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..14),
     ) {
         let pages = MemoryPages::new(400);
-        let world = World::new(dimension, width, metric);
+        let world = World::new(dimension, width, metric, refine);
         let mut rows = BTreeMap::new();
         let definition = Definition { metric, refine };
         match built {
@@ -372,8 +416,8 @@ proptest! {
             Some(values) => {
                 let mut sample = Sample::keeping(1 << 20);
                 for value in &values {
-                    if let (Some(record), Some(codec)) = world.record(*value) {
-                        sample.add(&record, codec).unwrap();
+                    if let (Some(value), Some(codec)) = (world.value(*value), world.record(*value).1) {
+                        sample.add(value, codec).unwrap();
                     }
                 }
                 let workers = Workers::new(1).unwrap();
@@ -383,7 +427,7 @@ proptest! {
                     let tid = Tid { block, offset: 1 };
                     let record = world.record(value).0;
                     pages.put_row(tid, record.map(|record| record.as_bytes()));
-                    build.add(tid, world.record(value).0.as_ref()).unwrap();
+                    build.add(tid, world.value(value)).unwrap();
                     rows.insert(tid, value);
                 }
                 assert_eq!(build.finish().unwrap(), rows.len() as u64);

@@ -16,7 +16,7 @@ use super::source::{RowSource, Stop};
 use crate::copy::columns::VectorColumn;
 use crate::copy::ids::IdColumn;
 use crate::copy::statement::Statement;
-use crate::copy::vector_type::VectorType;
+use crate::datum::vector_type::VectorType;
 use crate::error::{CopyError, Error, FormatError, VectorError};
 use crate::formats::rows_error;
 use crate::registry;

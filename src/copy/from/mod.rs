@@ -35,7 +35,7 @@ use self::source::{RowSource, SourceGuard, read_callback};
 use super::columns::TargetColumns;
 use super::ids::Origin;
 use super::statement::{Endpoint, Statement};
-use super::vector_type::VectorType;
+use crate::datum::vector_type::VectorType;
 use crate::error::{CopyError, Error, notice};
 use crate::formats::{Matrix, check_content, open_matrix};
 use crate::server::file_access;

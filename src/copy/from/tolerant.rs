@@ -10,7 +10,7 @@ use super::float_rows::{BLOCK_BYTES, ColumnFill, FloatSource, PLAIN_BLOCK_BYTES}
 use super::rejects::FileRejects;
 use super::source::Stop;
 use crate::copy::ids::IdColumn;
-use crate::copy::vector_type::VectorType;
+use crate::datum::vector_type::VectorType;
 use crate::error::{Error, FormatError, VectorError};
 use crate::formats::rows_error;
 use crate::registry;

@@ -26,7 +26,7 @@ use super::columns::{holds, type_name, wanted_types};
 use super::ids::IdType;
 use super::ids::builder::IdsBuilder;
 use super::statement::{Endpoint, Statement};
-use super::vector_type::VectorType;
+use crate::datum::vector_type::VectorType;
 use crate::error::{CopyError, Error};
 use crate::formats::checked_metadata;
 use crate::registry;

@@ -109,3 +109,16 @@ pub(super) fn operator_function(operator: pg_sys::Oid) -> Result<Option<pg_sys::
         &[DatumWithOid::from(operator)],
     )
 }
+
+/// Whether there is an operator class of that name for the access method.
+pub(super) fn has_operator_class(schema: &str, name: &str) -> Result<bool, Error> {
+    let found = first::<bool>(
+        "SELECT true FROM pg_catalog.pg_opclass c \
+         JOIN pg_catalog.pg_am a ON a.oid OPERATOR(pg_catalog.=) c.opcmethod \
+         JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.opcnamespace \
+         WHERE a.amname OPERATOR(pg_catalog.=) 'tinyquant' AND n.nspname OPERATOR(pg_catalog.=) $1::pg_catalog.name \
+           AND c.opcname OPERATOR(pg_catalog.=) $2::pg_catalog.name",
+        &[DatumWithOid::from(schema), DatumWithOid::from(name)],
+    )?;
+    Ok(found.is_some())
+}

@@ -1,5 +1,5 @@
-//! What makes `tqvec` stand beside pgvector's types, where pgvector is installed: casts between them, distances, and pgvector's
-//! functions.
+//! What makes `tqvec` stand beside pgvector's types, where pgvector is installed: casts between them, distances, pgvector's
+//! functions, and operator classes for indexes over columns of these types.
 //!
 //! All of it is functions in SQL with a parsed body, so nothing here knows pgvector's layout, PostgreSQL knows what depends on
 //! what, and the planner puts the C functions in their place: a query of `vector` or `halfvec` is cast to `real[]` once (see
@@ -18,7 +18,7 @@ use pgrx::prelude::*;
 use pgrx::spi::{quote_identifier, quote_qualified_identifier};
 
 use self::catalogue::{schema_of, type_oid};
-use self::objects::{Caller, SqlFunction};
+use self::objects::{Caller, OperatorClass, SqlFunction};
 use crate::error::{Error, RegistryError, SqlResult, VectorError, notice};
 use crate::server::recovery::refuse_in_recovery;
 
@@ -74,6 +74,9 @@ fn tq_enable_pgvector() -> SqlResult<()> {
         if type_oid("vector", name)?.is_some() {
             let vector = qualified(&schemas.theirs, name);
             created |= distances(&schemas, &vector)?;
+            for class in operator_classes(&schemas, name, &vector) {
+                created |= class.ensure()?;
+            }
             types.push(vector);
         }
     }
@@ -158,6 +161,24 @@ fn distances(schemas: &Schemas, vector: &String) -> Result<bool, Error> {
         }
     }
     Ok(created)
+}
+
+/// The operator classes of one of pgvector's types, by the names that its own access methods have.
+fn operator_classes(schemas: &Schemas, name: &str, vector: &str) -> Vec<OperatorClass> {
+    let of = |(metric, strategy, symbol, comment): (&str, i32, &str, &str)| OperatorClass {
+        schema: schemas.ours.clone(),
+        name: format!("{name}_{metric}_ops"),
+        of: vector.to_owned(),
+        strategy,
+        operator: format!("{}.{symbol}", quote_identifier(&schemas.theirs)),
+        comment: format!("nearest first, by {comment}"),
+    };
+    let metrics = [
+        ("cosine", 1, "<=>", "cosine distance"),
+        ("l2", 2, "<->", "Euclidean distance"),
+        ("ip", 3, "<#>", "negative inner product"),
+    ];
+    metrics.map(of).into()
 }
 
 /// pgvector's functions, for records: distances between one and each of the types, and what pgvector's own give of a vector.

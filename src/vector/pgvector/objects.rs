@@ -1,11 +1,13 @@
-//! Functions in SQL, and the casts and operators that call them, made where they aren't.
+//! Functions in SQL, the casts and operators that call them, and operator classes of pgvector's operators, made where they aren't.
 
 #![allow(unsafe_code)]
 
 use pgrx::prelude::*;
 use pgrx::spi::quote_literal;
 
-use super::catalogue::{cast_oid, function_behind, function_oid, operator_function, operator_oid, tie};
+use super::catalogue::{
+    cast_oid, function_behind, function_oid, has_operator_class, operator_function, operator_oid, tie,
+};
 use crate::error::{Error, RegistryError};
 
 /// The catalogs `pg_cast` and `pg_operator`, fixed in their headers.
@@ -131,6 +133,39 @@ impl Caller {
             Caller::Cast { .. } => PG_CAST,
             Caller::Operator { .. } => PG_OPERATOR,
         })
+    }
+}
+
+/// An operator class of the access method, of one operator of pgvector's.
+pub(super) struct OperatorClass {
+    pub(super) schema: String,
+    pub(super) name: String,
+    /// The type, with its schema.
+    pub(super) of: String,
+    pub(super) strategy: i32,
+    /// The operator, with its schema.
+    pub(super) operator: String,
+    pub(super) comment: String,
+}
+
+impl OperatorClass {
+    /// Makes the class and its family, if there is no class of that name. Both go with the access method.
+    pub(super) fn ensure(&self) -> Result<bool, Error> {
+        let Self { schema, name, of, strategy, operator, comment } = self;
+        if has_operator_class(schema, name)? {
+            return Ok(false);
+        }
+        let class = pgrx::spi::quote_qualified_identifier(schema, name);
+        run(&format!(
+            "CREATE OPERATOR CLASS {class} FOR TYPE {of} USING tinyquant AS \
+             OPERATOR {strategy} {operator} ({of}, {of}) FOR ORDER BY pg_catalog.float_ops"
+        ))?;
+        for kind in ["OPERATOR CLASS", "OPERATOR FAMILY"] {
+            let object = format!("{kind} {class} USING tinyquant");
+            run(&format!("COMMENT ON {object} IS {}", quote_literal(comment)))?;
+            keep_out_of_extension(&object)?;
+        }
+        Ok(true)
     }
 }
 

@@ -10,7 +10,7 @@ use tq_codec::{Codec, Level, Metric, PreparedQuery, RotationKind, Workers, build
 use tq_format::{BitWidth, RecordView};
 use tq_index::{
     Build, Definition, Hit, IndexError, ListOptions, Means, MemoryPages, Others, Refine, Sample, Scan,
-    ScanCounts, ScanOptions, Session, Tid,
+    ScanCounts, ScanOptions, Session, Tid, Value,
 };
 
 /// Bytes of content of a page of PostgreSQL's.
@@ -57,11 +57,11 @@ impl Column {
         let mut sample = Sample::default();
         let step = self.records.len().div_ceil(tq_index::SAMPLE_ROWS).max(1);
         for row in (0..self.records.len()).step_by(step) {
-            sample.add(&self.view(row), &self.codec).unwrap();
+            sample.add(Value::record(self.view(row)), &self.codec).unwrap();
         }
         let mut build = Build::new(&pages, Definition { metric, refine }, &sample).unwrap();
         for row in 0..self.records.len() {
-            build.add(tid(row), Some(&self.view(row))).unwrap();
+            build.add(tid(row), Some(Value::record(self.view(row)))).unwrap();
         }
         assert_eq!(build.finish().unwrap(), self.records.len() as u64);
         pages
@@ -73,13 +73,13 @@ impl Column {
         let mut sample = Sample::keeping(64 << 20);
         let step = self.records.len().div_ceil(64 * lists as usize).max(1);
         for row in (0..self.records.len()).step_by(step) {
-            sample.add(&self.view(row), &self.codec).unwrap();
+            sample.add(Value::record(self.view(row)), &self.codec).unwrap();
         }
         let workers = Workers::new(2).unwrap();
         let means = Means { lists, rows: self.records.len() as u64, memory: 64 << 20, workers: &workers };
         let mut build = Build::with_lists(&pages, Definition { metric, refine }, sample, means).unwrap();
         for row in 0..self.records.len() {
-            build.add(tid(row), Some(&self.view(row))).unwrap();
+            build.add(tid(row), Some(Value::record(self.view(row)))).unwrap();
         }
         assert_eq!(build.finish().unwrap(), self.records.len() as u64);
         pages
@@ -91,7 +91,7 @@ impl Column {
         tq_index::create(&pages, Definition { metric, refine }).unwrap();
         let mut session = Session::new(&pages).unwrap();
         for row in order {
-            session.insert(&pages, tid(row), Some(&self.view(row)), Some(&self.codec)).unwrap();
+            session.insert(&pages, tid(row), Some(Value::record(self.view(row))), Some(&self.codec)).unwrap();
         }
         pages
     }
