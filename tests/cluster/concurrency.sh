@@ -44,6 +44,7 @@ BEGIN
 EXCEPTION WHEN undefined_object THEN NULL;
 END $$;
 SQL
+floats=$(index_of_floats t_floats t 'e::vector(96)' vector_l2_ops)
 value "COPY (SELECT k, e FROM reference) TO '$files/source.tqcv' (FORMAT tqcv)"
 value "COPY (SELECT tq_compress(v, 'imported') FROM reference LIMIT 100) TO '$files/imported.tqcv' (FORMAT tqcv)"
 # Its name comes from its hash when a file brings it back.
@@ -167,7 +168,7 @@ for table in t loaded; do
 done
 is "$(value 'SET enable_seqscan = off; SELECT count(*) FROM t JOIN reference USING (e)')" \
     "$(value 'SELECT count(*) FROM t')" "the index finds every row"
-for index in t_near t_lists coded_near loaded_near passing_near; do
+for index in t_near t_lists coded_near loaded_near passing_near $floats; do
     is "$(value "SELECT * FROM tq_index_check('$index', true)")" "" "the index $index is sound"
 done
 # Each row by its own vector, among those as near: the index gives every one of them, and none twice.

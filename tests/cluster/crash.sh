@@ -52,6 +52,11 @@ CREATE FUNCTION probe(codec text, dimension int) RETURNS text LANGUAGE sql RETUR
      FROM generate_series(1, dimension) i);
 CHECKPOINT;
 SQL
+indexes=(t_e t_lists loaded_e)
+for index in $(index_of_floats t_floats t 'e::vector(300)' vector_cosine_ops) \
+    $(index_of_floats t_halves t 'e::halfvec(300)' halfvec_l2_ops 'WITH (bits = 4, lists = 8)'); do
+    indexes+=("$index")
+done
 distances="SELECT md5(string_agg((e <=> (SELECT v FROM reference WHERE k = 0))::text, ' ' ORDER BY k)) FROM reference"
 distances_before=$(value "$distances")
 value "COPY (SELECT k, e FROM reference WHERE k < 300) TO '$folder/source.tqcv' (FORMAT tqcv)"
@@ -173,7 +178,7 @@ SELECT * FROM (
     UNION ALL SELECT 'faults of ids.tqcv', count(*) FROM tq_corpus_verify('$folder/ids.tqcv')
     UNION ALL SELECT 'faults of plain.tqcv', count(*) FROM tq_corpus_verify('$folder/plain.tqcv')
     UNION ALL SELECT 'index ' || i || ': ' || min(fault), count(*)
-        FROM unnest(ARRAY['t_e', 't_lists', 'loaded_e']) i, tq_index_check(i::regclass, true) GROUP BY i
+        FROM unnest('{$(IFS=, && echo "${indexes[*]}")}'::text[]) i, tq_index_check(i::regclass, true) GROUP BY i
     UNION ALL SELECT 'distances', 1 WHERE ($distances) <> '$distances_before'
 ) faults (fault, count) WHERE count <> 0;
 -- What kept rotations give, and what the same ones do that are built anew.

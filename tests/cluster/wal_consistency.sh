@@ -44,6 +44,8 @@ CREATE UNIQUE INDEX ON parts (id, e);
 CREATE INDEX ON parts USING tinyquant (e tqvec_ip_ops);
 SQL
 
+floats=$(index_of_floats t_floats t 'e::vector(96)' vector_cosine_ops)
+floats+=" $(index_of_floats t_halves t 'e::halfvec(96)' halfvec_l2_ops 'WITH (bits = 4, lists = 16)')"
 standby_of "$primary" "$standby"
 begun=$(value 'SELECT pg_walfile_name(pg_switch_wal())')
 
@@ -145,7 +147,7 @@ same "the B-tree on the type" "$by_index
     WHERE e >= (SELECT e FROM t ORDER BY id LIMIT 1)"
 same "the B-tree on the bytes" "$by_index
     SELECT count(*), md5(string_agg(id::text, ' ' ORDER BY record, id)) FROM t WHERE record > '\\x00'"
-for index in t_near t_lists wide_near part0_e_idx part1_e_idx frozen3_near; do
+for index in t_near t_lists wide_near part0_e_idx part1_e_idx frozen3_near $floats; do
     is "$(cluster_value "$standby" "SELECT * FROM tq_index_check('$index', true)")" "" \
         "the index $index is sound on the standby"
 done

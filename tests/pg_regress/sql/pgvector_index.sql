@@ -25,10 +25,10 @@ CREATE INDEX halves_ip ON floats USING tinyquant (h halfvec_ip_ops);
 INSERT INTO floats SELECT * FROM plain WHERE id % 2 = 0;
 SELECT name, metric, lists, dimension, bit_width, refine, rows, others FROM unnest(ARRAY['floats_cosine', 'floats_l2', 'floats_ip', 'halves_l2']) name, tq_index_info(name::regclass);
 EXPLAIN (COSTS OFF) SELECT id FROM floats ORDER BY v <=> (SELECT v FROM asked WHERE id = 100) LIMIT 5;
--- The ten nearest, with their distances, by the index and without it; and whether the whole table comes out in order.
+-- The distances of the ten nearest, by the index and without it; and whether the whole table comes out in order.
 CREATE FUNCTION compared(field text, operator text) RETURNS TABLE (queries bigint, same bigint, rows bigint, inversions bigint, by_index boolean) LANGUAGE plpgsql AS $$
-DECLARE near text := format('SELECT id, (SELECT array_agg(d || %L || id ORDER BY d, id) FROM (SELECT f.id, f.%I %s a.%I AS d FROM %%I f ORDER BY f.%I %s a.%I LIMIT %%s) f) near FROM asked a ORDER BY id',
-                            ' ', field, operator, field, field, operator, field);
+DECLARE near text := format('SELECT id, (SELECT array_agg(d ORDER BY d) FROM (SELECT f.%I %s a.%I AS d FROM %%I f ORDER BY f.%I %s a.%I LIMIT %%s) f) near FROM asked a ORDER BY id',
+                            field, operator, field, field, operator, field);
         plan text := ''; line text;
 BEGIN
     SET LOCAL enable_seqscan = off;
