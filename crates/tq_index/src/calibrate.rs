@@ -2,13 +2,12 @@
 //!
 //! Of each query, the nearest rows are found among all, and the gaps of the lists that they are in (see `probes`). There are two kinds
 //! of queries, and what the more demanding one needs is kept: rows, without the row itself among its neighbours; and points in
-//! the middle between a row and its hundredth neighbour. Where rows have near copies of themselves, all their neighbours are in
-//! a list or two, whereas queries that come from elsewhere find theirs in many: of 20 near copies of 7,500 rows of debian-minilm, 0.60 of the ten nearest are
-//! found by the rows' gaps alone where 0.95 is aimed at, and 0.85 by both.
+//! the middle between a row and its hundredth neighbour, near copies not counted. Where rows have near copies of themselves, all their neighbours are in
+//! a list or two, whereas queries that come from elsewhere find theirs in many.
 
 use std::sync::Arc;
 
-use tq_codec::{Codec, PreparedQuery};
+use tq_codec::{Codec, Metric, PreparedQuery};
 use tq_memory::Grow;
 use tq_simd::Level;
 
@@ -30,6 +29,25 @@ const QUERIES: std::ops::RangeInclusive<usize> = 100..=300;
 /// Memory of a search.
 const MEMORY: usize = 4 << 20;
 
+/// A neighbour is a near copy that is no farther away than this part of the hundredth neighbour's distance.
+const COPY: f64 = 0.4;
+
+/// By how many of its standard deviations the measured share is taken to be too high: queries differ, and copies of one row are all in one list.
+const DEVIATIONS: f64 = 1.0;
+
+/// More copies of a row than these are no more to look at.
+const MOST_COPIES: usize = 40;
+
+/// About the squared Euclidean distance from a query of that squared norm, or what is in proportion to it.
+fn squared_distance(metric: Metric, query_square: f64, distance: f64) -> f64 {
+    match metric {
+        Metric::L2 => distance * distance,
+        // Of a row about as long as the query.
+        Metric::InnerProduct => (2.0 * (query_square + distance)).max(0.0),
+        _ => distance,
+    }
+}
+
 /// Other rows are measured by every search, and need no list.
 struct NoOthers;
 
@@ -44,15 +62,16 @@ impl Others for NoOthers {
 /// What queries of one kind have found.
 #[derive(Default)]
 struct Found {
-    /// Gaps of the lists that the nearest 10, and 100, are in.
-    gaps: [Vec<f32>; 2],
+    /// Gaps of the lists that the nearest 10, and 100, are in, each with the number of its query.
+    gaps: [Vec<(f32, u32)>; 2],
     /// Gaps of all lists of all queries.
     all: Vec<f32>,
     queries: usize,
 }
 
 impl Found {
-    /// Searches the whole index for the nearest rows; the first `skipped` of them don't count. Returns the place of the last.
+    /// Searches the whole index for the nearest rows; the first `skipped` of them don't count. Returns the place of the hundredth, or, if
+    /// many of these are near copies, of about the hundredth that is none: a query may lie between it and this one.
     fn search<P: Pages>(
         &mut self,
         pages: &P,
@@ -67,30 +86,54 @@ impl Found {
         let square = query.square();
         let options = ScanOptions { epsilon: 3.0, memory: MEMORY, level, lists: ListOptions::ALL };
         let session = Session::new(pages)?.knowing(Some(lists.clone()));
+        let metric = session.meta.definition.metric;
         let mut scan = Scan::new(pages, session, Some(query), square, options)?;
         let gaps = scan.gaps()?;
         self.all.try_extend(&gaps)?;
-        self.queries += 1;
-        let mut last = None;
+        let (mut last, mut squares) = (None, [f64::INFINITY; NEAREST[1]]);
         for at in 0..NEAREST[1] + skipped {
             let Some(row) = scan.next_measured(pages, &mut NoOthers)? else { break };
             last = Some(row.place);
-            let gap = scan.list_of(&row).and_then(|list| gaps.get(list as usize));
-            let Some(gap) = gap.filter(|_| at >= skipped) else { continue };
+            let Some(at) = at.checked_sub(skipped) else { continue };
+            squares[at] = squared_distance(metric, square, row.likely);
+            let Some(gap) = scan.list_of(&row).and_then(|list| gaps.get(list as usize)) else { continue };
             for (found, nearest) in self.gaps.iter_mut().zip(NEAREST) {
-                if at < nearest + skipped {
-                    found.try_push(*gap)?;
+                if at < nearest {
+                    found.try_push((*gap, self.queries as u32))?;
                 }
+            }
+        }
+        self.queries += 1;
+        let near = squares[NEAREST[1] - 1] * COPY * COPY;
+        let copies = squares.iter().filter(|square| **square <= near).count();
+        if skipped > 0 && near.is_finite() {
+            for _ in 0..NEAREST[1] * copies.min(MOST_COPIES) {
+                let Some(row) = scan.next_measured(pages, &mut NoOthers)? else { break };
+                last = Some(row.place);
             }
         }
         Ok(last)
     }
 
-    /// Up to which gap lists have a share of the neighbours; 0 without any.
-    fn gap(&self, k: usize, target: f64) -> f32 {
-        let found = &self.gaps[k];
-        let at = (target * found.len() as f64).ceil() as usize;
-        found.get(at.clamp(1, found.len().max(1)) - 1).copied().unwrap_or(0.0)
+    /// Up to which gap lists have a share of a query's nearest, on average and less what the average may be off by; of all that were found if
+    /// the share is never reached, 0 without any.
+    fn gap(&self, k: usize, target: f64) -> Result<f32, IndexError> {
+        let queries = self.queries as f64;
+        let mut counts = tq_memory::filled(self.queries, 0.0)?;
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for (gap, query) in &self.gaps[k] {
+            let share: &mut f64 = &mut counts[*query as usize];
+            let before = *share;
+            *share += 1.0 / NEAREST[k] as f64;
+            sum += *share - before;
+            squares += *share * *share - before * before;
+            let mean = sum / queries;
+            let deviation = (squares / queries - mean * mean).max(0.0).sqrt();
+            if mean - DEVIATIONS * deviation / queries.sqrt() >= target {
+                return Ok(*gap);
+            }
+        }
+        Ok(self.gaps[k].last().map_or(0.0, |(gap, _)| *gap))
     }
 }
 
@@ -111,8 +154,7 @@ pub(crate) fn calibrate<P: Pages>(pages: &P, codec: &Arc<Codec>) -> Result<Calib
         let (extent, page, slot) = place_of(&layout, place as usize);
         let place = (session.meta.extent_start(extent)?, page, slot);
         let decoded = codes::with_row(pages, &layout, place, None, &mut room, |row| {
-            let (codes, residual) = layout.payload(row);
-            codec.dequantize_parts(codes, residual, &mut neighbour);
+            layout.decode(codec, row, &mut neighbour);
         })?;
         if decoded.used().is_some() {
             row.iter_mut().zip(&neighbour).for_each(|(x, y)| *x = 0.5 * (*x + y));
@@ -122,12 +164,17 @@ pub(crate) fn calibrate<P: Pages>(pages: &P, codec: &Arc<Codec>) -> Result<Calib
         }
     }
     for found in of_rows.gaps.iter_mut().chain(&mut between.gaps) {
-        found.sort_unstable_by(f32::total_cmp);
+        found.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     }
     if of_rows.gaps[0].is_empty() {
         return Ok(Calibration::unmeasured(count));
     }
-    let gaps = [0, 1].map(|k| TARGETS.map(|target| of_rows.gap(k, target).max(between.gap(k, target))));
+    let mut gaps = [[0.0; TARGETS.len()]; 2];
+    for (k, gaps) in gaps.iter_mut().enumerate() {
+        for (gap, target) in gaps.iter_mut().zip(TARGETS) {
+            *gap = of_rows.gap(k, target)?.max(between.gap(k, target)?);
+        }
+    }
     let probes = gaps[0].map(|most| {
         let within = of_rows.all.iter().filter(|gap| **gap <= most).count();
         within.div_ceil(of_rows.queries.max(1)) as u32

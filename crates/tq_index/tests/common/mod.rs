@@ -185,6 +185,20 @@ impl Set {
         Self { name, dimension, rows, queries }
     }
 
+    /// So many near copies of each row of a set, with noise of a tenth of its length, in no order; and the set's queries.
+    pub fn copies(mut self, name: &'static str, copies: usize) -> Self {
+        let mut random = data::Random(77);
+        let scale = 0.1 / (self.dimension as f32).sqrt();
+        let copy = |row: &[f32]| {
+            let noise = random.vector(self.dimension);
+            tq_codec::normalize(&row.iter().zip(noise).map(|(x, n)| x + scale * n).collect::<Vec<_>>())
+                .unwrap()
+        };
+        self.rows = self.rows.repeat(copies).chunks(self.dimension).flat_map(copy).collect();
+        self.name = name;
+        self
+    }
+
     /// All sets that are there.
     pub fn all(rows: usize, queries: usize) -> Vec<Self> {
         let shared = ["debian-minilm", "debian-e5"].into_iter();
