@@ -110,6 +110,24 @@ plan=$(value db1 "
     EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) SELECT * FROM nearest('$query', 10)")
 is "$(grep -cE 'Foreign Scan on .* \(actual rows=10(\.00)? loops=1\)' <<<"$plan")" 2 "and each sent ten rows"
 
+# ---- by an index on each server ---------------------------------------------------------------------------------
+
+index='CREATE INDEX near ON items USING tinyquant (embedding tqvec_cosine_ops)'
+for name in db2 db3; do run $name <<<"$index; ANALYZE items"; done
+run db1 <<<"${index/items/items_1}; ANALYZE items_1"
+found=$(value db1 "SELECT string_agg(id || ' ' || distance, ',' ORDER BY distance, id) FROM nearest('$query', 10)")
+is "$found" "$(value db1 "SELECT string_agg(id || ' ' || d, ',' ORDER BY d, id)
+    FROM (SELECT id, embedding <=> '$query'::real[] AS d FROM one_server ORDER BY d, id LIMIT 10) s")" \
+    "nearest by an index on each server: the nearest of one server"
+like "$(explain "SELECT * FROM nearest('$query', 10)")" 'Index Scan using near on public.items_1' "here it goes by the index"
+# Its statistics are sent when the session that was asked ends.
+was_asked() { [ "$(value "$1" "SELECT idx_scan > 0 FROM pg_stat_user_indexes WHERE indexrelname = 'near'")" = t ]; }
+for name in db2 db3; do
+    is "$(wait_until was_asked $name && echo yes)" yes "and on $name, too"
+done
+for name in db2 db3; do run $name <<<'DROP INDEX near'; done
+run db1 <<<'DROP INDEX near'
+
 # ---- what is found ----------------------------------------------------------------------------------------------
 
 # equal NAME QUERY: with `items` standing for the partitioned table and then for the table on one server
