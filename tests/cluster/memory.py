@@ -17,7 +17,7 @@ import struct
 import sys
 import time
 
-from memory_statements import statements
+from memory_statements import statements, statements_of_floats
 from wire import Gone, Session
 
 PAGE = resource.getpagesize()
@@ -202,7 +202,8 @@ def main(path, folder, log, steps):
         " FROM pg_depend d JOIN pg_extension x ON d.refobjid = x.oid JOIN pg_proc p ON d.objid = p.oid"
         " WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' AND x.extname = 'tinyquant'"
     )
-    every = list(statements(folder))
+    has_floats = witness.must("SELECT count(*) FROM pg_class WHERE relname = 'floats'") == ["1"]
+    every = list(statements(folder)) + (list(statements_of_floats()) if has_floats else [])
     only = os.environ.get("MEMORY_ONLY")
     called = {call for statement in every for call in statement.calls}
     missing = [name for name in catalogue if name.replace(" ", "") not in {call.replace(" ", "") for call in called}]

@@ -37,6 +37,15 @@ CREATE UNLOGGED TABLE filled_in_part AS
     FROM t;
 CREATE UNLOGGED TABLE filled AS SELECT id, v, NULL::tqvec(296, 4) AS e FROM t;
 SQL
+# pgvector's own columns, for which indexes are made as well.
+if [ "$(value "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")" = 1 ]; then
+    sql <<'SQL'
+SET client_min_messages = error;
+CREATE EXTENSION vector;
+SELECT tq_enable_pgvector();
+CREATE TABLE floats AS SELECT id, v::vector(296) AS v, v::vector(296)::halfvec(296) AS h FROM t;
+SQL
+fi
 # Files for what reads some; those that are written are written anew.
 while IFS='|' read -r name query options; do
     value "COPY ($query) TO '$files/$name' WITH ($options)" >/dev/null

@@ -293,3 +293,16 @@ def column_and_files(folder):
             "tq_corpus_search(text,real[],integer,text)",
         )
     yield Statement("index searched", f"SELECT * FROM tq_corpus_search('{folder}/qvec', {query}, 10)")
+
+
+def statements_of_floats():
+    """Of indexes over pgvector's columns, where there is pgvector."""
+    by_index = "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"
+    for column, what, options in (("v", "vector", ""), ("h", "halfvec", "WITH (bits = 4, lists = 5)")):
+        index = f"CREATE INDEX floats_near ON floats USING tinyquant ({column} {what}_l2_ops) {options}"
+        inside = {"before": f"BEGIN; {index}; {by_index}", "after": "ROLLBACK"}
+        nearest = f"SELECT id FROM floats ORDER BY {column} <-> (SELECT {column} FROM floats WHERE id = 1) LIMIT 100"
+        yield Statement(f"index of {what} built", index, before="BEGIN", after="ROLLBACK")
+        yield Statement(f"index of {what} filled", "INSERT INTO floats SELECT * FROM floats", **inside)
+        yield Statement(f"neighbours by index of {what}", nearest, **inside)
+        yield Statement(f"index of {what} checked", "SELECT * FROM tq_index_check('floats_near', true)", **inside)
