@@ -297,7 +297,8 @@ def column_and_files(folder):
 
 def statements_of_floats():
     """Of indexes over pgvector's columns, where there is pgvector."""
-    by_index = "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"
+    # pgvector's library is loaded before: that it can't be is another error, and core's.
+    by_index = "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SELECT '[1]'::vector <-> '[1]'"
     for column, what, options in (("v", "vector", ""), ("h", "halfvec", "WITH (bits = 4, lists = 5)")):
         index = f"CREATE INDEX floats_near ON floats USING tinyquant ({column} {what}_l2_ops) {options}"
         inside = {"before": f"BEGIN; {index}; {by_index}", "after": "ROLLBACK"}
