@@ -46,7 +46,8 @@ CALL grow(:'what', 10000, 100, 0);
 CALL grow(:'what', 100000, 50, 0);
 CALL grow(:'what', 100000, 50, 300);
 CALL grow(:'what', 1000000, 20, 0);
-CALL grow(:'what', 1000000, 20, 1000);
+CALL grow(:'what', 1000000, 100, 1000);
+CALL grow(:'what', 1000000, 100, 2000);
 \echo 'An index of tqvec(384, 4) as it grows, flat (0) and with lists'
 SELECT what, rows, lists, round(build_seconds::numeric, 2) AS build_seconds, round((wal::numeric / bytes), 2) AS wal_of_index, bytes / rows AS bytes_a_row,
        round(by_index::numeric) AS queries_a_second, round(exact::numeric, 1) AS exact_scan, round(recall::numeric, 4) AS recall_of_own

@@ -19,6 +19,20 @@ CREATE TABLE t_tq4_table AS SELECT * FROM t_tq4;
 -- And with lists.
 CREATE TABLE t_tq8_lists AS SELECT * FROM t_tq8;
 CREATE TABLE t_vector_ivf AS SELECT * FROM t_vector;
+-- And over pgvector's own columns.
+CREATE TABLE t_vector_tq8 AS SELECT * FROM t_vector;
+CREATE TABLE t_vector_tq4 AS SELECT * FROM t_vector;
+CREATE TABLE t_half_tq8 AS SELECT * FROM t_half;
+CREATE TABLE t_vector_lists AS SELECT * FROM t_vector;
+INSERT INTO index_build VALUES
+    (9, 'tinyquant of vector, 8 bits', 't_vector_tq8', 'i_vector_tq8',
+     'CREATE INDEX i_vector_tq8 ON t_vector_tq8 USING tinyquant (v vector_cosine_ops)'),
+    (10, 'tinyquant of vector, 4 bits', 't_vector_tq4', 'i_vector_tq4',
+     'CREATE INDEX i_vector_tq4 ON t_vector_tq4 USING tinyquant (v vector_cosine_ops) WITH (bits = 4)'),
+    (11, 'tinyquant of halfvec, 8 bits', 't_half_tq8', 'i_half_tq8',
+     'CREATE INDEX i_half_tq8 ON t_half_tq8 USING tinyquant (v halfvec_cosine_ops)'),
+    (12, 'tinyquant of vector, 8 bits, 100 lists', 't_vector_lists', 'i_vector_lists',
+     'CREATE INDEX i_vector_lists ON t_vector_lists USING tinyquant (v vector_cosine_ops) WITH (lists = 100)');
 INSERT INTO index_build VALUES
     (3, 'tinyquant, 8 bits, refine = table', 't_tq8_table', 'i_tq8_table',
      'CREATE INDEX i_tq8_table ON t_tq8_table USING tinyquant (v tqvec_cosine_ops) WITH (refine = table)'),
@@ -47,12 +61,15 @@ CREATE PROCEDURE find_truth(queries int) LANGUAGE plpgsql AS $$
 DECLARE r regclass;
 BEGIN
     PERFORM set_config('enable_indexscan', 'off', true);
-    FOR r IN SELECT DISTINCT relation FROM index_build WHERE relation <> 't_vector_ivf'::regclass LOOP
+    FOR r IN SELECT DISTINCT relation FROM index_build WHERE relation::text !~ '^t_(vector|half)_' LOOP
         EXECUTE format('INSERT INTO index_truth SELECT %1$L, q.id, (SELECT array_agg(id) FROM
             (SELECT t.id FROM %1$s t ORDER BY t.v <=> %2$s LIMIT 10) s) FROM query q WHERE q.id < %3$s',
             r, CASE r WHEN 't_vector'::regclass THEN 'q.v' WHEN 't_half'::regclass THEN 'q.v::halfvec' ELSE 'q.v::real[]' END, queries);
     END LOOP;
-    INSERT INTO index_truth SELECT 't_vector_ivf', query, ids FROM index_truth WHERE relation = 't_vector'::regclass;
+    -- Copies have the same rows.
+    INSERT INTO index_truth SELECT b.relation, query, ids FROM index_truth t
+        JOIN (SELECT DISTINCT relation FROM index_build) b ON b.relation::text ~ ('^' || t.relation::text || '_')
+        WHERE t.relation IN ('t_vector', 't_half');
 END $$;
 CALL find_truth(:queries);
 
