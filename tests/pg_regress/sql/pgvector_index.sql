@@ -5,7 +5,7 @@ CREATE EXTENSION IF NOT EXISTS vector;
 SELECT set_config('search_path', 'public, ' || extnamespace::regnamespace, false) FROM pg_extension WHERE extname = 'vector' \g /dev/null
 SELECT tq_enable_pgvector();
 RESET client_min_messages;
-SELECT opcname, opcintype::regtype::text ~ 'vector$' AS of_theirs, amvalidate(oid) FROM pg_opclass
+SELECT opcname, opcintype::regtype::text ~ 'vec(tor)?$' AS of_theirs, amvalidate(oid) FROM pg_opclass
 WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'tinyquant') AND opcname !~ '^tqvec' ORDER BY opcname COLLATE "C";
 CREATE FUNCTION numbers_of(seed int, dimension int) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
     SELECT array_agg(((hashint8extended(seed, i) % 1000)::real / 1000 + 0.3)::real * (1 + seed % 5) ORDER BY i) FROM generate_series(1, dimension) i
@@ -24,7 +24,15 @@ CREATE INDEX halves_l2 ON floats USING tinyquant (h halfvec_l2_ops) WITH (lists 
 CREATE INDEX halves_ip ON floats USING tinyquant (h halfvec_ip_ops);
 INSERT INTO floats SELECT * FROM plain WHERE id % 2 = 0;
 SELECT name, metric, lists, dimension, bit_width, refine, rows, others FROM unnest(ARRAY['floats_cosine', 'floats_l2', 'floats_ip', 'halves_l2']) name, tq_index_info(name::regclass);
-EXPLAIN (COSTS OFF) SELECT id FROM floats ORDER BY v <=> (SELECT v FROM asked WHERE id = 100) LIMIT 5;
+-- A plan's nodes, which versions of the server print with other details.
+CREATE FUNCTION nodes(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+        IF line ~ '^ *(->  )?[A-Z][A-Za-z ]+( using| on|$)' AND line !~ 'InitPlan|asked' THEN RETURN NEXT regexp_replace(line, '^ *(-> *)?', ''); END IF;
+    END LOOP;
+END $$;
+SELECT nodes('SELECT id FROM floats ORDER BY v <=> (SELECT v FROM asked WHERE id = 100) LIMIT 5');
 -- The distances of the ten nearest, by the index and without it; and whether the whole table comes out in order.
 CREATE FUNCTION compared(field text, operator text) RETURNS TABLE (queries bigint, same bigint, rows bigint, inversions bigint, by_index boolean) LANGUAGE plpgsql AS $$
 DECLARE near text := format('SELECT id, (SELECT array_agg(d ORDER BY d) FROM (SELECT f.%I %s a.%I AS d FROM %%I f ORDER BY f.%I %s a.%I LIMIT %%s) f) near FROM asked a ORDER BY id',
@@ -65,7 +73,7 @@ SELECT field, operator, c.same, c.inversions FROM unnest(ARRAY['v', 'h']) field,
 SELECT queries_asked, recall FROM tq_index_recall('floats_cosine', queries => 10);
 -- Plans that rely on the order, and a query of each row.
 SET enable_seqscan = off;
-EXPLAIN (COSTS OFF) SELECT id FROM floats ORDER BY h <=> (SELECT h FROM asked WHERE id = 100), id LIMIT 3;
+SELECT nodes('SELECT id FROM floats ORDER BY h <=> (SELECT h FROM asked WHERE id = 100), id LIMIT 3');
 SELECT a.id, n.id FROM asked a, LATERAL (SELECT id FROM floats ORDER BY h <=> a.h LIMIT 1) n WHERE a.id < 500 ORDER BY a.id;
 BEGIN;
 DECLARE near CURSOR FOR SELECT id FROM floats ORDER BY h <-> (SELECT h FROM asked WHERE id = 700);
@@ -96,7 +104,7 @@ CREATE TABLE part_b PARTITION OF parts FOR VALUES FROM (100) TO (200);
 CREATE INDEX ON parts USING tinyquant (v vector_l2_ops);
 INSERT INTO parts SELECT i, numbers_of(i, 3)::vector FROM generate_series(0, 199) i;
 SET enable_seqscan = off;
-EXPLAIN (COSTS OFF) SELECT id FROM parts ORDER BY v <-> '[1, 1, 1]' LIMIT 2;
+SELECT nodes($$SELECT id FROM parts ORDER BY v <-> '[1, 1, 1]' LIMIT 2$$);
 SELECT (SELECT array_agg(id) FROM (SELECT id FROM parts ORDER BY v <-> '[1, 1, 1]' LIMIT 5) s) = (SELECT array_agg(id) FROM (SELECT id FROM parts ORDER BY (v <-> '[1, 1, 1]') + 0 LIMIT 5) s) AS same;
 RESET enable_seqscan;
 -- What isn't for them.
@@ -106,4 +114,4 @@ CREATE INDEX refused ON floats USING tinyquant (v vector_l1_ops);
 CREATE TABLE records (e tqvec(3, 4));
 CREATE INDEX refused ON records USING tinyquant (e tqvec_l2_ops) WITH (bits = 8);
 DROP TABLE floats, plain, asked, mixed, unlogged_floats, parts, records;
-DROP FUNCTION compared, ordered, numbers_of;
+DROP FUNCTION compared, ordered, nodes, numbers_of;
