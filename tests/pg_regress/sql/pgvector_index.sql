@@ -73,7 +73,7 @@ SELECT field, operator, c.same, c.inversions FROM unnest(ARRAY['v', 'h']) field,
 SELECT queries_asked, recall FROM tq_index_recall('floats_cosine', queries => 10);
 -- Plans that rely on the order, and a query of each row.
 SET enable_seqscan = off;
-SELECT nodes('SELECT id FROM floats ORDER BY h <=> (SELECT h FROM asked WHERE id = 100), id LIMIT 3');
+SELECT id FROM floats ORDER BY h <=> (SELECT h FROM asked WHERE id = 100), id LIMIT 1;
 SELECT a.id, n.id FROM asked a, LATERAL (SELECT id FROM floats ORDER BY h <=> a.h LIMIT 1) n WHERE a.id < 500 ORDER BY a.id;
 BEGIN;
 DECLARE near CURSOR FOR SELECT id FROM floats ORDER BY h <-> (SELECT h FROM asked WHERE id = 700);
