@@ -137,6 +137,17 @@ impl Found {
     }
 }
 
+/// Makes `row` the point between it and its neighbour that is as long as they are: of rows of one length, the middle would lie closer to all
+/// centroids than any row does. `false` if there is none.
+fn between_of(row: &mut [f32], neighbour: &[f32]) -> bool {
+    let norm = |x: &[f32]| x.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
+    let long = norm(row) + norm(neighbour);
+    row.iter_mut().zip(neighbour).for_each(|(x, y)| *x += y);
+    let scale = 0.5 * long / norm(row);
+    row.iter_mut().for_each(|x| *x = (scale * f64::from(*x)) as f32);
+    scale.is_finite()
+}
+
 /// Measures an index that has just been built.
 pub(crate) fn calibrate<P: Pages>(pages: &P, codec: &Arc<Codec>) -> Result<Calibration, IndexError> {
     let mut session = Session::new(pages)?;
@@ -157,8 +168,7 @@ pub(crate) fn calibrate<P: Pages>(pages: &P, codec: &Arc<Codec>) -> Result<Calib
             layout.decode(codec, row, &mut neighbour);
         })?;
         if decoded.used().is_some() {
-            row.iter_mut().zip(&neighbour).for_each(|(x, y)| *x = 0.5 * (*x + y));
-            if row.iter().any(|x| *x != 0.0) {
+            if between_of(&mut row, &neighbour) {
                 between.search(pages, codec, &lists, &row, 0)?;
             }
         }
