@@ -15,6 +15,7 @@ mod functions;
 mod insert;
 mod opclass;
 mod options;
+mod other_rows;
 mod page;
 mod recall;
 mod recent;

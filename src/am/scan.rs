@@ -9,11 +9,12 @@ use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, pg_sys};
 use tq_codec::{Metric, PreparedQuery};
 use tq_format::RecordView;
-use tq_index::{Bounds, Hit, IndexError, Others, Refine, Scan, ScanOptions, Session, Tid, Walk};
+use tq_index::{Bounds, Hit, IndexError, Refine, Scan, ScanOptions, Session, Tid, Walk};
 
 use super::buffers::Buffers;
-use super::column::{FloatColumn, floats_of_whole, norm_of};
+use super::column::{FloatColumn, norm_of};
 use super::opclass::metric_of;
+use super::other_rows::{OtherRecords, SearchError, SeenRecords, check_dimensions};
 use super::rows::{list_options, named};
 use super::table::{Seen, TableRows};
 use crate::datum::float_array::FloatArray;
@@ -23,9 +24,6 @@ use crate::registry;
 use crate::registry::Query;
 use crate::server::pg_compat::count_index_scan;
 use crate::server::settings;
-
-/// Codecs of the other rows for which a query is kept prepared.
-const MOST_PREPARED: usize = 32;
 
 /// What a plan node keeps between calls.
 #[derive(Default)]
@@ -49,96 +47,6 @@ struct ByQuery {
     scan: Scan,
     others: OtherRecords,
     bytes: Vec<u8>,
-}
-
-/// Measures records that aren't of the index's codec, or floats that have no record.
-struct OtherRecords {
-    metric: Metric,
-    query: Query,
-    prepared: Vec<PreparedQuery>,
-    /// In an index of floats.
-    bounds: Option<Bounds>,
-}
-
-/// An error while other rows are measured: of theirs, or of the index.
-enum SearchError {
-    Index(IndexError),
-    Other(Error),
-}
-
-impl From<IndexError> for SearchError {
-    fn from(error: IndexError) -> Self {
-        SearchError::Index(error)
-    }
-}
-
-impl OtherRecords {
-    fn measure(&mut self, record: &[u8]) -> Result<f64, Error> {
-        if let Some(bounds) = self.bounds {
-            return self.measure_floats(bounds, record);
-        }
-        let record = RecordView::parse_stored(record)?;
-        check_dimensions(&self.query, record.dimension())?;
-        let at = match self.prepared.iter().position(|prepared| prepared.matches(&record)) {
-            Some(at) => at,
-            None => {
-                let codec = registry::for_record(&record)?;
-                if self.prepared.len() == MOST_PREPARED {
-                    self.prepared.clear();
-                }
-                self.prepared.push(self.query.prepare(codec, settings::simd_level())?);
-                self.prepared.len() - 1
-            }
-        };
-        let distance = registry::distance(&self.prepared[at], self.metric, &record)?;
-        Ok(if self.metric == Metric::InnerProduct { -distance } else { distance })
-    }
-}
-
-impl OtherRecords {
-    /// What the distance of floats is at the least.
-    fn measure_floats(&mut self, bounds: Bounds, whole: &[u8]) -> Result<f64, Error> {
-        let floats = floats_of_whole(whole).ok_or(Error::index(IndexError::Damaged {
-            block: 0,
-            problem: "a row that is kept whole has another length than it says",
-        }))?;
-        check_dimensions(&self.query, floats.len() as u32)?;
-        let (mut product, mut square) = (0.0, 0.0);
-        for (q, x) in self.query.floats()?.iter().zip(floats) {
-            product += f64::from(*q) * f64::from(x);
-            square += f64::from(x) * f64::from(x);
-        }
-        Ok(bounds.of_vector(product, square.sqrt()).least)
-    }
-}
-
-/// The other rows of a search, with the table that they are in.
-struct SeenRecords<'a> {
-    records: &'a mut OtherRecords,
-    table: Option<&'a TableRows>,
-}
-
-impl Others for SeenRecords<'_> {
-    type Error = SearchError;
-
-    /// A row that can't be measured is an error if the search sees it. One that was rolled back or deleted, or that nobody has committed
-    /// yet, is none.
-    fn distance(&mut self, tid: Tid, record: &[u8]) -> Result<Option<f64>, SearchError> {
-        match self.records.measure(record) {
-            Ok(distance) => Ok(Some(distance)),
-            Err(_) if self.table.is_some_and(|table| !table.has(tid)) => Ok(None),
-            Err(error) => Err(SearchError::Other(error)),
-        }
-    }
-}
-
-/// That a query has the rows' dimensions: the error that the operator gives.
-fn check_dimensions(query: &Query, rows: u32) -> Result<(), Error> {
-    let query = query.dimension();
-    if query == rows as usize {
-        return Ok(());
-    }
-    Err(Error::Vector(VectorError::DimensionsDiffer(rows, query as u32)))
 }
 
 /// Starts a plan node's use of an index.

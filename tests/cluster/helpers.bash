@@ -38,8 +38,8 @@ one_cluster() {
 value() { cluster_value "$cluster" "$@"; }
 execute() { cluster_value "$cluster" "$@" >/dev/null; }
 sql() { cluster_psql "$cluster" >/dev/null; }
-# index_of_floats NAME TABLE EXPRESSION CLASS [WITH]: an index over a column of pgvector's as an expression, if the server has
-# pgvector; prints its name, or nothing.
+# index_of_floats NAME TABLE EXPRESSION CLASS [WITH]: an index over a column of pgvector's as an expression, if the
+# server has pgvector; prints its name, or nothing.
 index_of_floats() {
     [ "$(value "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")" = 1 ] || return 0
     execute "SET client_min_messages = error; CREATE EXTENSION IF NOT EXISTS vector; SELECT tq_enable_pgvector();

@@ -119,7 +119,8 @@ found=$(value db1 "SELECT string_agg(id || ' ' || distance, ',' ORDER BY distanc
 is "$found" "$(value db1 "SELECT string_agg(id || ' ' || d, ',' ORDER BY d, id)
     FROM (SELECT id, embedding <=> '$query'::real[] AS d FROM one_server ORDER BY d, id LIMIT 10) s")" \
     "nearest by an index on each server: the nearest of one server"
-like "$(explain "SELECT * FROM nearest('$query', 10)")" 'Index Scan using near on public.items_1' "here it goes by the index"
+like "$(explain "SELECT * FROM nearest('$query', 10)")" 'Index Scan using near on public.items_1' \
+    "here it goes by the index"
 # Its statistics are sent when the session that was asked ends.
 was_asked() { [ "$(value "$1" "SELECT idx_scan > 0 FROM pg_stat_user_indexes WHERE indexrelname = 'near'")" = t ]; }
 for name in db2 db3; do

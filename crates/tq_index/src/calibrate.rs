@@ -167,10 +167,8 @@ pub(crate) fn calibrate<P: Pages>(pages: &P, codec: &Arc<Codec>) -> Result<Calib
         let decoded = codes::with_row(pages, &layout, place, None, &mut room, |row| {
             layout.decode(codec, row, &mut neighbour);
         })?;
-        if decoded.used().is_some() {
-            if between_of(&mut row, &neighbour) {
-                between.search(pages, codec, &lists, &row, 0)?;
-            }
+        if decoded.used().is_some() && between_of(&mut row, &neighbour) {
+            between.search(pages, codec, &lists, &row, 0)?;
         }
     }
     for found in of_rows.gaps.iter_mut().chain(&mut between.gaps) {

@@ -207,22 +207,18 @@ fn no_row_is_nearer_than_its_bound() {
     let rows: Vec<Vec<f32>> = (0..200).map(|_| random.vector(dimension)).collect();
     for metric in METRICS {
         let floats = Floats::new(rows.clone(), BitWidth::Four, metric);
-        for at in 0..rows.len() {
+        for (at, row) in rows.iter().enumerate() {
             let decoded = floats.codec().decode(&floats.column.view(at)).unwrap();
-            let unit = tq_codec::normalize(&rows[at]).unwrap();
+            let unit = tq_codec::normalize(row).unwrap();
+            let own = Floats {
+                rows: vec![row.clone()],
+                column: Column::new(&unit, dimension, BitWidth::Four, false),
+                metric,
+                fits: vec![floats.fits[at]],
+            };
             for share in [0.5, 1.0, 3.0, 30.0, -1.0] {
-                let query: Vec<f32> =
-                    decoded.iter().zip(&unit).map(|(e, x)| (1.0 - share) * e + share * x).collect();
-                check_pairs(
-                    &Floats {
-                        rows: vec![rows[at].clone()],
-                        column: Column::new(&unit, dimension, BitWidth::Four, false),
-                        metric,
-                        fits: vec![floats.fits[at]],
-                    },
-                    &[query],
-                    1,
-                );
+                let towards = |(e, x): (&f32, &f32)| (1.0 - share) * e + share * x;
+                check_pairs(&own, &[decoded.iter().zip(&unit).map(towards).collect()], 1);
             }
         }
     }
