@@ -4,12 +4,17 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use tq_files::{BurnpackFile, Container, Metadata, OpenError, RowsError, Verification, ZtensorFile, detect};
+use tq_files::{
+    BenchmarkFormat, BurnpackFile, Container, Metadata, OpenError, RowsError, Verification, ZtensorFile,
+    detect, open_benchmark, open_npy, open_npz, open_safetensors,
+};
 use tq_format::CorpusView;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Numbers that are read of one tensor at most.
 const MOST_NUMBERS: usize = 1 << 16;
+/// Ids that are read of one tensor at most.
+const MOST_IDS: usize = 1 << 12;
 /// The end of a zTensor file of generation 2, and its footer: where the directory is, its length and its checksum, the version.
 const MAGIC_2: &[u8] = b"\x89ZT2\r\n\x1a\n";
 const FOOTER_2: usize = 40;
@@ -76,6 +81,33 @@ pub(crate) fn burnpack(data: &[u8]) {
     with_file(data, |path| read_all(|| Ok(Box::new(BurnpackFile::open(path)?))));
 }
 
+pub(crate) fn npy(data: &[u8]) {
+    with_file(data, |path| read_all(|| Ok(Box::new(open_npy(path)?))));
+}
+
+pub(crate) fn npz(data: &[u8]) {
+    with_file(data, |path| read_all(|| Ok(Box::new(open_npz(path)?))));
+}
+
+pub(crate) fn safetensors(data: &[u8]) {
+    with_file(data, |path| read_all(|| Ok(Box::new(open_safetensors(path)?))));
+}
+
+/// The first byte says as which of the formats the others are read.
+pub(crate) fn benchmark(data: &[u8]) {
+    const FORMATS: [BenchmarkFormat; 6] = [
+        BenchmarkFormat::Fvecs,
+        BenchmarkFormat::Bvecs,
+        BenchmarkFormat::Ivecs,
+        BenchmarkFormat::Fbin,
+        BenchmarkFormat::U8bin,
+        BenchmarkFormat::I8bin,
+    ];
+    let Some((which, data)) = data.split_first() else { return };
+    let format = FORMATS[usize::from(*which) % FORMATS.len()];
+    with_file(data, |path| read_all(|| Ok(Box::new(open_benchmark(format, path)?))));
+}
+
 /// Puts the checksum of the directory into the footer of a file of generation 2.
 fn seal(data: &mut [u8]) -> Option<()> {
     let footer = data.len().checked_sub(FOOTER_2)?;
@@ -99,6 +131,13 @@ fn read_all(open: impl Fn() -> Result<Box<dyn Container>, OpenError>) {
         let verified = file.verify(index, &mut || {});
         refuse_file_error(verified.as_ref().err());
         let file = open().unwrap_or_else(|error| panic!("a file that was opened before: {error}"));
+        if let Ok(file) = open()
+            && let Ok(mut reader) = file.ids(index, &mut || {})
+        {
+            let mut ids = Vec::new();
+            while ids.len() < MOST_IDS && reader.read(100, &mut ids).is_ok_and(|count| count > 0) {}
+            assert!(ids.len() as u64 <= reader.count());
+        }
         let mut reader = match file.rows(index, &mut || {}) {
             Ok(reader) => reader,
             Err(error) => {

@@ -22,7 +22,7 @@ static ALLOCATOR: Counting = Counting;
 type Target = fn(&[u8]);
 
 /// All targets: their names, and how many bytes they may take for each byte that they are given.
-pub const TARGETS: [(&str, Target, usize); 14] = [
+pub const TARGETS: [(&str, Target, usize); 18] = [
     ("record", bytes::record, 8),
     ("text", bytes::text, 64),
     ("binary", bytes::binary, 16),
@@ -35,6 +35,10 @@ pub const TARGETS: [(&str, Target, usize); 14] = [
     ("qvec", bytes::qvec, 32),
     ("ztensor", files::ztensor, 64),
     ("burnpack", files::burnpack, 64),
+    ("npy", files::npy, 64),
+    ("npz", files::npz, 64),
+    ("safetensors", files::safetensors, 128),
+    ("benchmark", files::benchmark, 64),
     ("ids", bytes::ids, 64),
     ("pages", index::pages, 64),
 ];

@@ -97,19 +97,14 @@ impl TargetColumns {
 /// Whether a column of that type takes what files of the format hold.
 pub(crate) fn holds(format: Format, kind: VectorType) -> bool {
     // Records of a corpus go in as they are; other files hold floats, or what becomes floats.
-    match format {
-        Format::Tqcv => matches!(kind, VectorType::Tqvec(_)),
-        Format::Qvec | Format::Ztensor | Format::Burnpack => true,
-    }
+    !format.holds_records() || matches!(kind, VectorType::Tqvec(_))
 }
 
 /// The types of [`holds`], for messages.
 pub(crate) fn wanted_types(format: Format) -> &'static str {
-    match format {
-        Format::Tqcv => "tqvec",
-        Format::Qvec | Format::Ztensor | Format::Burnpack => {
-            "tqvec, real[], double precision[], vector or halfvec"
-        }
+    match format.holds_records() {
+        true => "tqvec",
+        false => "tqvec, real[], double precision[], vector or halfvec",
     }
 }
 

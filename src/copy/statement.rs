@@ -67,6 +67,9 @@ impl Statement {
         // SAFETY: the parser filled the statement; its filename, where there is one, is a C string.
         unsafe {
             let direction = if (*copy).is_from { Direction::From } else { Direction::To };
+            if direction == Direction::To && !format.is_written() {
+                return Err(Error::Copy(CopyError::NotWritten(format.name())));
+            }
             if (*copy).is_program {
                 return Err(Error::Copy(CopyError::Unsupported {
                     format: format.name(),

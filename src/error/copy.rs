@@ -67,8 +67,10 @@ pub(crate) enum CopyError {
     ClientGone,
     #[error("unexpected message type 0x{0:02X} during COPY from stdin")]
     Protocol(i32),
-    #[error("option \"ids\" needs a second column to fill")]
-    IdsWithoutColumn,
+    #[error("option \"{0}\" needs a second column to fill")]
+    IdsWithoutColumn(&'static str),
+    #[error("files of format {0} are read, but not written")]
+    NotWritten(&'static str),
     #[error("generated column \"{0}\" is not supported in COPY FROM WHERE conditions")]
     WhereGenerated(String),
 }
@@ -83,7 +85,7 @@ impl CopyError {
             CopyError::ClientGone => Code::ERRCODE_CONNECTION_FAILURE,
             CopyError::Protocol(_) => Code::ERRCODE_PROTOCOL_VIOLATION,
             CopyError::IdType { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
-            CopyError::IdsWithoutColumn => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
+            CopyError::IdsWithoutColumn(_) => Code::ERRCODE_INVALID_COLUMN_REFERENCE,
             CopyError::Rows { source, .. } => source.code(),
             CopyError::CodecWithoutRecords { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
             CopyError::Typmod { source, .. } | CopyError::ExportRow { source, .. } => source.code(),
@@ -100,6 +102,7 @@ impl CopyError {
             CopyError::ExportRelationChanged => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             CopyError::RunCopyCalled => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             CopyError::Unsupported { .. }
+            | CopyError::NotWritten(_)
             | CopyError::FromRowSecurity
             | CopyError::OptionMisplaced { .. } => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
             CopyError::OptionUnknown { .. } | CopyError::OptionTwice(_) => Code::ERRCODE_SYNTAX_ERROR,
@@ -144,6 +147,9 @@ impl CopyError {
             CopyError::ExportColumns { .. } | CopyError::ExportIdType { .. } => {
                 "Select the records and, for ids, one column of type bigint, integer, smallint, uuid, text or varchar."
             }
+            CopyError::NotWritten(_) => {
+                "Formats that are written are tqcv, qvec, ztensor, burnpack, npy, safetensors and fbin."
+            }
             CopyError::ExportNull(_) => "Leave such rows out, with WHERE ... IS NOT NULL.",
             CopyError::ExportCodec { .. } => {
                 "Select the rows of one codec: WHERE tq_config_hash(...) = '...'."
@@ -163,7 +169,7 @@ impl CopyError {
             | CopyError::FunctionOptionUnknown { hint, .. } => return Some(hint.clone()),
             CopyError::FromRowSecurity => "Use INSERT statements instead.",
             CopyError::IdType { .. } => "Ids go into smallint, integer, bigint, uuid, text or varchar.",
-            CopyError::IdsWithoutColumn => {
+            CopyError::IdsWithoutColumn(_) => {
                 "Name both: COPY table (id, embedding) FROM ..., or the option \"id_column\" of tq_import."
             }
             CopyError::Typmod { source, .. } => match **source {

@@ -33,6 +33,14 @@ pub(crate) enum FormatError {
     MergeFormats { path: PathBuf, got: &'static str, first: PathBuf, expected: &'static str },
     #[error("QVEC files can't be merged")]
     MergeQvec,
+    #[error("files of format {0} can't be merged")]
+    MergeArrays(&'static str),
+    #[error("\"{}\" has {ids} ids for {rows} vectors", path.display())]
+    IdCount { path: PathBuf, ids: u64, rows: u64 },
+    #[error("\"{}\" is of format {format}, which has no tensors of ids", path.display())]
+    NoIdTensors { path: PathBuf, format: &'static str },
+    #[error("\"{}\" does not have one tensor only, which would be the ids", path.display())]
+    IdTensorChoice { path: PathBuf, option: String },
     #[error("\"{}\" is a QVEC file, which can't be searched by l1", .0.display())]
     IndexMetric(PathBuf),
     #[error("there are fewer ids than vectors")]
@@ -80,7 +88,11 @@ impl FormatError {
             | FormatError::CorpusRow { source, .. }
             | FormatError::FileRow { source, .. } => source.code(),
             FormatError::Rows { source, .. } | FormatError::WriteRows(source) => rows_code(source),
-            FormatError::TensorChoice { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            FormatError::TensorChoice { .. } | FormatError::IdTensorChoice { .. } => {
+                Code::ERRCODE_INVALID_PARAMETER_VALUE
+            }
+            FormatError::IdCount { .. } => Code::ERRCODE_DATA_EXCEPTION,
+            FormatError::NoIdTensors { .. } => Code::ERRCODE_WRONG_OBJECT_TYPE,
             FormatError::NoSuchTensor { .. } => Code::ERRCODE_UNDEFINED_OBJECT,
             FormatError::UnknownFormat(_) | FormatError::OtherFormat { .. } | FormatError::KeysMissing => {
                 Code::ERRCODE_BAD_COPY_FILE_FORMAT
@@ -96,7 +108,9 @@ impl FormatError {
             | FormatError::MergeCount { .. } => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             FormatError::Merge(MergeError::Nothing) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
             FormatError::Merge(_) | FormatError::MergeFormats { .. } => Code::ERRCODE_DATA_EXCEPTION,
-            FormatError::MergeQvec | FormatError::IndexMetric(_) => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+            FormatError::MergeQvec | FormatError::MergeArrays(_) | FormatError::IndexMetric(_) => {
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED
+            }
             FormatError::SpoolDamaged => Code::ERRCODE_IO_ERROR,
         }
     }
@@ -111,7 +125,15 @@ impl FormatError {
             FormatError::NoSuchTensor { hint, .. } | FormatError::TensorChoice { hint, .. } => {
                 return Some(hint.clone());
             }
-            FormatError::UnknownFormat(_) => "Known formats are TQCV, QVEC, zTensor and Burnpack.",
+            FormatError::UnknownFormat(_) => {
+                "Known by their content are TQCV, QVEC, zTensor, Burnpack, NumPy's and safetensors; by their names .fvecs, .bvecs, .ivecs, .fbin, .u8bin and .i8bin."
+            }
+            FormatError::IdTensorChoice { option, .. } => {
+                return Some(format!("Name it with the option {option}."));
+            }
+            FormatError::MergeArrays(_) => {
+                "Convert each into a zTensor or Burnpack file, with a tensor of its own, and merge those."
+            }
             FormatError::Merge(MergeError::IdsMissing { .. } | MergeError::IdsType { .. }) => {
                 "Leave the ids out with '{\"ids\": \"drop\"}'."
             }
@@ -126,7 +148,7 @@ impl FormatError {
             }
             FormatError::IndexMetric(_) => "Metrics of a QVEC file are 'cosine', 'inner_product' and 'l2'.",
             FormatError::WriteRows(RowsError::Setup(CodecError::QuantvecDimension { .. })) => {
-                "A QVEC file can't hold such vectors; FORMAT tqcv, ztensor and burnpack take any dimension."
+                "A QVEC file can't hold such vectors; the other formats take any dimension."
             }
             FormatError::WriteRows(RowsError::QvecDuplicateId { .. }) => {
                 "Ids of a QVEC file are unique: select each once, with DISTINCT ON (id) for instance."

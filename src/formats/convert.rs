@@ -9,8 +9,8 @@ use tq_files::{CorpusRowWriter, Format, Id, Ids, Metadata, Numbers, Output, RowW
 use tq_format::BitWidth;
 
 use super::ids::next_ids;
-use super::open::{Matrix, detected, open_matrix, rows_error};
-use super::options::{CORPUS_OPTIONS, convert_options};
+use super::open::{Matrix, detected, open_ids, open_matrix, rows_error};
+use super::options::{CORPUS_OPTIONS, convert_options, one_of};
 use super::{Direction, FloatWriter, Options, bad_option, check_option, named_format, option_value};
 use crate::datum::arguments::{Json, Text};
 use crate::error::interrupts::poll;
@@ -48,8 +48,11 @@ impl Request {
         let fields = options.fields()?;
         let format = fields
             .get("format")
-            .ok_or_else(|| bad_option("format", "must be given: 'tqcv', 'qvec', 'ztensor' or 'burnpack'"))?;
+            .ok_or_else(|| bad_option("format", &format!("must be given: {}", one_of(&Format::WRITTEN))))?;
         let format = named_format(&option_value("format", format)?)?;
+        if !format.is_written() {
+            return Err(Error::Copy(CopyError::NotWritten(format.name())));
+        }
         let own = convert_options(format);
         let (mut source_tensor, mut texts) = (None, Vec::new());
         for (name, value) in fields.iter().filter(|(name, _)| *name != "format") {
@@ -67,7 +70,7 @@ impl Request {
 
     fn run(&self, source: &Path, target: &Path) -> Result<u64, Error> {
         let workers = Arc::new(Workers::new(settings::threads())?);
-        let mut file = SourceFile::open(source, self.source_tensor.as_deref())?;
+        let mut file = SourceFile::open(source, self.source_tensor.as_deref(), &self.options)?;
         let mut sink = self.sink(&mut file, source, target, &workers)?;
         let dimension = file.0.reader.dimension();
         let mut block = Numbers::new(super::keeps_doubles(self.format, &self.options));
@@ -183,10 +186,15 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 struct SourceFile(Matrix);
 
 impl SourceFile {
-    fn open(path: &Path, tensor: Option<&str>) -> Result<SourceFile, Error> {
+    /// `target` are the options of the target, among which are those of the ids.
+    fn open(path: &Path, tensor: Option<&str>, target: &Options) -> Result<SourceFile, Error> {
         let tensor = tensor.map(|tensor| vec![("tensor".to_string(), tensor.to_string())]);
         let options = Options::new(tensor.unwrap_or_default());
-        open_matrix(detected(path)?, &options, path, path, "\"source_tensor\"").map(SourceFile)
+        let format = detected(path)?;
+        let mut matrix = open_matrix(format, &options, path, path, "\"source_tensor\"")?;
+        let ids = open_ids(format, target, path, path, matrix.reader.rows(), "\"ids_tensor\"")?;
+        matrix.ids = ids.or(matrix.ids);
+        Ok(SourceFile(matrix))
     }
 
     fn next_ids(&mut self, count: usize) -> Result<Vec<Id>, Error> {

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tq_files::{Id, Ids, QvecFile};
+use tq_files::{Id, IdReader, Ids, QvecFile};
 
-use super::open::index_error;
+use super::open::{index_error, rows_error};
 use crate::error::{Error, FormatError};
 
 /// Ids copied out of an index at a time: a system call guards each such copy.
@@ -78,5 +78,30 @@ impl IdSource for IndexIds {
             self.some = some.into_iter();
         }
         self.some.next().ok_or(Error::Format(FormatError::KeysMissing))
+    }
+}
+
+/// Those of a tensor.
+pub(crate) struct TensorIds {
+    path: PathBuf,
+    reader: Box<dyn IdReader>,
+    /// Read, the next one last.
+    some: Vec<Id>,
+}
+
+impl TensorIds {
+    pub(super) fn new(path: &Path, reader: Box<dyn IdReader>) -> TensorIds {
+        TensorIds { path: path.into(), reader, some: Vec::new() }
+    }
+}
+
+impl IdSource for TensorIds {
+    fn next(&mut self) -> Result<Id, Error> {
+        if self.some.is_empty() {
+            let read = self.reader.read(IDS_AT_ONCE as usize, &mut self.some);
+            read.map_err(|error| rows_error(&self.path, error))?;
+            self.some.reverse();
+        }
+        self.some.pop().ok_or(Error::Format(FormatError::KeysMissing))
     }
 }

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use tq_files::{Container, Corpus, Format, Metadata, MetadataError, RowsError, Tensor};
 use tq_memory::Hold;
 
-use super::open::{burnpack, detected, open_index, rows_error, ztensor};
+use super::open::{OpenFile, detected, open_file, open_index, rows_error};
 use super::shown::shown;
 use crate::datum::arguments::{HELD_FOR_A_BYTE, JsonOut, Text};
 use crate::error::Error;
@@ -58,11 +58,11 @@ fn tq_file_info(
     file_access::require(FileAccess::Read, "read a file")?;
     let path = file_access::absolute(path, "tq_file_info")?;
     let mut held = None;
-    let mut items = match detected(&path)? {
-        Format::Tqcv => vec![corpus(&path, &mut held)?],
-        Format::Qvec => vec![index(&path)?],
-        Format::Ztensor => tensors(Format::Ztensor, &path, ztensor(&path, &path)?.as_ref())?,
-        Format::Burnpack => tensors(Format::Burnpack, &path, burnpack(&path, &path)?.as_ref())?,
+    let format = detected(&path)?;
+    let mut items = match open_file(format, &path, &path)? {
+        OpenFile::Corpus => vec![corpus(&path, &mut held)?],
+        OpenFile::Index => vec![index(&path)?],
+        OpenFile::Tensors(container) => tensors(format, &path, container.as_ref())?,
     };
     for item in &mut items {
         item.name = item.name.take().map(encoding::to_server).transpose()?;
@@ -169,7 +169,8 @@ fn index(path: &Path) -> Result<FileItem, Error> {
 
 fn tensors(format: Format, path: &Path, container: &dyn Container) -> Result<Vec<FileItem>, Error> {
     let format = format.name().to_string();
-    let version = container.format().rsplit(' ').next().unwrap_or_default();
+    // Of formats that have one.
+    let version = container.format().rsplit_once(' ').map(|(_, version)| version);
     let listed = container.tensors();
     if listed.is_empty() {
         return Ok(vec![FileItem {
@@ -188,7 +189,8 @@ fn tensors(format: Format, path: &Path, container: &dyn Container) -> Result<Vec
         poll();
         items.push(FileItem {
             format: format.clone(),
-            name: Some(tensor.name.replace('\0', "\u{FFFD}")),
+            name: (!tensor.name.is_empty() || listed.len() > 1)
+                .then(|| tensor.name.replace('\0', "\u{FFFD}")),
             dtype: Some(tensor.dtype.clone()),
             shape: Some(shape(&tensor.shape)),
             encoding: Some(tensor.encoding.clone()),

@@ -9,15 +9,16 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use tq_codec::Workers;
 use tq_files::{
-    BurnpackOptions, BurnpackWriter, FloatType, Format, Id, Numbers, Output, QvecOptions, QvecVersion,
-    QvecWriter, RowWriter, ZtensorGeneration, ZtensorOptions, ZtensorWriter,
+    BurnpackOptions, BurnpackWriter, FbinWriter, FloatType, Format, Id, NpyOptions, NpyWriter, Numbers,
+    Output, QvecOptions, QvecVersion, QvecWriter, RowWriter, SafetensorsOptions, SafetensorsWriter,
+    ZtensorGeneration, ZtensorOptions, ZtensorWriter,
 };
 use tq_format::qvec;
 
 use super::Options;
 use super::options::{bad_option, checked_metadata, invalid_json};
 use crate::error::interrupts::poll;
-use crate::error::{Error, FormatError};
+use crate::error::{CopyError, Error, FormatError};
 use crate::server::settings;
 
 /// The tensor's name, if none is given.
@@ -56,6 +57,14 @@ impl FloatWriter {
                 .map(|writer| FloatWriter::Rows(Box::new(writer))),
             FormatOptions::Burnpack(options) => BurnpackWriter::new(output, dimension, options)
                 .map(|writer| FloatWriter::Rows(Box::new(writer))),
+            FormatOptions::Npy(options) => {
+                NpyWriter::new(output, dimension, options).map(|writer| FloatWriter::Rows(Box::new(writer)))
+            }
+            FormatOptions::Safetensors(options) => SafetensorsWriter::new(output, dimension, options)
+                .map(|writer| FloatWriter::Rows(Box::new(writer))),
+            FormatOptions::Fbin => {
+                FbinWriter::new(output, dimension).map(|writer| FloatWriter::Rows(Box::new(writer)))
+            }
         };
         writer.map_err(|error| Error::Format(FormatError::WriteRows(error)))
     }
@@ -104,6 +113,10 @@ enum FormatOptions {
     Qvec(QvecOptions),
     Ztensor(ZtensorOptions),
     Burnpack(BurnpackOptions),
+    Npy(NpyOptions),
+    Safetensors(SafetensorsOptions),
+    /// Which has none.
+    Fbin,
 }
 
 impl FormatOptions {
@@ -138,8 +151,26 @@ impl FormatOptions {
                 float: float_type(options)?,
                 metadata: texts(options)?,
             })),
+            Format::Npy => Ok(FormatOptions::Npy(NpyOptions {
+                float: match float_type(options)? {
+                    FloatType::Bf16 => return Err(bad_option("dtype", "must be 'f32', 'f16' or 'f64'")),
+                    float => float,
+                },
+            })),
+            Format::Safetensors => Ok(FormatOptions::Safetensors(SafetensorsOptions {
+                tensor,
+                float: float_type(options)?,
+                metadata: texts(options)?,
+            })),
+            Format::Fbin => Ok(FormatOptions::Fbin),
             // Records aren't floats: who writes a corpus has a codec.
-            Format::Tqcv => Err(bad_option("format", "must be 'qvec', 'ztensor' or 'burnpack'")),
+            Format::Tqcv
+            | Format::Npz
+            | Format::Fvecs
+            | Format::Bvecs
+            | Format::Ivecs
+            | Format::U8bin
+            | Format::I8bin => Err(Error::Copy(CopyError::NotWritten(format.name()))),
         }
     }
 }
@@ -179,8 +210,11 @@ fn float_type(options: &Options) -> Result<FloatType, Error> {
 /// Whether a file of that format, written with these options, keeps double precision.
 pub(crate) fn keeps_doubles(format: Format, options: &Options) -> bool {
     match format {
-        Format::Ztensor | Format::Burnpack => options.text("dtype") == Some("f64"),
-        Format::Tqcv | Format::Qvec => false,
+        Format::Ztensor | Format::Burnpack | Format::Npy | Format::Safetensors => {
+            options.text("dtype") == Some("f64")
+        }
+        Format::Tqcv | Format::Qvec | Format::Npz | Format::Fvecs | Format::Bvecs | Format::Ivecs => false,
+        Format::Fbin | Format::U8bin | Format::I8bin => false,
     }
 }
 

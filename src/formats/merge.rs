@@ -104,6 +104,12 @@ fn merge(target: PathBuf, sources: &[PathBuf], ids: MergeIds) -> Result<Merged, 
             merge_ztensors(&tensors?, output(&target)?, &mut poll)
         }
         Format::Qvec => return Err(Error::Format(FormatError::MergeQvec)),
+        Format::Npy | Format::Npz | Format::Safetensors | Format::Fvecs | Format::Bvecs | Format::Ivecs => {
+            return Err(Error::Format(FormatError::MergeArrays(format.name())));
+        }
+        Format::Fbin | Format::U8bin | Format::I8bin => {
+            return Err(Error::Format(FormatError::MergeArrays(format.name())));
+        }
     };
     merged.map_err(|error| Error::Format(FormatError::Merge(error)))
 }

@@ -14,7 +14,7 @@ mod shown;
 pub(crate) use self::convert::folder_of;
 pub(crate) use self::ids::IdSource;
 pub(crate) use self::make::{FloatWriter, check_options, keeps_doubles};
-pub(crate) use self::open::{Matrix, check_content, check_described, open_matrix, rows_error};
+pub(crate) use self::open::{Matrix, check_content, check_described, open_ids, open_matrix, rows_error};
 pub(crate) use self::options::{
     Direction, Kind, Options, all_options, bad_option, check_option, checked_metadata, has_option, kind_of,
     named_format, option_value,

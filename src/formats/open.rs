@@ -6,16 +6,19 @@ use std::sync::Arc;
 
 use tq_codec::{Codec, CodecConfig, Workers};
 use tq_files::{
-    BurnpackFile, Container, Corpus, CorpusRows, Format, Metadata, OpenError, QvecFile, QvecFileError,
-    QvecRows, RowReader, RowsError, Tensor, ZtensorFile, detect,
+    BenchmarkFormat, BurnpackFile, Container, Corpus, CorpusRows, Format, Metadata, OpenError, QvecFile,
+    QvecFileError, QvecRows, RowReader, RowsError, Tensor, ZtensorFile, detect, detect_content,
+    open_benchmark, open_npy, open_npz, open_safetensors,
 };
 use tq_format::CorpusHeader;
 
 use super::Options;
-use super::ids::{CorpusIds, IdSource, IndexIds};
+use super::ids::{CorpusIds, IdSource, IndexIds, TensorIds};
 use crate::error::interrupts::poll;
 use crate::error::{Error, FormatError, RegistryError};
 use crate::registry;
+use crate::server::file_access;
+use crate::server::file_access::FileAccess;
 use crate::server::settings;
 
 /// Names listed in a hint.
@@ -47,11 +50,10 @@ pub(crate) fn open_matrix(
     place: &Path,
     option: &str,
 ) -> Result<Matrix, Error> {
-    let container = match format {
-        Format::Tqcv => return corpus_matrix(path, place),
-        Format::Qvec => return index_matrix(path, place),
-        Format::Ztensor => ztensor(path, place)?,
-        Format::Burnpack => burnpack(path, place)?,
+    let container = match open_file(format, path, place)? {
+        OpenFile::Corpus => return corpus_matrix(path, place),
+        OpenFile::Index => return index_matrix(path, place),
+        OpenFile::Tensors(container) => container,
     };
     let bytes = container.file().len();
     let index = choose(path, container.tensors(), options.text("tensor"), option)?;
@@ -88,7 +90,7 @@ fn codec_of(path: &Path, header: &CorpusHeader, metadata: &Metadata) -> Result<A
 
 /// Refuses a file whose first bytes are those of another of our formats. What can't even be opened is left to its reader.
 pub(crate) fn check_content(format: Format, path: &Path, place: &Path) -> Result<(), Error> {
-    match detect(place) {
+    match detect_content(place) {
         Ok(Some(got)) if got != format => Err(Error::Format(FormatError::OtherFormat {
             path: path.into(),
             got: got.name(),
@@ -126,14 +128,86 @@ pub(super) fn index_error(path: &Path, error: QvecFileError) -> Error {
     }
 }
 
-/// Opens a Burnpack file.
-pub(super) fn burnpack(path: &Path, place: &Path) -> Result<Box<dyn Container>, Error> {
-    Ok(Box::new(opened(path, BurnpackFile::open(place))?))
+/// A file, opened if it is one of tensors.
+pub(super) enum OpenFile {
+    /// A corpus, which is still to be opened.
+    Corpus,
+    /// An index, which is still to be opened.
+    Index,
+    Tensors(Box<dyn Container>),
 }
 
-/// Opens a zTensor file.
-pub(super) fn ztensor(path: &Path, place: &Path) -> Result<Box<dyn Container>, Error> {
-    Ok(Box::new(opened(path, ZtensorFile::open(place))?))
+/// Opens a file of tensors.
+///
+/// # Errors
+/// The file is malformed.
+pub(super) fn open_file(format: Format, path: &Path, place: &Path) -> Result<OpenFile, Error> {
+    let container: Result<Box<dyn Container>, OpenError> = match format {
+        Format::Tqcv => return Ok(OpenFile::Corpus),
+        Format::Qvec => return Ok(OpenFile::Index),
+        Format::Ztensor => ZtensorFile::open(place).map(|file| Box::new(file) as _),
+        Format::Burnpack => BurnpackFile::open(place).map(|file| Box::new(file) as _),
+        Format::Npy => open_npy(place).map(|file| Box::new(file) as _),
+        Format::Npz => open_npz(place).map(|file| Box::new(file) as _),
+        Format::Safetensors => open_safetensors(place).map(|file| Box::new(file) as _),
+        Format::Fvecs => open_benchmark(BenchmarkFormat::Fvecs, place).map(|file| Box::new(file) as _),
+        Format::Bvecs => open_benchmark(BenchmarkFormat::Bvecs, place).map(|file| Box::new(file) as _),
+        Format::Ivecs => open_benchmark(BenchmarkFormat::Ivecs, place).map(|file| Box::new(file) as _),
+        Format::Fbin => open_benchmark(BenchmarkFormat::Fbin, place).map(|file| Box::new(file) as _),
+        Format::U8bin => open_benchmark(BenchmarkFormat::U8bin, place).map(|file| Box::new(file) as _),
+        Format::I8bin => open_benchmark(BenchmarkFormat::I8bin, place).map(|file| Box::new(file) as _),
+    };
+    Ok(OpenFile::Tensors(opened(path, container)?))
+}
+
+/// Opens the ids that the options IDS_TENSOR and IDS_FILE name: another tensor of the file, or another file of the server.
+/// There must be as many as `rows`. `option` is how hints write the option that names a tensor.
+///
+/// # Errors
+/// There is no such tensor or file, or it holds no ids; the user may not read files.
+pub(crate) fn open_ids(
+    format: Format,
+    options: &Options,
+    path: &Path,
+    place: &Path,
+    rows: u64,
+    option: &str,
+) -> Result<Option<Box<dyn IdSource>>, Error> {
+    let tensor = options.text("ids_tensor");
+    let (format, path, place) = match options.text("ids_file") {
+        None if tensor.is_none() => return Ok(None),
+        None => (format, path.to_owned(), place.to_owned()),
+        Some(file) => {
+            file_access::require(FileAccess::Read, "read a file")?;
+            let file = file_access::absolute(file, "option \"ids_file\"")?;
+            (detected(&file)?, file.clone(), file)
+        }
+    };
+    let OpenFile::Tensors(container) = open_file(format, &path, &place)? else {
+        return Err(Error::Format(FormatError::NoIdTensors { path, format: format.name() }));
+    };
+    let index = match (tensor, container.tensors()) {
+        (None, [_]) => 0,
+        (None, _) => return Err(Error::Format(FormatError::IdTensorChoice { path, option: option.into() })),
+        (Some(wanted), tensors) => {
+            let found = tensors.iter().position(|tensor| tensor.name == wanted);
+            found.ok_or_else(|| {
+                let names: Vec<String> = tensors
+                    .iter()
+                    .take(MOST_LISTED)
+                    .map(|tensor| format!("'{}'", tensor.name.escape_debug()))
+                    .collect();
+                let dots = if tensors.len() > MOST_LISTED { ", ..." } else { "" };
+                let hint = format!("Its tensors are {}{dots}.", names.join(", "));
+                Error::Format(FormatError::NoSuchTensor { path: path.clone(), tensor: wanted.into(), hint })
+            })?
+        }
+    };
+    let reader = container.ids(index, &mut poll).map_err(|source| rows_error(&path, source))?;
+    match reader.count() {
+        count if count == rows => Ok(Some(Box::new(TensorIds::new(&path, reader)))),
+        ids => Err(Error::Format(FormatError::IdCount { path, ids, rows })),
+    }
 }
 
 /// An opened file, or the error with its name.
@@ -215,6 +289,9 @@ fn listing(tensors: &[Tensor], option: &str) -> String {
         .collect();
     match (readable.as_slice(), tensors) {
         ([], []) => "The file has no tensors.".into(),
+        ([], [only]) if only.name.is_empty() => {
+            format!("Its array is no matrix of numbers: {}.", only.obstacle.as_deref().unwrap_or_default())
+        }
         ([], [first, ..]) => format!(
             "The file has {} tensors, none of which is a matrix of numbers; '{}' is not: {}.",
             tensors.len(),

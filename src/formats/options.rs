@@ -39,25 +39,65 @@ const fn option(
 
 const NONE: &[Format] = &[];
 const ALL: &[Format] = &Format::ALL;
-const FLOATS: &[Format] = &[Format::Qvec, Format::Ztensor, Format::Burnpack];
-const TENSORS: &[Format] = &[Format::Ztensor, Format::Burnpack];
+const WRITTEN: &[Format] = &Format::WRITTEN;
+/// What holds numbers, or becomes numbers.
+const FLOATS: &[Format] = &[
+    Format::Qvec,
+    Format::Ztensor,
+    Format::Burnpack,
+    Format::Npy,
+    Format::Npz,
+    Format::Safetensors,
+    Format::Fvecs,
+    Format::Bvecs,
+    Format::Ivecs,
+    Format::Fbin,
+    Format::U8bin,
+    Format::I8bin,
+];
+/// What has no ids of its own.
+const ARRAYS: &[Format] = &[
+    Format::Ztensor,
+    Format::Burnpack,
+    Format::Npy,
+    Format::Npz,
+    Format::Safetensors,
+    Format::Fvecs,
+    Format::Bvecs,
+    Format::Ivecs,
+    Format::Fbin,
+    Format::U8bin,
+    Format::I8bin,
+];
+/// What has tensors with names.
+const TENSORS: &[Format] = &[Format::Ztensor, Format::Burnpack, Format::Npz, Format::Safetensors];
+/// Of these, what is written.
+const NAMING: &[Format] = &[Format::Ztensor, Format::Burnpack, Format::Safetensors];
+/// What is written in a type of floats that can be chosen.
+const TYPED: &[Format] = &[Format::Ztensor, Format::Burnpack, Format::Npy, Format::Safetensors];
+const WITH_IDS: &[Format] = &[Format::Tqcv, Format::Qvec];
+
+/// What has room for what its user says of it.
+const METADATA: &[Format] = &[Format::Tqcv, Format::Ztensor, Format::Burnpack, Format::Safetensors];
 
 /// All options of COPY but FORMAT, in the order in which hints list them. docs/files.md says what they mean.
 const COPY_OPTIONS: &[CopyOption] = &[
-    option("tensor", Kind::Text, TENSORS, TENSORS),
+    option("tensor", Kind::Text, TENSORS, NAMING),
     option("freeze", Kind::Boolean, ALL, NONE),
     option("ids", Kind::Text, ALL, NONE),
+    option("ids_tensor", Kind::Text, ARRAYS, NONE),
+    option("ids_file", Kind::Text, ARRAYS, NONE),
     option("on_error", Kind::Text, ALL, NONE),
     option("reject_limit", Kind::Number, ALL, NONE),
     option("log_verbosity", Kind::Text, ALL, NONE),
-    option("dtype", Kind::Text, NONE, TENSORS),
+    option("dtype", Kind::Text, NONE, TYPED),
     option("sparse", Kind::Boolean, NONE, &[Format::Ztensor]),
     option("compression", Kind::Text, NONE, &[Format::Ztensor]),
     option("version", Kind::Number, NONE, &[Format::Qvec, Format::Ztensor]),
     option("bits", Kind::Number, NONE, &[Format::Qvec]),
     option("metric", Kind::Text, NONE, &[Format::Qvec]),
     option("seed", Kind::Number, NONE, &[Format::Qvec]),
-    option("metadata", Kind::Json, NONE, &[Format::Tqcv, Format::Ztensor, Format::Burnpack]),
+    option("metadata", Kind::Json, NONE, METADATA),
     option("codec", Kind::Text, ALL, &[Format::Tqcv]),
     option("recompress", Kind::Boolean, &[Format::Tqcv], NONE),
     option("normalize", Kind::Boolean, FLOATS, NONE),
@@ -65,8 +105,10 @@ const COPY_OPTIONS: &[CopyOption] = &[
 
 /// Options that a conversion has beside those of COPY TO.
 const CONVERT_OPTIONS: &[CopyOption] = &[
-    option("format", Kind::Text, NONE, ALL),
-    option("source_tensor", Kind::Text, NONE, ALL),
+    option("format", Kind::Text, NONE, WRITTEN),
+    option("source_tensor", Kind::Text, NONE, WRITTEN),
+    option("ids_tensor", Kind::Text, NONE, WITH_IDS),
+    option("ids_file", Kind::Text, NONE, WITH_IDS),
     option("bit_width", Kind::Number, NONE, &[Format::Tqcv]),
     option("residual", Kind::Boolean, NONE, &[Format::Tqcv]),
     option("rotation", Kind::Text, NONE, &[Format::Tqcv]),
@@ -202,8 +244,16 @@ pub(crate) fn bad_option(option: &str, problem: &str) -> Error {
 
 /// A format by the name that the option "format" gives it.
 pub(crate) fn named_format(name: &str) -> Result<Format, Error> {
-    Format::by_name(name)
-        .ok_or_else(|| bad_option("format", "must be 'tqcv', 'qvec', 'ztensor' or 'burnpack'"))
+    Format::by_name(name).ok_or_else(|| bad_option("format", &format!("must be {}", one_of(&Format::ALL))))
+}
+
+/// Formats as messages write them: "'a', 'b' or 'c'".
+pub(crate) fn one_of(formats: &[Format]) -> String {
+    let names: Vec<String> = formats.iter().map(|format| format!("'{}'", format.name())).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 /// A JSON value as an option of COPY: a string, a number or a Boolean as it is, metadata as JSON.

@@ -112,7 +112,8 @@ def reference():
 
 # ---- options --------------------------------------------------------------------------------------------------------
 
-FORMATS = ["tqcv", "qvec", "ztensor", "burnpack"]
+FORMATS = ["tqcv", "qvec", "ztensor", "burnpack", "npy", "npz", "safetensors"]
+FORMATS += ["fvecs", "bvecs", "ivecs", "fbin", "u8bin", "i8bin"]
 
 
 def hint(sql):
@@ -121,7 +122,18 @@ def hint(sql):
 
 
 def names(text):
-    return {name.strip().strip('"').lower() for name in re.split(r",| and ", text) if name.strip()}
+    """Names in a list; none of it if it says so."""
+    found = {name.strip().strip('"').lower() for name in re.split(r",| and ", text) if name.strip()}
+    return found - {"none"}
+
+
+def formats(text):
+    """The formats that a row of the table is about."""
+    if text == "all":
+        return set(FORMATS)
+    if text.startswith("all but "):
+        return set(FORMATS) - names(text.removeprefix("all but "))
+    return names(text)
 
 
 def options():
@@ -136,7 +148,7 @@ def options():
     text = (ROOT / "docs/files.md").read_text()
     listed = set()
     for row in tables(text, "## Options of COPY"):
-        for format_ in FORMATS if row[1] == "all" else names(row[1]):
+        for format_ in formats(row[1]):
             for direction in ("from", "to") if row[2] == "both" else (row[2],):
                 listed.add((format_, code(row[0])[0].split()[0].lower(), direction))
     both_ways("options of COPY", listed, there)

@@ -1,11 +1,13 @@
-//! The formats, and which of them a file is of: told by its first bytes, never by its name.
+//! The formats, and which of them a file is of: told by its first bytes, and by its name only where a format has none that
+//! tell.
 
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use crate::benchmark::BenchmarkFormat;
 use crate::io::{FileError, open_regular};
 
-/// A format of files that are read and written here.
+/// A format of files that are read here, and of files that are written here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Format {
@@ -17,11 +19,54 @@ pub enum Format {
     Ztensor,
     /// A Burnpack file.
     Burnpack,
+    /// An array of NumPy.
+    Npy,
+    /// An archive of arrays of NumPy.
+    Npz,
+    /// A safetensors file.
+    Safetensors,
+    /// Rows of `f32`, each behind its dimension.
+    Fvecs,
+    /// Rows of `u8`, each behind its dimension.
+    Bvecs,
+    /// Rows of `i32`, each behind its dimension.
+    Ivecs,
+    /// A matrix of `f32` behind its size.
+    Fbin,
+    /// A matrix of `u8` behind its size.
+    U8bin,
+    /// A matrix of `i8` behind its size.
+    I8bin,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Format; 4] = [Format::Tqcv, Format::Qvec, Format::Ztensor, Format::Burnpack];
+    pub const ALL: [Format; 13] = [
+        Format::Tqcv,
+        Format::Qvec,
+        Format::Ztensor,
+        Format::Burnpack,
+        Format::Npy,
+        Format::Npz,
+        Format::Safetensors,
+        Format::Fvecs,
+        Format::Bvecs,
+        Format::Ivecs,
+        Format::Fbin,
+        Format::U8bin,
+        Format::I8bin,
+    ];
+
+    /// Those that are written here.
+    pub const WRITTEN: [Format; 7] = [
+        Format::Tqcv,
+        Format::Qvec,
+        Format::Ztensor,
+        Format::Burnpack,
+        Format::Npy,
+        Format::Safetensors,
+        Format::Fbin,
+    ];
 
     /// Its name in options.
     pub const fn name(self) -> &'static str {
@@ -30,6 +75,15 @@ impl Format {
             Format::Qvec => "qvec",
             Format::Ztensor => "ztensor",
             Format::Burnpack => "burnpack",
+            Format::Npy => "npy",
+            Format::Npz => "npz",
+            Format::Safetensors => "safetensors",
+            Format::Fvecs => "fvecs",
+            Format::Bvecs => "bvecs",
+            Format::Ivecs => "ivecs",
+            Format::Fbin => "fbin",
+            Format::U8bin => "u8bin",
+            Format::I8bin => "i8bin",
         }
     }
 
@@ -38,34 +92,88 @@ impl Format {
         Format::ALL.into_iter().find(|format| format.name() == name)
     }
 
+    /// Whether files of it are written here.
+    pub fn is_written(self) -> bool {
+        Format::WRITTEN.contains(&self)
+    }
+
     /// Whether its files may have an id for each row.
     pub const fn has_ids(self) -> bool {
         match self {
             Format::Tqcv | Format::Qvec => true,
-            Format::Ztensor | Format::Burnpack => false,
+            Format::Ztensor | Format::Burnpack | Format::Npy | Format::Npz | Format::Safetensors => false,
+            Format::Fvecs | Format::Bvecs | Format::Ivecs => false,
+            Format::Fbin | Format::U8bin | Format::I8bin => false,
+        }
+    }
+
+    /// Whether its files hold records of `tqvec`, which go into a column as they are, and not numbers.
+    pub const fn holds_records(self) -> bool {
+        matches!(self, Format::Tqcv)
+    }
+
+    /// Which one it is of those that have nothing to tell them by but a name.
+    pub const fn benchmark(self) -> Option<BenchmarkFormat> {
+        match self {
+            Format::Fvecs => Some(BenchmarkFormat::Fvecs),
+            Format::Bvecs => Some(BenchmarkFormat::Bvecs),
+            Format::Ivecs => Some(BenchmarkFormat::Ivecs),
+            Format::Fbin => Some(BenchmarkFormat::Fbin),
+            Format::U8bin => Some(BenchmarkFormat::U8bin),
+            Format::I8bin => Some(BenchmarkFormat::I8bin),
+            Format::Tqcv | Format::Qvec | Format::Ztensor | Format::Burnpack => None,
+            Format::Npy | Format::Npz | Format::Safetensors => None,
         }
     }
 
     /// By the bytes that a file begins with.
     fn of(head: &[u8]) -> Option<Self> {
         match head {
-            b"ZTEN0001" | b"ZTEN1000" | b"\x89ZT2\r\n\x1a\n" => Some(Format::Ztensor),
+            [b'Z', b'T', b'E', b'N', b'0', b'0', b'0', b'1', ..]
+            | [b'Z', b'T', b'E', b'N', b'1', b'0', b'0', b'0', ..] => Some(Format::Ztensor),
+            [0x89, b'Z', b'T', b'2', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Format::Ztensor),
             [b'T', b'Q', b'C', b'V' | b'X', ..] => Some(Format::Tqcv),
             [b'Q', b'V', b'E', b'C', ..] => Some(Format::Qvec),
             [b'N', b'R', b'U', b'B', ..] => Some(Format::Burnpack),
+            [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Format::Npy),
+            [b'P', b'K', 3, 4, ..] => Format::of_archive(head),
+            // A length below 4 GiB, and an object in JSON.
+            [_, _, _, _, 0, 0, 0, 0, b'{', b'"' | b'}' | b' ' | b'\n', ..] => Some(Format::Safetensors),
             _ => None,
         }
     }
+
+    /// By the name of an archive's first entry.
+    fn of_archive(head: &[u8]) -> Option<Self> {
+        let [low, high] = *head.get(26..)?.first_chunk()?;
+        let name = head.get(30..)?.get(..u16::from_le_bytes([low, high]).into())?;
+        name.ends_with(b".npy").then_some(Format::Npz)
+    }
+
+    /// By a file's name, where nothing else tells.
+    fn named(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        Format::by_name(&extension).filter(|format| format.benchmark().is_some())
+    }
 }
 
-/// The format of the file at `path`, which may still be malformed; `None` if it is none of ours.
+/// The format of the file at `path`, which may still be malformed; `None` if it is none of ours. The name tells only formats
+/// that have no first bytes of their own.
 ///
 /// # Errors
 /// [`FileError::Io`] with what the system says, [`IsDirectory`](FileError::IsDirectory),
 /// [`NotRegular`](FileError::NotRegular).
 pub fn detect(path: &Path) -> Result<Option<Format>, FileError> {
-    /// The longest magic number.
-    const MAGIC: usize = 8;
+    Ok(detect_content(path)?.or_else(|| Format::named(path)))
+}
+
+/// [`detect`], by the content alone.
+///
+/// # Errors
+/// As for [`detect`].
+pub fn detect_content(path: &Path) -> Result<Option<Format>, FileError> {
+    /// As many bytes as tell a format.
+    const MAGIC: usize = 1024;
     let (file, _) = open_regular(path)?;
     let mut head = [0; MAGIC];
     let read = read_up_to(&file, &mut head, 0);

@@ -26,6 +26,11 @@ impl Id {
         }
     }
 
+    /// [`of_whole`](Self::of_whole), of any length.
+    pub(crate) fn of_integer(id: i128) -> Self {
+        i64::try_from(id).map_or_else(|_| Id::Integer(id.to_string()), Id::of_whole)
+    }
+
     /// A number in decimal notation without an exponent; `None` if it is none, or has a fraction that no double has.
     pub fn of_decimal(text: &str) -> Option<Self> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));

@@ -10,9 +10,13 @@
 //! | `io/` | what every format stands on: mapping and its guard, output that appears whole, what waits in temporary files |
 //! | `rows/` | vectors as rows of numbers, and the numbers: readers, writers, types |
 //! | `container/` | files of named tensors, whatever their format; `cbor/`, in which their directories are written |
-//! | `tqcv/` `qvec/` `ztensor/` `burnpack/` | the formats |
+//! | `array/` | files of dense arrays, whatever their format |
+//! | `tqcv/` `qvec/` `ztensor/` `burnpack/` `npy/` `npz/` `safetensors/` `benchmark/` | the formats |
+//! | `zip/` | archives, in which some of them are |
 //! | `matrix/` | matrices that are dear to make, kept and shared |
 
+mod array;
+mod benchmark;
 mod burnpack;
 mod cbor;
 mod container;
@@ -22,24 +26,33 @@ mod io;
 mod matrix;
 mod merge;
 mod nearest;
+mod npy;
+mod npz;
 pub mod pgcopy;
 mod pgjson;
 mod qvec;
 mod rows;
+mod safetensors;
 mod tqcv;
+mod zip;
 mod ztensor;
 
+pub use array::ArrayFile;
+pub use benchmark::{BenchmarkFormat, FbinWriter, open_benchmark};
 pub use burnpack::{BurnpackFile, BurnpackOptions, BurnpackWriter, merge_burnpacks};
-pub use container::{Container, ContainerError, OpenError, Tensor};
-pub use format::{Format, detect};
+pub use container::{Container, ContainerError, IdReader, OpenError, Tensor};
+pub use format::{Format, detect, detect_content};
 pub use id::{Id, Ids, parse_uuid, uuid_text};
 pub use io::{AtomicFile, FileError, MapGuard, MappedFile, Output, read_small, remove_unfinished};
 pub use matrix::{MatrixEntry, MatrixError, MatrixFile, MatrixFolder, MatrixKey};
 pub use merge::{MergeError, Merged};
 pub use nearest::Neighbour;
+pub use npy::{NpyOptions, NpyWriter, open_npy};
+pub use npz::open_npz;
 pub use pgjson::fits_jsonb;
 pub use qvec::{QvecFile, QvecFileError, QvecOptions, QvecRows, QvecVersion, QvecWriter};
 pub use rows::{FloatType, Numbers, Real, RowReader, RowWriter, RowsError};
+pub use safetensors::{SafetensorsOptions, SafetensorsWriter, open_safetensors};
 pub use tqcv::{
     Corpus, CorpusFileError, CorpusRowWriter, CorpusRows, CorpusWriter, Fault, FaultKind, MergeIds, Metadata,
     MetadataError, SearchError, Verification, check_json, merge_corpora,

@@ -113,7 +113,7 @@ fn golden_files_of_the_repository() {
     let refusal =
         |index| Box::new(open(&data("pack022.bpk"))).rows(index, &mut || {}).err().unwrap().to_string();
     assert_eq!(refusal(0), "tensor \"cube\" can't be read as vectors: it has 3 dimensions, not 2");
-    assert_eq!(refusal(3), "tensor \"\" can't be read as vectors: number 3 of 3 was asked for");
+    assert_eq!(refusal(3), "its array can't be read as vectors: number 3 of 3 was asked for");
 }
 
 /// What strict reading says of each; those that Burn reads with reason are read.

@@ -37,7 +37,7 @@ use super::ids::Origin;
 use super::statement::{Endpoint, Statement};
 use crate::datum::vector_type::VectorType;
 use crate::error::{CopyError, Error, notice};
-use crate::formats::{Matrix, check_content, open_matrix};
+use crate::formats::{Matrix, check_content, open_ids, open_matrix};
 use crate::server::file_access;
 use crate::server::file_access::FileAccess;
 use crate::server::kept_error::keeping;
@@ -202,7 +202,11 @@ fn open(
     }
     let Matrix { reader, bytes, ids, .. } =
         open_matrix(statement.format, &statement.options, path, place, "TENSOR")?;
-    let ids = ids.map(Origin::Index);
+    let named = match &id {
+        Some(_) => open_ids(statement.format, &statement.options, path, place, reader.rows(), "IDS_TENSOR")?,
+        None => None,
+    };
+    let ids = named.or(ids).map(Origin::Index);
     let id = id_column(statement, path, ids, id)?;
     let rows = FloatSource::new(statement, path, reader, bytes, &vector, id, rejects)?;
     Ok(FileRows { rows: Box::new(rows), unknown_codec: None })

@@ -96,12 +96,19 @@ pub(crate) fn id_column(
     target: Option<IdTarget>,
 ) -> Result<Option<IdColumn>, Error> {
     let Some(target) = target else {
-        return match statement.options.text("ids") {
+        let given = ["ids", "ids_tensor", "ids_file"].into_iter();
+        return match given.into_iter().find(|option| statement.options.text(option).is_some()) {
             None => Ok(None),
-            Some(_) => Err(Error::Copy(CopyError::IdsWithoutColumn)),
+            Some(option) => Err(Error::Copy(CopyError::IdsWithoutColumn(option))),
         };
     };
     let none = Error::Format(FormatError::NoIds { path: path.into(), column: target.name.clone() });
+    let named =
+        ["ids_tensor", "ids_file"].into_iter().find(|option| statement.options.text(option).is_some());
+    if let (Some(_), Some(option)) = (statement.options.text("ids"), named) {
+        let problem = "can't be combined with \"ids\"".into();
+        return Err(Error::Copy(CopyError::OptionValue { option: option.into(), problem }));
+    }
     let origin = match (statement.options.text("ids"), in_file) {
         (Some("ordinal"), _) => Origin::Ordinal,
         (Some(_), _) => {

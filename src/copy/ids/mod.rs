@@ -138,10 +138,7 @@ impl IdType {
 
     /// [`of`](Self::of), for ids that a file of the format can hold.
     pub(crate) fn exported(format: Format, type_oid: pg_sys::Oid) -> Option<IdType> {
-        let any = match format {
-            Format::Qvec => true,
-            Format::Tqcv | Format::Ztensor | Format::Burnpack => false,
-        };
+        let any = format == Format::Qvec;
         IdType::of(type_oid).filter(|id_type| any || !matches!(id_type, IdType::Numeric | IdType::Double))
     }
 

@@ -236,9 +236,8 @@ fn sink(statement: &Statement, columns: ResultColumns) -> Result<Box<dyn RowSink
             let columns = 1 + usize::from(ids.is_some());
             Ok(Box::new(CorpusSink::new(statement, spec, ids.and_then(IdsBuilder::new), columns)?))
         }
-        (Format::Tqcv | Format::Qvec | Format::Ztensor | Format::Burnpack, kind) => {
-            Ok(Box::new(FloatSink::new(statement, kind, ids)?))
-        }
+        // All others are files of floats.
+        (_, kind) => Ok(Box::new(FloatSink::new(statement, kind, ids)?)),
     }
 }
 

@@ -33,7 +33,7 @@ pub(in crate::error) fn container_code(error: &ContainerError) -> Code {
     match error {
         ContainerError::Memory(_) => Code::ERRCODE_OUT_OF_MEMORY,
         ContainerError::Unsupported(_) => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
-        ContainerError::NotRows { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
+        ContainerError::NotRows { .. } | ContainerError::NotIds { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
         ContainerError::Checksum { .. } => Code::ERRCODE_DATA_CORRUPTED,
         ContainerError::Malformed(_) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
     }

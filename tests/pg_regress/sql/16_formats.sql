@@ -234,7 +234,7 @@ SELECT f.* FROM (VALUES
     ('COPY (VALUES (ARRAY[1, 2]::real[]), (ARRAY[1]::real[])) TO %L (FORMAT ztensor)'),
     ('COPY (VALUES (ARRAY[1, 2]::real[]), (NULL)) TO %L (FORMAT ztensor)'),
     ('COPY (SELECT v FROM test.source WHERE false) TO %L (FORMAT ztensor)'),
-    ('SELECT tq_export(''SELECT v FROM test.source'', %L, ''{"format": "npy"}'')'),
+    ('SELECT tq_export(''SELECT v FROM test.source'', %L, ''{"format": "parquet"}'')'),
     ('SELECT tq_export(''SELECT v FROM test.source'', %L, ''{"format": "qvec", "dtype": "f16"}'')')
 ) t (statement), LATERAL test.failure(format(statement, :'out')) f;
 COPY (SELECT e FROM test.source WHERE false) TO :'out' WITH (FORMAT ztensor);

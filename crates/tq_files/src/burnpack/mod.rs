@@ -19,14 +19,17 @@ mod read;
 mod write;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use self::directory::{Directory, Entry};
 use self::layout::{HEADER_LEN, MAGIC, MOST_METADATA_BYTES, VERSION, data_start};
 pub use self::merge::merge_burnpacks;
 use self::read::BurnpackRows;
 pub use self::write::{BurnpackOptions, BurnpackWriter};
+use crate::array::{Array, ArrayIds, Cell};
 use crate::container::hold_for_directory;
-use crate::{Container, ContainerError, MappedFile, OpenError, RowReader, RowsError, Tensor};
+use crate::rows::Element;
+use crate::{Container, ContainerError, IdReader, MappedFile, OpenError, RowReader, RowsError, Tensor};
 
 /// An open Burnpack file, whose directory is sound.
 #[derive(Debug)]
@@ -119,6 +122,15 @@ impl Container for BurnpackFile {
             file: self.file,
         }))
     }
+
+    fn ids(self: Box<Self>, tensor: usize, _poll: &mut dyn FnMut()) -> Result<Box<dyn IdReader>, RowsError> {
+        let Some(entry) = self.directory.tensors.get(tensor) else {
+            let obstacle = format!("number {tensor} of {} was asked for", self.tensors.len());
+            return Err(ContainerError::NotIds { tensor: String::new(), obstacle }.into());
+        };
+        let array = entry.array(self.start);
+        Ok(Box::new(ArrayIds::new(Arc::new(self.file), array)?))
+    }
 }
 
 /// A tensor as a matrix of floats.
@@ -140,6 +152,35 @@ impl Entry {
             Ok(0) => Err("its rows are empty".to_owned()),
             Ok(dimension) => Ok(Matrix { float, rows, dimension }),
             Err(_) => Err(format!("its rows have {columns} numbers")),
+        }
+    }
+}
+
+impl Entry {
+    /// The tensor as the cells that it has, with the data from `start` on.
+    fn array(&self, start: u64) -> Array {
+        let integer = match self.dtype.name.as_str() {
+            "I64" => Some(Element::I64),
+            "I32" => Some(Element::I32),
+            "I16" => Some(Element::I16),
+            "I8" => Some(Element::I8),
+            "U64" => Some(Element::U64),
+            "U32" => Some(Element::U32),
+            "U16" => Some(Element::U16),
+            "U8" => Some(Element::U8),
+            _ => None,
+        };
+        Array {
+            name: self.name.clone(),
+            dtype: self.dtype.name.clone(),
+            cell: integer.map_or(Cell::Opaque(self.dtype.width.unwrap_or_default()), Cell::Number),
+            big_endian: false,
+            columns_first: false,
+            shape: self.shape.clone(),
+            offset: start + self.range.0,
+            counted_rows: false,
+            entry: None,
+            obstacle: None,
         }
     }
 }

@@ -26,14 +26,30 @@ pub enum ContainerError {
         /// The kind of checksum.
         scheme: &'static str,
     },
-    /// A tensor that isn't a matrix of numbers.
-    #[error("tensor \"{tensor}\" can't be read as vectors: {obstacle}")]
-    NotRows {
-        /// The tensor's name.
+    /// A tensor that isn't one id for each row.
+    #[error("{} can't be read as ids: {obstacle}", named(tensor))]
+    NotIds {
+        /// The tensor's name; empty if the file has only one, without a name.
         tensor: String,
         /// Why not.
         obstacle: String,
     },
+    /// A tensor that isn't a matrix of numbers.
+    #[error("{} can't be read as vectors: {obstacle}", named(tensor))]
+    NotRows {
+        /// The tensor's name; empty if the file has only one, without a name.
+        tensor: String,
+        /// Why not.
+        obstacle: String,
+    },
+}
+
+/// What an error calls a tensor.
+fn named(tensor: &str) -> String {
+    match tensor.is_empty() {
+        true => "its array".to_owned(),
+        false => format!("tensor \"{tensor}\""),
+    }
 }
 
 /// Why a file of tensors can't be opened.

@@ -6,6 +6,7 @@ mod error;
 
 use tq_memory::{Hold, OutOfMemory};
 
+use crate::id::Id;
 use crate::io::MappedFile;
 use crate::rows::{RowReader, RowsError};
 
@@ -66,4 +67,22 @@ pub trait Container: Send {
     /// # Errors
     /// [`ContainerError::NotRows`], and as for [`verify`](Self::verify).
     fn rows(self: Box<Self>, tensor: usize, poll: &mut dyn FnMut()) -> Result<Box<dyn RowReader>, RowsError>;
+
+    /// Compares the checksums of a tensor as [`verify`](Self::verify) does, and then reads it as ids.
+    ///
+    /// # Errors
+    /// [`ContainerError::NotIds`], and as for [`verify`](Self::verify).
+    fn ids(self: Box<Self>, tensor: usize, poll: &mut dyn FnMut()) -> Result<Box<dyn IdReader>, RowsError>;
+}
+
+/// Ids of rows, read front to back.
+pub trait IdReader: Send {
+    /// How many there are.
+    fn count(&self) -> u64;
+
+    /// Appends the next ids to `out`, `most` at most, and returns how many these are; 0 at the end.
+    ///
+    /// # Errors
+    /// The file changed, or has what is no id.
+    fn read(&mut self, most: usize, out: &mut Vec<Id>) -> Result<usize, RowsError>;
 }

@@ -5,12 +5,14 @@
 //! [`Output`](crate::Output): a file that appears whole or not at all, or whatever else the caller has.
 
 mod check;
+mod element;
 mod error;
 mod floats;
 mod numbers;
 mod real;
 
 pub(crate) use check::{check_finite, check_read, to_singles};
+pub(crate) use element::{Element, convert, number};
 pub use error::RowsError;
 pub use floats::FloatType;
 pub use numbers::Numbers;

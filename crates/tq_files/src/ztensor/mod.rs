@@ -27,9 +27,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::model::{Layout, Object};
-use self::read::{CsrReader, DenseReader, Frame, open_coo, verify};
+use self::read::{CsrReader, DenseReader, Frame, TensorIds, open_coo, verify};
 use crate::container::hold_for_directory;
-use crate::{Container, ContainerError, MappedFile, OpenError, RowReader, RowsError, Tensor};
+use crate::{Container, ContainerError, IdReader, MappedFile, OpenError, RowReader, RowsError, Tensor};
 
 pub use self::frame::ZtensorGeneration;
 pub use self::merge::merge_ztensors;
@@ -120,5 +120,19 @@ impl Container for ZtensorFile {
                 return Err(not_rows(object.name, "its layout isn't read here".into()).into());
             }
         })
+    }
+
+    fn ids(
+        mut self: Box<Self>,
+        tensor: usize,
+        poll: &mut dyn FnMut(),
+    ) -> Result<Box<dyn IdReader>, RowsError> {
+        if tensor >= self.objects.len() {
+            let obstacle = "there is no such tensor".to_owned();
+            return Err(ContainerError::NotIds { tensor: format!("#{tensor}"), obstacle }.into());
+        }
+        self.verify(tensor, poll)?;
+        let object = self.objects.swap_remove(tensor);
+        Ok(Box::new(TensorIds::new(self.file, &object, poll)?))
     }
 }

@@ -1,6 +1,6 @@
 //! What a file calls things: names of types and layouts, by generation, and what a name may be.
 
-use super::types::{Element, Type};
+use super::types::{Element, Type, element_named};
 use crate::ContainerError;
 
 /// Names of the encoding and of the sparse layouts.
@@ -42,6 +42,6 @@ pub(super) fn element_0_1(name: &str) -> Type {
 pub(super) fn element_1_2(name: &str) -> Type {
     match name {
         "bool" => Type::Bool,
-        _ => Element::from_name(name).map_or(Type::Unknown, Type::Number),
+        _ => element_named(name).map_or(Type::Unknown, Type::Number),
     }
 }

@@ -1,5 +1,7 @@
 //! The types of a part's elements.
 
+pub(super) use crate::rows::Element;
+
 /// What the elements of a part are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Type {
@@ -14,71 +16,30 @@ pub(super) enum Type {
     Unknown,
 }
 
-/// Types of numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Element {
-    F64,
-    F32,
-    F16,
-    Bf16,
-    I64,
-    I32,
-    I16,
-    I8,
-    U64,
-    U32,
-    U16,
-    U8,
+/// The types of numbers that the format has.
+const ELEMENTS: [(Element, &str); 12] = [
+    (Element::F64, "f64"),
+    (Element::F32, "f32"),
+    (Element::F16, "f16"),
+    (Element::Bf16, "bf16"),
+    (Element::I64, "i64"),
+    (Element::I32, "i32"),
+    (Element::I16, "i16"),
+    (Element::I8, "i8"),
+    (Element::U64, "u64"),
+    (Element::U32, "u32"),
+    (Element::U16, "u16"),
+    (Element::U8, "u8"),
+];
+
+/// The name of a type of numbers in generations 1.2 and 2.
+pub(super) fn element_name(element: Element) -> &'static str {
+    ELEMENTS.into_iter().find(|(known, _)| *known == element).map_or("unknown", |(_, name)| name)
 }
 
-impl Element {
-    const ALL: [Element; 12] = [
-        Element::F64,
-        Element::F32,
-        Element::F16,
-        Element::Bf16,
-        Element::I64,
-        Element::I32,
-        Element::I16,
-        Element::I8,
-        Element::U64,
-        Element::U32,
-        Element::U16,
-        Element::U8,
-    ];
-
-    /// The type of a name in generations 1.2 and 2.
-    pub(super) fn from_name(name: &str) -> Option<Self> {
-        Element::ALL.into_iter().find(|element| element.name() == name)
-    }
-
-    /// Its name in generations 1.2 and 2.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Element::F64 => "f64",
-            Element::F32 => "f32",
-            Element::F16 => "f16",
-            Element::Bf16 => "bf16",
-            Element::I64 => "i64",
-            Element::I32 => "i32",
-            Element::I16 => "i16",
-            Element::I8 => "i8",
-            Element::U64 => "u64",
-            Element::U32 => "u32",
-            Element::U16 => "u16",
-            Element::U8 => "u8",
-        }
-    }
-
-    /// Bytes of a number.
-    pub(super) const fn width(self) -> u64 {
-        match self {
-            Element::F64 | Element::I64 | Element::U64 => 8,
-            Element::F32 | Element::I32 | Element::U32 => 4,
-            Element::F16 | Element::Bf16 | Element::I16 | Element::U16 => 2,
-            Element::I8 | Element::U8 => 1,
-        }
-    }
+/// The type of numbers of a name in generations 1.2 and 2.
+pub(super) fn element_named(name: &str) -> Option<Element> {
+    ELEMENTS.into_iter().find(|(_, known)| *known == name).map(|(element, _)| element)
 }
 
 impl Type {

@@ -7,7 +7,7 @@ use crate::ztensor::frame::alignment;
 use crate::ztensor::model::{Encoding, Layout, MOST_DIMENSIONS, Object, Part};
 use crate::ztensor::names::{COO, CSR};
 use crate::ztensor::read::{CsrReader, Stream, open_coo, verify};
-use crate::ztensor::types::Type;
+use crate::ztensor::types::{Type, element_name};
 use crate::ztensor::write::manifest::{Entries, ObjectEntry, PartEntry};
 use crate::ztensor::write::part::{Checksum, Coding, PartWriter, Style, WrittenPart};
 use crate::{ContainerError, RowReader, RowsError};
@@ -35,7 +35,7 @@ impl Merger<'_> {
         for role in roles {
             let part = object.part(role)?;
             let (dtype, logical) = match part.kind {
-                Type::Number(element) => (element.name(), None),
+                Type::Number(element) => (element_name(element), None),
                 _ => ("u8", Some("bool")),
             };
             let written = self.convert_part(object, part)?;

@@ -11,10 +11,9 @@ use std::sync::Arc;
 use tq_memory::{Grow, OutOfMemory};
 
 use super::dense::{element_of, shape_of};
-use super::numbers::number;
 use super::sparse::{Cells, Indices, Values};
 use super::stream::Stream;
-use crate::rows::{Real, RealRowReader};
+use crate::rows::{Real, RealRowReader, number};
 use crate::ztensor::model::Object;
 use crate::ztensor::types::Element;
 use crate::{MappedFile, RowReader, RowsError};

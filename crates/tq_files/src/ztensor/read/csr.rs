@@ -5,10 +5,9 @@ use std::sync::Arc;
 use tq_memory::Grow;
 
 use super::dense::{element_of, shape_of};
-use super::numbers::convert;
 use super::sparse::{Cells, Indices, Values};
 use super::stream::Stream;
-use crate::rows::{Real, RealRowReader};
+use crate::rows::{Real, RealRowReader, convert};
 use crate::ztensor::model::Object;
 use crate::ztensor::types::Element;
 use crate::{MappedFile, RowsError};

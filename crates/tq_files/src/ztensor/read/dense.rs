@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use tq_memory::Grow;
 
-use super::numbers::convert;
 use super::stream::Stream;
 use crate::io::at;
-use crate::rows::{Real, RealRowReader};
+use crate::rows::{Real, RealRowReader, convert};
 use crate::ztensor::model::{Encoding, Object};
 use crate::ztensor::types::{Element, Type};
 use crate::{ContainerError, MappedFile, RowsError};

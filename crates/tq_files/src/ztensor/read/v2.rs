@@ -14,7 +14,7 @@ use crate::ztensor::frame::{FOOTER_2, MAGIC_2, directory_error};
 use crate::ztensor::label::Label;
 use crate::ztensor::model::{Encoding, Layout, MOST_DIMENSIONS, Object, Part};
 use crate::ztensor::names::{COO, CSR, SEEKABLE, check_name};
-use crate::ztensor::types::{Element, Type};
+use crate::ztensor::types::{Element, Type, element_named};
 
 /// Reads and checks the directory.
 pub(in crate::ztensor) fn objects(bytes: &[u8], rules: &Rules) -> Result<Vec<Object>, ContainerError> {
@@ -106,8 +106,8 @@ fn object(name: &str, value: Item<'_>) -> Result<Object, ContainerError> {
 
 fn part(label: Label, value: Item<'_>) -> Result<Part, ContainerError> {
     let dtype = need(&value, "dtype")?.text().map_err(directory_error)?;
-    let element = Element::from_name(dtype)
-        .ok_or_else(|| label.malformed(format!("its type \"{dtype}\" doesn't exist")))?;
+    let element =
+        element_named(dtype).ok_or_else(|| label.malformed(format!("its type \"{dtype}\" doesn't exist")))?;
     let text = |key| option(&value, key, Item::text);
     let logical = text("type")?;
     let (kind, storage) = logical_type(logical, element);
