@@ -145,13 +145,16 @@ fn read_all(open: impl Fn() -> Result<Box<dyn Container>, OpenError>) {
                 continue;
             }
         };
-        assert!(verified.is_ok() && tensor.obstacle.is_none(), "{tensor:?}");
+        // Of what is deflated, the checksum is compared when the last of it is read.
+        let later = tensor.encoding.ends_with(", deflated");
+        assert!((verified.is_ok() || later) && tensor.obstacle.is_none(), "{tensor:?}");
         let (mut numbers, mut rows) = (Vec::new(), 0);
         while numbers.len() < MOST_NUMBERS {
             let before = numbers.len();
             match reader.read(1000, &mut numbers) {
                 Ok(0) => {
                     assert_eq!(rows, reader.rows());
+                    assert!(verified.is_ok(), "{tensor:?}");
                     break;
                 }
                 Ok(count) => {
