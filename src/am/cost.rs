@@ -6,6 +6,7 @@
 use pgrx::prelude::*;
 use tq_index::Refine;
 
+use super::column::FloatColumn;
 use super::options::{lists_of, refine_of};
 use crate::server::pg_compat::disable_path;
 use crate::server::settings;
@@ -24,6 +25,10 @@ const FIRST_MEASURED: f64 = 100.0;
 
 /// Bytes of `work_mem` that a row takes that waits to be measured.
 const BYTES_A_CANDIDATE: f64 = 48.0;
+
+/// What a pass over slots costs at most, of what the planner takes a pass over the table's floats for. It knows nothing of those that are
+/// kept beside the table (TOAST), nor that a distance of a thousand numbers takes longer than a sum of two.
+const MOST_OF_FLOATS: f64 = 0.2;
 
 /// The cost of a path that must not be taken.
 const NEVER: f64 = 1e300;
@@ -73,7 +78,10 @@ unsafe fn refine_of_path(index: &pg_sys::IndexOptInfo) -> Refine {
     unsafe {
         let lock = pg_sys::NoLock as pg_sys::LOCKMODE;
         let relation = pg_sys::index_open(index.indexoid, lock);
-        let refine = refine_of(relation);
+        let refine = match FloatColumn::of(relation) {
+            Ok(Some(_)) => Refine::Floats,
+            _ => refine_of(relation),
+        };
         pg_sys::index_close(relation, lock);
         refine
     }
@@ -108,14 +116,21 @@ pub(super) unsafe extern "C-unwind" fn estimate(
         pg_sys::get_tablespace_page_costs(index.reltablespace, &mut random, &mut sequential);
         let (rows, blocks) = (index.tuples.max(1.0), f64::from(index.pages));
         let operator = pg_sys::cpu_operator_cost;
-        let (slots, measured) = match refine_of_path(index) {
+        let refine = refine_of_path(index);
+        let (slots, measured) = match refine {
             Refine::Index | Refine::Floats => (SLOT_SHARE * blocks, (1.0 - SLOT_SHARE) * blocks / rows),
             Refine::Table => (blocks, f64::from((*index.rel).pages) / (*index.rel).tuples.max(1.0)),
         };
         let a_row = ROW_COST * operator + random * measured.min(1.0);
         let a_pass = rows * SLOT_COST * operator;
         let (share, ranking) = first_lists(index, rows);
-        let first = share * (slots * sequential + a_pass) + ranking * LIST_COST * operator;
+        let mut first = share * (slots * sequential + a_pass) + ranking * LIST_COST * operator;
+        if refine == Refine::Floats {
+            let table = &*index.rel;
+            let a_scan = f64::from(table.pages) * sequential
+                + table.tuples.max(0.0) * (pg_sys::cpu_tuple_cost + operator);
+            first = first.min(MOST_OF_FLOATS * a_scan);
+        }
         *startup = first + FIRST_MEASURED.min(rows) * a_row;
         // Whoever asks for all rows has the slots passed over as often as their candidates don't fit the memory.
         let passes = rows * BYTES_A_CANDIDATE / settings::work_memory() as f64;
