@@ -119,7 +119,9 @@ pub(super) unsafe extern "C-unwind" fn next(
                 give(scan, tid, distance, search.floats.is_some());
                 true
             }
-            Err(SearchError::Index(error)) => raise(named(index, error)),
+            Err(SearchError::Index(error) | SearchError::Other(Error::Index { source: error, .. })) => {
+                raise(named(index, error))
+            }
             Err(SearchError::Other(error)) => raise(error),
         }
     }

@@ -214,11 +214,10 @@ impl<'a> ListBuild<'a> {
         let rows =
             room.rows.chunks_exact_mut(layout.dimension).zip(slots.chunks_exact_mut(layout.slot_bytes));
         for (((record, fit), tid), (rotated, slot)) in records.zip(&self.tids[first..]).zip(rows) {
-            let decoded = RecordView::parse_stored(record).is_ok_and(|record| {
+            let usable = RecordView::parse_stored(record).is_ok_and(|record| {
                 fit::decode(&self.codec, (record.codes(), record.residual()), fit, rotated);
-                true
+                slot::is_moderate(rotated)
             });
-            let usable = decoded && slot::is_moderate(rotated);
             if usable {
                 slot::fill(slot, *tid, rotated, &self.centre);
             } else {
