@@ -60,7 +60,8 @@ fn kernels(criterion: &mut Criterion) {
                 let scan = ScanQuery::new(level, width, &query, &codebook).unwrap();
                 let scan = scan.with_centre(&query).unwrap();
                 for (name, measure) in MEASURES {
-                    let name = format!("{} bit/{}/{name}", width.bits(), level.name());
+                    let kind = if width.is_trellis() { " trellis" } else { "" };
+                    let name = format!("{} bit{kind}/{}/{name}", width.bits(), level.name());
                     group.bench_function(name, |bencher| {
                         bencher
                             .iter(|| over_rows(array, width.packed_len(DIMENSION), |row| measure(&scan, row)))

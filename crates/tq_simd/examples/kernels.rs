@@ -12,8 +12,8 @@ use std::hint::black_box;
 use std::time::Instant;
 use support::{CACHE_BYTES, SIGNS, fill, over_slots, read, slots_a_page, uniform};
 use tq_simd::{
-    Level, ScanQuery, SignQuery, Width, dequantize, dot_f32, rotate, rotate_query_polling,
-    rotate_transposed_polling,
+    Level, ScanQuery, SignQuery, Trellis, TrellisRoom, Width, dequantize, dot_f32, rotate,
+    rotate_query_polling, rotate_transposed_polling,
 };
 
 const MEMORY_BYTES: usize = 200 << 20;
@@ -52,7 +52,7 @@ fn main() {
                 (0..width.levels()).map(|k| (k as f32 - levels / 2.0 + 0.5) / levels).collect();
             let scan = ScanQuery::new(level, width, &query, &codebook).unwrap().with_centre(&query).unwrap();
             let bytes = width.packed_len(dimension);
-            print!("{:8} {:>4} {bytes:>5}", level.name(), width.bits());
+            print!("{:8} {:>4} {bytes:>5}", level.name(), named(width));
             for (array, repeats) in [(&memory[..CACHE_BYTES], 7), (&memory[..], 3)] {
                 let array = if level == Level::Scalar { &array[..CACHE_BYTES] } else { array };
                 let passes = (64 << 20) / array.len() + 1;
@@ -98,13 +98,14 @@ fn main() {
             println!(
                 "{:8} {:>4}  dot+norm {:8.1}   dequantize {:8.1}",
                 level.name(),
-                width.bits(),
+                named(width),
                 ns_a_row(&array, codes + 2 * dimension, passes, 7, &both),
                 ns_a_row(&array, codes, passes, 7, &decode),
             );
         }
     }
 
+    trellis(&mut seed);
     signs(&memory, &mut seed);
 
     println!(
@@ -124,6 +125,40 @@ fn main() {
         });
         print!("{:8} {:8.1} {:8.1} ", level.name(), forth / 1e3, narrow / 1e3);
         println!("{:8.1} {:8.1}", back / 1e3, pair / 1e3);
+    }
+}
+
+/// The bits of a width, `t` behind those of a trellis.
+fn named(width: Width) -> String {
+    format!("{}{}", width.bits(), if width.is_trellis() { "t" } else { "" })
+}
+
+/// Paths of trellis codes: sixteen rows at a time, and one.
+fn trellis(seed: &mut u64) {
+    println!("\npaths of trellis codes, ns a coordinate of 384: rows in batches, and one at a time");
+    let table: Vec<f32> = (0..256).map(|_| uniform(seed) + uniform(seed) + uniform(seed)).collect();
+    let values: Vec<f32> = (0..384 * 64).map(|_| uniform(seed) + uniform(seed) + uniform(seed)).collect();
+    for level in Level::available().into_iter().rev() {
+        for width in [Width::TrellisTwo, Width::TrellisFour] {
+            let trellis = Trellis::new(width, &table).unwrap();
+            let (mut grid, mut codes) = (vec![0; values.len()], vec![0; values.len()]);
+            trellis.round(level, &values, &mut grid);
+            let mut room = TrellisRoom::default();
+            let many = best(20, || trellis.encode(level, 384, &grid, &mut codes, &mut room).unwrap());
+            let one = best(20, || {
+                for (grid, codes) in grid.chunks(384).zip(codes.chunks_mut(384)) {
+                    trellis.encode(level, 384, grid, codes, &mut room).unwrap();
+                }
+            });
+            let a_coordinate = |ns: f64| ns / values.len() as f64;
+            println!(
+                "{:8} {:>4} {:8.1} {:8.1}",
+                level.name(),
+                named(width),
+                a_coordinate(many),
+                a_coordinate(one)
+            );
+        }
     }
 }
 

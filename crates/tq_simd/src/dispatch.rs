@@ -103,7 +103,7 @@ mod tests {
             eprintln!("SKIPPED: not available here: level avx512");
             return;
         }
-        for width in [Width::Two, Width::Eight] {
+        for width in [Width::Two, Width::Eight, Width::TrellisTwo, Width::TrellisFour] {
             let kernels = avx512::kernels::rows(width, false, false);
             let levels = width.levels() as f32;
             let codebook: Vec<f32> =

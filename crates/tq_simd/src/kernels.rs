@@ -31,6 +31,17 @@ macro_rules! every_kernel {
             quantize(thresholds: &[f32], values: &[f32], codes: &mut [u8]);
             /// See [`crate::quantize_within`].
             quantize_within(thresholds: &[f32], values: &[f32], margin: f32, low: &mut [u8], high: &mut [u8]);
+            /// See [`crate::scalar::trellis::round`].
+            trellis_round(inverse: f32, shift: f32, largest: f32, values: &[f32], grid: &mut [i16]);
+            /// See [`crate::lanes::trellis::rows`].
+            trellis_rows(
+                bits: u32, table: &[f32; 256], dimension: usize, grid: &[i16], survivors: &mut [[u32; 16]],
+                codes: &mut [u8]
+            );
+            /// See [`crate::lanes::trellis::row`].
+            trellis_row(
+                bits: u32, table: &[f32; 256], grid: &[i16], survivors: &mut [u8], codes: &mut [u8]
+            );
             /// See [`hadamard`](fn@crate::hadamard); `x` is not empty.
             hadamard(signs: &[u32], x: &mut [f32]);
             /// See [`crate::hadamard_inverse`]; `x` is not empty.

@@ -2,7 +2,7 @@
 //! and compiled for each level that implements them (`lanes.rs` of its folder, or `array.rs` here).
 //!
 //! ```text
-//! Floats, FusedFloats   sixteen f32, however many registers they take    hadamard; encode
+//! Floats, FusedFloats   sixteen f32, however many registers they take    hadamard, trellis; encode
 //! Doubles<N>            one register of N f64                            dense
 //! plain loops           what the compiler vectorises by itself           scalar::encode::quantize, scalar::bounds
 //! ```
@@ -10,12 +10,12 @@
 //! Whoever calls an `unsafe` function here vouches for the features of the registers' level; that is all there is to vouch for.
 #![allow(unsafe_code)]
 
-#[cfg(any(test, target_arch = "aarch64"))]
 mod array;
 pub(crate) mod dense;
 pub(crate) mod encode;
 pub(crate) mod hadamard;
 pub(crate) mod query;
+pub(crate) mod trellis;
 
 /// The `f32` of a [`Floats`].
 pub(crate) const LANES: usize = 16;
@@ -42,6 +42,46 @@ pub(crate) trait Floats: Copy {
     /// # Safety
     /// As for [`Floats::load`].
     unsafe fn stages(self) -> Self;
+    /// The value in every lane.
+    /// # Safety
+    /// As for [`Floats::load`].
+    unsafe fn splat(value: f32) -> Self;
+    /// # Safety
+    /// As for [`Floats::load`].
+    unsafe fn mul(self, other: Self) -> Self;
+    /// The lesser of each lane, of numbers that aren't NaN or zeros of different signs.
+    /// # Safety
+    /// As for [`Floats::load`].
+    unsafe fn least(self, other: Self) -> Self;
+    /// The bits of the mask, which are some low ones, replaced by the tag.
+    /// # Safety
+    /// As for [`Floats::load`].
+    unsafe fn with_tag(self, mask: u32, tag: u32) -> Self;
+    /// Each lane's bits moved down by `BITS`, which are 2 or 4, and the low ones of `tags` above them.
+    /// # Safety
+    /// As for [`Floats::load`].
+    unsafe fn shift_in<const BITS: u32>(self, tags: Self) -> Self;
+    /// # Safety
+    /// As for [`Floats::load`].
+    unsafe fn store_bits(self, to: &mut [u32; LANES]);
+    /// The low bits of each lane, at most eight of them.
+    /// # Safety
+    /// As for [`Floats::load`].
+    unsafe fn store_tags(self, mask: u32, to: &mut [u8; LANES]);
+    /// Of 64 values those whose number is 0 modulo 4, 1 modulo 4 and so on.
+    /// # Safety
+    /// As for [`Floats::load`].
+    #[inline(always)]
+    unsafe fn every_fourth(of: &[[f32; LANES]; 4]) -> [Self; 4] {
+        let mut apart = [[0.0; LANES]; 4];
+        for (k, value) in of.as_flattened().iter().enumerate() {
+            apart[k % 4][k / 4] = *value;
+        }
+        // SAFETY: the caller vouches for the features.
+        unsafe {
+            [Self::load(&apart[0]), Self::load(&apart[1]), Self::load(&apart[2]), Self::load(&apart[3])]
+        }
+    }
 }
 
 /// Sixteen `f32` that are multiplied and added in one rounding.
@@ -153,6 +193,9 @@ macro_rules! kernels_over_lanes {
             rotate_f32: $rotate_f32,
             quantize,
             quantize_within,
+            trellis_round,
+            trellis_rows,
+            trellis_row,
             hadamard,
             hadamard_inverse,
             sign_sums: $sign_sums,
@@ -170,6 +213,15 @@ macro_rules! kernels_over_lanes {
             quantize_within(
                 thresholds: &[f32], values: &[f32], margin: f32, low: &mut [u8], high: &mut [u8]
             ) = scalar::encode::quantize_within;
+            trellis_round(inverse: f32, shift: f32, largest: f32, values: &[f32], grid: &mut [i16]) =
+                scalar::trellis::round;
+            trellis_rows(
+                bits: u32, table: &[f32; 256], dimension: usize, grid: &[i16], survivors: &mut [[u32; 16]],
+                codes: &mut [u8]
+            ) = lanes::trellis::rows::<$floats>;
+            trellis_row(
+                bits: u32, table: &[f32; 256], grid: &[i16], survivors: &mut [u8], codes: &mut [u8]
+            ) = lanes::trellis::row::<$floats>;
             sign_bounds(
                 of: $crate::terms::BoundOf, terms: &$crate::terms::BoundTerms, norms: &[f32], ratios: &[u32], sums: &[i32],
                 out: &mut [f32]

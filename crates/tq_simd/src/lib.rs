@@ -17,6 +17,8 @@
 //! slots ──SignQuery::sums──▶ i32 a row            (once per page)
 //! ```
 //!
+//! Codes that are an entry's number come from [`quantize`], those of a trellis from [`Trellis`]; [`Width`] says how a row is read.
+//!
 //! The scalar code is the definition, in `f64`; the kernels of the other [`Level`]s are held to it within 1e-5 by one
 //! test. The level is chosen at run time and never required at compile time. This is the only crate of the workspace with intrinsics,
 //! and everything it exports is safe: lengths are asserted once per call, and a level that the processor lacks means scalar code.
@@ -35,7 +37,6 @@ mod dispatch;
 mod encode;
 mod hadamard;
 mod kernels;
-#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
 mod lanes;
 mod layout;
 mod level;
@@ -46,6 +47,7 @@ mod scalar;
 mod signs;
 mod slots;
 mod terms;
+mod trellis;
 mod width;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
@@ -62,4 +64,5 @@ pub use prefetch::prefetch_below;
 pub use query::{ScanQuery, dequantize, unpack};
 pub use signs::SignQuery;
 pub use terms::{BoundOf, BoundTerms};
+pub use trellis::{Trellis, TrellisRoom};
 pub use width::Width;

@@ -14,6 +14,8 @@ mod hadamard;
 #[path = "levels/signs.rs"]
 mod signs;
 mod support;
+#[path = "levels/trellis.rs"]
+mod trellis;
 
 use support::{Codes, Rng, Row, assert_close, codebooks, dimensions, oracle, rows};
 use tq_simd::{Level, ScanQuery, Width, dequantize, unpack};
@@ -232,10 +234,12 @@ fn page_ends(level: Level, width: Width) {
 macro_rules! at_every_level {
     ($($level:ident: $variant:ident),*) => { $(
         mod $level {
-            at_every_level!(@widths $variant, two: Two, four: Four, eight: Eight);
+            at_every_level!(@widths $variant, two: Two, four: Four, eight: Eight,
+                trellis_two: TrellisTwo, trellis_four: TrellisFour);
             at_every_level!(@whole $variant,
                 dense: pairs_of_vectors, dense: rotations,
                 encode: codes_count_thresholds, encode: rough_rotations,
+                trellis: rounds_to_the_grid, trellis: finds_the_best_path, trellis: paths_are_those_of_the_definition,
                 hadamard: rotates_as_defined_to_the_bit,
                 signs: sums_of_signs, signs: queries_of_signs,
                 bounds: bounds_of_signs, bounds: bounds_of_damaged_signs);

@@ -7,8 +7,10 @@ pub(crate) mod encode;
 pub(crate) mod hadamard;
 pub(crate) mod rows;
 pub(crate) mod signs;
+pub(crate) mod trellis;
 
 use crate::kernels::{Kernels, RowKernels};
+use crate::lanes::trellis::{plain_row, plain_rows};
 use crate::width::Width;
 
 /// The kernels of this level.
@@ -25,6 +27,9 @@ pub(crate) static KERNELS: Kernels = Kernels {
     rotate_f32: encode::rotate,
     quantize: encode::quantize,
     quantize_within: encode::quantize_within,
+    trellis_round: trellis::round,
+    trellis_rows: plain_rows,
+    trellis_row: plain_row,
     hadamard: hadamard::hadamard,
     hadamard_inverse: hadamard::hadamard_inverse,
     sign_sums: signs::sums,

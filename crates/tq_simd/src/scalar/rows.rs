@@ -15,15 +15,53 @@ fn each_value(
     mut visit: impl FnMut(usize, f32),
 ) {
     let mask = width.levels() - 1;
+    let bits = width.bits() as usize;
     for i in 0..dimension {
-        let bit = i * width.bits() as usize;
-        let entry = codebook[(codes[bit / 8] >> (bit % 8)) as usize & mask];
+        let entry = if width.is_trellis() {
+            codebook[usize::from(window(bits, codes, i))]
+        } else {
+            let bit = i * bits;
+            codebook[(codes[bit / 8] >> (bit % 8)) as usize & mask]
+        };
         let value = match residual {
             Some(bytes) => entry + f16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]).to_f32(),
             None => entry,
         };
         visit(i, value);
     }
+}
+
+/// The last eight bits of the stream up to the end of code `i`, zeros before its beginning: the state of a trellis.
+#[inline]
+fn window(bits: usize, codes: &[u8], i: usize) -> u8 {
+    let end = (i + 1) * bits;
+    let last = (end - 1) / 8;
+    let before = if last > 0 { codes[last - 1] } else { 0 };
+    (u16::from_le_bytes([before, codes[last]]) >> (end - 8 * last)) as u8
+}
+
+/// The windows of eight codes of `BITS`, the first of which begins with `group`; `before` is the byte before it, or zero.
+#[allow(dead_code)]
+#[inline(always)]
+pub(crate) fn eight_windows<const BITS: u32>(before: u8, group: &[u8]) -> [u8; 8] {
+    let mut stream = u64::from(before);
+    for (k, byte) in group.iter().take(BITS as usize).enumerate() {
+        stream |= u64::from(*byte) << (8 * (k + 1));
+    }
+    std::array::from_fn(|k| (stream >> (BITS as usize * (k + 1))) as u8)
+}
+
+/// The windows of the `step`-th sixteen codes of `BITS`; `before` is the byte before `codes`, or zero.
+#[allow(dead_code)]
+#[inline(always)]
+pub(crate) fn sixteen_windows<const BITS: u32>(before: u8, codes: &[u8], step: usize) -> [u8; 16] {
+    let (at, half) = (2 * BITS as usize * step, BITS as usize);
+    let before = if step > 0 { codes[at - 1] } else { before };
+    let group = &codes[at..at + 2 * half];
+    let mut windows = [0; 16];
+    windows[..8].copy_from_slice(&eight_windows::<BITS>(before, &group[..half]));
+    windows[8..].copy_from_slice(&eight_windows::<BITS>(group[half - 1], &group[half..]));
+    windows
 }
 
 /// `Σ q_i x_i`.
@@ -106,8 +144,8 @@ pub(crate) fn dequantize(
 /// `out[i] = code_i`, a whole byte of codes at a time so that the compiler vectorises it.
 pub(crate) fn unpack(width: Width, codes: &[u8], out: &mut [u8]) {
     match width {
-        Width::Two => unpack_bytes::<4>(codes, out),
-        Width::Four => unpack_bytes::<2>(codes, out),
+        Width::Two | Width::TrellisTwo => unpack_bytes::<4>(codes, out),
+        Width::Four | Width::TrellisFour => unpack_bytes::<2>(codes, out),
         Width::Eight => out.copy_from_slice(codes),
     }
 }

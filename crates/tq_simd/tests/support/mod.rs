@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub(crate) mod fence;
+pub(crate) mod path;
 
 use half::f16;
 use std::fmt;
@@ -87,7 +88,7 @@ impl Row {
     /// The high bits after the last code are set at random, as nothing below the record's validation may rely on them.
     pub(crate) fn new(width: Width, d: usize, kind: Codes, with_residual: bool, rng: &mut Rng) -> Row {
         let mut codes = vec![0u8; width.packed_len(d)];
-        let levels = width.levels() as u64;
+        let levels = 1u64 << width.bits();
         let slots = codes.len() * 8 / width.bits() as usize;
         for i in 0..slots {
             let code = match kind {
@@ -160,7 +161,16 @@ pub(crate) mod oracle {
     ) -> Vec<f64> {
         (0..d)
             .map(|i| {
-                let entry = codebook[code(width, codes, i)];
+                // The state of a trellis: codes up to this one, the newest highest; those before the first are zero.
+                let entry = if width.is_trellis() {
+                    let newest_first = (0..=i).rev().map(|k| code(width, codes, k));
+                    let state = newest_first.take(8 / width.bits() as usize).enumerate();
+                    codebook[state
+                        .map(|(age, code)| code << (8 - (age + 1) * width.bits() as usize))
+                        .sum::<usize>()]
+                } else {
+                    codebook[code(width, codes, i)]
+                };
                 f64::from(match residual {
                     Some(bytes) => entry + f16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]).to_f32(),
                     None => entry,

@@ -27,21 +27,32 @@ compiled_loops! { "neon";
 /// The kernels of rows of a width.
 fn row_kernels(width: Width) -> Option<RowKernels> {
     let strided = Order { strided_lanes: Some(strided::LANES), byte_planes: false };
+    let natural = Order { strided_lanes: None, byte_planes: false };
     Some(match width {
         Width::Two => RowKernels {
             order: strided,
             plain: each_measure!(strided, [2] []),
-            with_residual: each_measure!(natural, [2][true]),
+            with_residual: each_measure!(natural, [2, false][true]),
         },
         Width::Four => RowKernels {
             order: strided,
             plain: each_measure!(strided, [4] []),
-            with_residual: each_measure!(natural, [4][true]),
+            with_residual: each_measure!(natural, [4, false][true]),
         },
         Width::Eight => RowKernels {
-            order: Order { strided_lanes: None, byte_planes: false },
-            plain: each_measure!(natural, [8][false]),
-            with_residual: each_measure!(natural, [8][true]),
+            order: natural,
+            plain: each_measure!(natural, [8, false][false]),
+            with_residual: each_measure!(natural, [8, false][true]),
+        },
+        Width::TrellisTwo => RowKernels {
+            order: natural,
+            plain: each_measure!(natural, [2, true][false]),
+            with_residual: each_measure!(natural, [2, true][true]),
+        },
+        Width::TrellisFour => RowKernels {
+            order: natural,
+            plain: each_measure!(natural, [4, true][false]),
+            with_residual: each_measure!(natural, [4, true][true]),
         },
     })
 }
@@ -49,6 +60,9 @@ fn row_kernels(width: Width) -> Option<RowKernels> {
 /// Decodes one row.
 #[target_feature(enable = "neon")]
 fn dequantize(width: Width, codes: &[u8], residual: Option<&[u8]>, codebook: &[f32], out: &mut [f32]) {
+    if width.is_trellis() {
+        return scalar::rows::dequantize(width, codes, residual, codebook, out);
+    }
     let mut lines = [Line([0.0; 16]); 16];
     let table = fill_table(&mut lines, codebook);
     match (width, residual) {
@@ -56,7 +70,7 @@ fn dequantize(width: Width, codes: &[u8], residual: Option<&[u8]>, codebook: &[f
         (Width::Two, Some(residual)) => natural::dequantize::<2, true>(table, codes, residual, out),
         (Width::Four, None) => natural::dequantize::<4, false>(table, codes, &[], out),
         (Width::Four, Some(residual)) => natural::dequantize::<4, true>(table, codes, residual, out),
-        (Width::Eight, None) => natural::dequantize::<8, false>(table, codes, &[], out),
-        (Width::Eight, Some(residual)) => natural::dequantize::<8, true>(table, codes, residual, out),
+        (_, None) => natural::dequantize::<8, false>(table, codes, &[], out),
+        (_, Some(residual)) => natural::dequantize::<8, true>(table, codes, residual, out),
     }
 }

@@ -3,18 +3,19 @@
 
 use super::{STEPS_PER_SPILL, Sixteen, Sums, keep_first, load, load_bytes, load_planes, look_up_sixteen};
 use crate::layout::{Layout, Line};
+use crate::scalar::rows::sixteen_windows;
 use std::arch::aarch64::*;
 
-/// Sums one row of `BITS` 2, 4 or 8, whose residual is used when `RESIDUAL`.
+/// Sums one row of `BITS` 2, 4 or 8, of a `TRELLIS` or not, whose residual is used when `RESIDUAL`.
 #[target_feature(enable = "neon")]
-pub(crate) fn row<const BITS: u32, const MEASURE: u8, const RESIDUAL: bool>(
+pub(crate) fn row<const BITS: u32, const TRELLIS: bool, const MEASURE: u8, const RESIDUAL: bool>(
     layout: &Layout,
     codes: &[u8],
     residual: &[u8],
 ) -> (f64, f64) {
     // Pairs of steps, so that the choice of accumulators is settled at compile time; then a single step; then a tail.
     let (whole, rest) = (layout.query.len() / 16, layout.query.len() % 16);
-    let table = Table::<BITS>::new(&layout.table);
+    let table = Table::<BITS, TRELLIS>::new(&layout.table);
     let centre = layout.centre_natural(MEASURE);
     let pairs = layout.natural[..whole].as_chunks::<2>().0.iter().zip(centre.as_chunks::<2>().0);
     let mut sums = Sums::zero();
@@ -23,12 +24,12 @@ pub(crate) fn row<const BITS: u32, const MEASURE: u8, const RESIDUAL: bool>(
             sums.spill::<MEASURE>();
         }
         for (half, (query, centre)) in query.iter().zip(centre).enumerate() {
-            let row = table.values::<RESIDUAL>(codes, residual, 2 * i + half);
+            let row = table.values::<RESIDUAL>(0, codes, residual, 2 * i + half);
             sums.add::<MEASURE>(half, query, centre, row);
         }
     }
     if whole % 2 == 1 {
-        let row = table.values::<RESIDUAL>(codes, residual, whole - 1);
+        let row = table.values::<RESIDUAL>(0, codes, residual, whole - 1);
         sums.add::<MEASURE>(0, &layout.natural[whole - 1], &centre[whole - 1], row);
     }
     if rest > 0 {
@@ -46,11 +47,11 @@ pub(crate) fn dequantize<const BITS: u32, const RESIDUAL: bool>(
     residual: &[u8],
     out: &mut [f32],
 ) {
-    let table = Table::<BITS>::new(table);
+    let table = Table::<BITS, false>::new(table);
     let (blocks, tail) = out.as_chunks_mut::<16>();
     let whole = blocks.len();
     for (step, out) in blocks.iter_mut().enumerate() {
-        store(out, table.values::<RESIDUAL>(codes, residual, step));
+        store(out, table.values::<RESIDUAL>(0, codes, residual, step));
     }
     if !tail.is_empty() {
         let mut padded = [0.0; 16];
@@ -60,23 +61,30 @@ pub(crate) fn dequantize<const BITS: u32, const RESIDUAL: bool>(
 }
 
 /// The codebook, in the form in which codes of `BITS` look it up.
-struct Table<'a, const BITS: u32> {
+struct Table<'a, const BITS: u32, const TRELLIS: bool> {
     planes: uint8x16x4_t,
     lines: &'a [Line],
 }
 
-impl<'a, const BITS: u32> Table<'a, BITS> {
+impl<'a, const BITS: u32, const TRELLIS: bool> Table<'a, BITS, TRELLIS> {
     #[inline]
     #[target_feature(enable = "neon")]
-    fn new(lines: &'a [Line]) -> Table<'a, BITS> {
+    fn new(lines: &'a [Line]) -> Table<'a, BITS, TRELLIS> {
         Table { planes: load_planes(&lines[0]), lines }
     }
 
-    /// Sixteen coordinates of the row, from dimension `16 · step`.
+    /// Sixteen coordinates of the row, from dimension `16 · step`; `before` is the byte before the codes, or zero.
     #[inline]
     #[target_feature(enable = "neon")]
-    fn values<const RESIDUAL: bool>(&self, codes: &[u8], residual: &[u8], step: usize) -> Sixteen {
+    fn values<const RESIDUAL: bool>(
+        &self,
+        before: u8,
+        codes: &[u8],
+        residual: &[u8],
+        step: usize,
+    ) -> Sixteen {
         let mut row = match BITS {
+            _ if TRELLIS => look_up_8(self.lines, &sixteen_windows::<BITS>(before, codes, step)),
             2 => look_up_sixteen(self.planes, unpack_2(chunk(codes, step))),
             4 => look_up_sixteen(self.planes, unpack_4(chunk(codes, step))),
             _ => look_up_8(self.lines, chunk(codes, step)),
@@ -101,12 +109,14 @@ impl<'a, const BITS: u32> Table<'a, BITS> {
         rest: usize,
     ) -> Sixteen {
         let (mut padded, mut padded_residual) = ([0; 16], [0; 32]);
-        let tail = &codes[2 * BITS as usize * whole..];
+        let at = 2 * BITS as usize * whole;
+        let before = if at > 0 { codes[at - 1] } else { 0 };
+        let tail = &codes[at..];
         padded[..tail.len()].copy_from_slice(tail);
         if RESIDUAL {
             padded_residual[..2 * rest].copy_from_slice(&residual[32 * whole..]);
         }
-        keep_first(rest, self.values::<RESIDUAL>(&padded, &padded_residual, 0))
+        keep_first(rest, self.values::<RESIDUAL>(before, &padded, &padded_residual, 0))
     }
 }
 

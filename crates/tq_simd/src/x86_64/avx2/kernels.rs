@@ -31,17 +31,27 @@ fn row_kernels(width: Width) -> Option<RowKernels> {
         Width::Two => RowKernels {
             order: Order { strided_lanes: Some(strided::LANES), byte_planes: false },
             plain: each_measure!(strided, [][]),
-            with_residual: each_measure!(natural, [2][true]),
+            with_residual: each_measure!(natural, [2, false][true]),
         },
         Width::Four => RowKernels {
             order: Order { strided_lanes: Some(planes::LANES), byte_planes: true },
             plain: each_measure!(planes, [][]),
-            with_residual: each_measure!(natural, [4][true]),
+            with_residual: each_measure!(natural, [4, false][true]),
         },
         Width::Eight => RowKernels {
             order: natural,
-            plain: each_measure!(natural, [8][false]),
-            with_residual: each_measure!(natural, [8][true]),
+            plain: each_measure!(natural, [8, false][false]),
+            with_residual: each_measure!(natural, [8, false][true]),
+        },
+        Width::TrellisTwo => RowKernels {
+            order: natural,
+            plain: each_measure!(natural, [2, true][false]),
+            with_residual: each_measure!(natural, [2, true][true]),
+        },
+        Width::TrellisFour => RowKernels {
+            order: natural,
+            plain: each_measure!(natural, [4, true][false]),
+            with_residual: each_measure!(natural, [4, true][true]),
         },
     })
 }
@@ -49,7 +59,7 @@ fn row_kernels(width: Width) -> Option<RowKernels> {
 /// Decodes one row.
 #[target_feature(enable = "avx2,fma,f16c")]
 fn dequantize(width: Width, codes: &[u8], residual: Option<&[u8]>, codebook: &[f32], out: &mut [f32]) {
-    if width == Width::Eight {
+    if width == Width::Eight || width.is_trellis() {
         // Gathers beside stores are slower than one plain look-up after another.
         scalar::rows::dequantize(width, codes, None, codebook, out);
         if let Some(residual) = residual {

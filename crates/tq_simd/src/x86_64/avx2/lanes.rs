@@ -47,6 +47,101 @@ impl Floats for [__m256; 2] {
     }
 
     #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe { [_mm256_set1_ps(value); 2] }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe { [_mm256_mul_ps(self[0], other[0]), _mm256_mul_ps(self[1], other[1])] }
+    }
+
+    #[inline(always)]
+    unsafe fn least(self, other: Self) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe { [_mm256_min_ps(self[0], other[0]), _mm256_min_ps(self[1], other[1])] }
+    }
+
+    #[inline(always)]
+    unsafe fn with_tag(self, mask: u32, tag: u32) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe {
+            let mask = _mm256_castsi256_ps(_mm256_set1_epi32(mask as i32));
+            let tag = _mm256_castsi256_ps(_mm256_set1_epi32(tag as i32));
+            [
+                _mm256_or_ps(_mm256_andnot_ps(mask, self[0]), tag),
+                _mm256_or_ps(_mm256_andnot_ps(mask, self[1]), tag),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn shift_in<const BITS: u32>(self, tags: Self) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe {
+            let mut both = self;
+            for i in 0..2 {
+                let (bits, tags) = (_mm256_castps_si256(self[i]), _mm256_castps_si256(tags[i]));
+                both[i] = _mm256_castsi256_ps(match BITS {
+                    2 => _mm256_or_si256(_mm256_srli_epi32::<2>(bits), _mm256_slli_epi32::<30>(tags)),
+                    _ => _mm256_or_si256(_mm256_srli_epi32::<4>(bits), _mm256_slli_epi32::<28>(tags)),
+                });
+            }
+            both
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bits(self, to: &mut [u32; LANES]) {
+        // SAFETY: the array is 64 writable bytes, no alignment is asked; the caller vouches for the features.
+        unsafe {
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), _mm256_castps_si256(self[0]));
+            _mm256_storeu_si256(to.as_mut_ptr().add(8).cast(), _mm256_castps_si256(self[1]));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_tags(self, mask: u32, to: &mut [u8; LANES]) {
+        // SAFETY: the array is 16 writable bytes, no alignment is asked; the caller vouches for the features.
+        unsafe {
+            let mask = _mm256_set1_epi32(mask as i32);
+            let low = _mm256_and_si256(_mm256_castps_si256(self[0]), mask);
+            let high = _mm256_and_si256(_mm256_castps_si256(self[1]), mask);
+            // Packing works within halves, whose dwords come out as 0 to 3, 8 to 11, 4 to 7, 12 to 15.
+            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(low, high));
+            let bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+            _mm_storeu_si128(to.as_mut_ptr().cast(), bytes);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn every_fourth(of: &[[f32; LANES]; 4]) -> [Self; 4] {
+        // SAFETY: the caller vouches for the features.
+        unsafe {
+            let mut apart = [[_mm256_setzero_ps(); 2]; 4];
+            for half in 0..2 {
+                // Within halves of registers, 4 x 4 transpositions; then the dwords 0, 4, 1, 5, 2, 6, 3, 7 are in order.
+                let [a, b] = <[__m256; 2]>::load(&of[2 * half]);
+                let [c, d] = <[__m256; 2]>::load(&of[2 * half + 1]);
+                let (ab_low, ab_high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+                let (cd_low, cd_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+                let order = _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0);
+                apart[0][half] =
+                    _mm256_permutevar8x32_ps(_mm256_shuffle_ps::<0b01_00_01_00>(ab_low, cd_low), order);
+                apart[1][half] =
+                    _mm256_permutevar8x32_ps(_mm256_shuffle_ps::<0b11_10_11_10>(ab_low, cd_low), order);
+                apart[2][half] =
+                    _mm256_permutevar8x32_ps(_mm256_shuffle_ps::<0b01_00_01_00>(ab_high, cd_high), order);
+                apart[3][half] =
+                    _mm256_permutevar8x32_ps(_mm256_shuffle_ps::<0b11_10_11_10>(ab_high, cd_high), order);
+            }
+            apart
+        }
+    }
+
+    #[inline(always)]
     unsafe fn stages(self) -> Self {
         // SAFETY: the caller vouches for the features.
         unsafe {

@@ -6,11 +6,12 @@ use super::{
     look_up_sixteen,
 };
 use crate::layout::{Layout, Line};
+use crate::scalar::rows::eight_windows;
 use std::arch::x86_64::*;
 
-/// Sums one row of `BITS` 2, 4 or 8, whose residual is used when `RESIDUAL`.
+/// Sums one row of `BITS` 2, 4 or 8, of a `TRELLIS` or not, whose residual is used when `RESIDUAL`.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn row<const BITS: u32, const MEASURE: u8, const RESIDUAL: bool>(
+pub(crate) fn row<const BITS: u32, const TRELLIS: bool, const MEASURE: u8, const RESIDUAL: bool>(
     layout: &Layout,
     codes: &[u8],
     residual: &[u8],
@@ -23,26 +24,28 @@ pub(crate) fn row<const BITS: u32, const MEASURE: u8, const RESIDUAL: bool>(
     let (centres, _) = centre.as_chunks::<2>();
     let mut sums = Sums::zero();
     let lines = queries[..groups].iter().zip(centres);
-    for (i, (codes, (query, centre))) in codes.chunks_exact(4 * BITS as usize).zip(lines).enumerate() {
+    let group = 4 * BITS as usize;
+    for (i, (part, (query, centre))) in codes.chunks_exact(group).zip(lines).enumerate() {
         if i > 0 && i % ADDITIONS_PER_SPILL == 0 {
             sums.spill::<MEASURE>();
         }
         let residual = if RESIDUAL { &residual[64 * i..64 * (i + 1)] } else { residual };
         for step in 0..4 {
-            let row = values::<BITS, RESIDUAL>(&layout.table, codes, residual, step);
+            let before = before(codes, group * i);
+            let row = values::<BITS, TRELLIS, RESIDUAL>(&layout.table, before, part, residual, step);
             let (query, centre) =
                 (load_half(&query[step / 2], step % 2), load_half(&centre[step / 2], step % 2));
             sums.add::<MEASURE>(step, query, centre, row);
         }
     }
     for step in 4 * groups..whole {
-        let row = values::<BITS, RESIDUAL>(&layout.table, codes, residual, step);
+        let row = values::<BITS, TRELLIS, RESIDUAL>(&layout.table, 0, codes, residual, step);
         let (query, centre) = (&layout.natural[step / 2], &centre[step / 2]);
         sums.add::<MEASURE>(0, load_half(query, step % 2), load_half(centre, step % 2), row);
     }
     let rest = layout.query.len() % 8;
     if rest > 0 {
-        let row = values_tail::<BITS, RESIDUAL>(&layout.table, codes, residual, whole, rest);
+        let row = values_tail::<BITS, TRELLIS, RESIDUAL>(&layout.table, codes, residual, whole, rest);
         let (query, centre) = (&layout.natural[whole / 2], &centre[whole / 2]);
         sums.add::<MEASURE>(0, load_half(query, whole % 2), load_half(centre, whole % 2), row);
     }
@@ -60,11 +63,11 @@ pub(crate) fn dequantize<const BITS: u32, const RESIDUAL: bool>(
     let (blocks, tail) = out.as_chunks_mut::<8>();
     let whole = blocks.len();
     for (step, out) in blocks.iter_mut().enumerate() {
-        store(out, values::<BITS, RESIDUAL>(table, codes, residual, step));
+        store(out, values::<BITS, false, RESIDUAL>(table, 0, codes, residual, step));
     }
     if !tail.is_empty() {
         let mut padded = [0.0; 8];
-        store(&mut padded, values_tail::<BITS, RESIDUAL>(table, codes, residual, whole, tail.len()));
+        store(&mut padded, values_tail::<BITS, false, RESIDUAL>(table, codes, residual, whole, tail.len()));
         tail.copy_from_slice(&padded[..tail.len()]);
     }
 }
@@ -85,16 +88,18 @@ pub(crate) fn add_residual(residual: &[u8], out: &mut [f32]) {
     tail.copy_from_slice(&padded[..tail.len()]);
 }
 
-/// Eight coordinates of the row, from dimension `8 · step`.
+/// Eight coordinates of the row, from dimension `8 · step`; `before` is the byte before the codes, or zero.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn values<const BITS: u32, const RESIDUAL: bool>(
+fn values<const BITS: u32, const TRELLIS: bool, const RESIDUAL: bool>(
     table: &[Line],
+    before: u8,
     codes: &[u8],
     residual: &[u8],
     step: usize,
 ) -> __m256 {
     let entries = match BITS {
+        _ if TRELLIS => look_up_8(table, &windows::<BITS>(before, codes, step)),
         2 => look_up_2(table, chunk(codes, step)),
         4 => look_up_4(table, chunk(codes, step)),
         _ => look_up_8(table, chunk(codes, step)),
@@ -105,20 +110,39 @@ fn values<const BITS: u32, const RESIDUAL: bool>(
 /// The last `rest < 8` coordinates of the row, zeros after them.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn values_tail<const BITS: u32, const RESIDUAL: bool>(
+fn values_tail<const BITS: u32, const TRELLIS: bool, const RESIDUAL: bool>(
     table: &[Line],
     codes: &[u8],
     residual: &[u8],
     whole: usize,
     rest: usize,
 ) -> __m256 {
+    let before = before(codes, BITS as usize * whole);
     let (mut padded, mut padded_residual) = ([0; 8], [0; 16]);
     let tail = &codes[BITS as usize * whole..];
     padded[..tail.len()].copy_from_slice(tail);
     if RESIDUAL {
         padded_residual[..2 * rest].copy_from_slice(&residual[16 * whole..]);
     }
-    _mm256_and_ps(first_lanes(rest), values::<BITS, RESIDUAL>(table, &padded, &padded_residual, 0))
+    _mm256_and_ps(
+        first_lanes(rest),
+        values::<BITS, TRELLIS, RESIDUAL>(table, before, &padded, &padded_residual, 0),
+    )
+}
+
+/// The byte before that one, zero before the first.
+#[inline]
+fn before(codes: &[u8], at: usize) -> u8 {
+    if at > 0 { codes[at - 1] } else { 0 }
+}
+
+/// The windows of eight codes of a trellis.
+#[inline]
+fn windows<const BITS: u32>(first: u8, codes: &[u8], step: usize) -> [u8; 8] {
+    let at = BITS as usize * step;
+    let first = if step > 0 { codes[at - 1] } else { first };
+    let group = &codes[at..at + BITS as usize];
+    eight_windows::<BITS>(first, group)
 }
 
 /// The `step`-th group of `N` bytes.

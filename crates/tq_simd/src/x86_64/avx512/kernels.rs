@@ -33,6 +33,7 @@ fn row_kernels(width: Width) -> Option<RowKernels> {
 /// The kernels of rows of a width, with or without the parts of AVX-512 that came later.
 pub(crate) fn rows(width: Width, byte_permutes: bool, bit_counts: bool) -> RowKernels {
     let strided = Order { strided_lanes: Some(strided::LANES), byte_planes: false };
+    let natural = Order { strided_lanes: None, byte_planes: false };
     match width {
         Width::Two => RowKernels {
             order: strided,
@@ -42,22 +43,42 @@ pub(crate) fn rows(width: Width, byte_permutes: bool, bit_counts: bool) -> RowKe
             } else {
                 each_measure!(strided, [2] [])
             },
-            with_residual: each_measure!(natural, [2][true]),
+            with_residual: each_measure!(natural, [2, false][true]),
         },
         Width::Four => RowKernels {
             order: strided,
             plain: each_measure!(strided, [4] []),
-            with_residual: each_measure!(natural, [4][true]),
+            with_residual: each_measure!(natural, [4, false][true]),
         },
         Width::Eight if byte_permutes => RowKernels {
             order: Order { strided_lanes: None, byte_planes: true },
-            plain: each_measure!(planes, [][false]),
-            with_residual: each_measure!(planes, [][true]),
+            plain: each_measure!(planes, [8][false]),
+            with_residual: each_measure!(planes, [8][true]),
+        },
+        Width::TrellisTwo if byte_permutes => RowKernels {
+            order: Order { strided_lanes: None, byte_planes: true },
+            plain: each_measure!(planes, [2][false]),
+            with_residual: each_measure!(planes, [2][true]),
+        },
+        Width::TrellisFour if byte_permutes => RowKernels {
+            order: Order { strided_lanes: None, byte_planes: true },
+            plain: each_measure!(planes, [4][false]),
+            with_residual: each_measure!(planes, [4][true]),
         },
         Width::Eight => RowKernels {
-            order: Order { strided_lanes: None, byte_planes: false },
-            plain: each_measure!(natural, [8][false]),
-            with_residual: each_measure!(natural, [8][true]),
+            order: natural,
+            plain: each_measure!(natural, [8, false][false]),
+            with_residual: each_measure!(natural, [8, false][true]),
+        },
+        Width::TrellisTwo => RowKernels {
+            order: natural,
+            plain: each_measure!(natural, [2, true][false]),
+            with_residual: each_measure!(natural, [2, true][true]),
+        },
+        Width::TrellisFour => RowKernels {
+            order: natural,
+            plain: each_measure!(natural, [4, true][false]),
+            with_residual: each_measure!(natural, [4, true][true]),
         },
     }
 }
@@ -65,7 +86,7 @@ pub(crate) fn rows(width: Width, byte_permutes: bool, bit_counts: bool) -> RowKe
 /// Decodes one row.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
 fn dequantize(width: Width, codes: &[u8], residual: Option<&[u8]>, codebook: &[f32], out: &mut [f32]) {
-    if width == Width::Eight {
+    if width == Width::Eight || width.is_trellis() {
         // Gathers beside stores are slower than one plain look-up after another.
         scalar::rows::dequantize(width, codes, None, codebook, out);
         if let Some(residual) = residual {

@@ -39,6 +39,80 @@ impl Floats for __m512 {
     }
 
     #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_mul_ps(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn least(self, other: Self) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe { _mm512_min_ps(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn with_tag(self, mask: u32, tag: u32) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe {
+            let (mask, tag) = (_mm512_set1_epi32(mask as i32), _mm512_set1_epi32(tag as i32));
+            _mm512_castsi512_ps(_mm512_or_si512(_mm512_andnot_si512(mask, _mm512_castps_si512(self)), tag))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn shift_in<const BITS: u32>(self, tags: Self) -> Self {
+        // SAFETY: the caller vouches for the features.
+        unsafe {
+            let (bits, tags) = (_mm512_castps_si512(self), _mm512_castps_si512(tags));
+            _mm512_castsi512_ps(match BITS {
+                2 => _mm512_or_si512(_mm512_srli_epi32::<2>(bits), _mm512_slli_epi32::<30>(tags)),
+                _ => _mm512_or_si512(_mm512_srli_epi32::<4>(bits), _mm512_slli_epi32::<28>(tags)),
+            })
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bits(self, to: &mut [u32; LANES]) {
+        // SAFETY: the array is 64 writable bytes, no alignment is asked; the caller vouches for the features.
+        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), _mm512_castps_si512(self)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_tags(self, mask: u32, to: &mut [u8; LANES]) {
+        // SAFETY: the array is 16 writable bytes, no alignment is asked; the caller vouches for the features.
+        unsafe {
+            let tags = _mm512_and_si512(_mm512_castps_si512(self), _mm512_set1_epi32(mask as i32));
+            _mm_storeu_si128(to.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(tags));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn every_fourth(of: &[[f32; LANES]; 4]) -> [Self; 4] {
+        // SAFETY: the caller vouches for the features.
+        unsafe {
+            let [a, b, c, d] =
+                [Self::load(&of[0]), Self::load(&of[1]), Self::load(&of[2]), Self::load(&of[3])];
+            // Of two registers the values of number 0 and 1 modulo 4, then those of 2 and 3; then halves of these.
+            let first = _mm512_set_epi32(29, 25, 21, 17, 13, 9, 5, 1, 28, 24, 20, 16, 12, 8, 4, 0);
+            let last = _mm512_set_epi32(31, 27, 23, 19, 15, 11, 7, 3, 30, 26, 22, 18, 14, 10, 6, 2);
+            let (ab, cd) = (_mm512_permutex2var_ps(a, first, b), _mm512_permutex2var_ps(c, first, d));
+            let (ab_last, cd_last) = (_mm512_permutex2var_ps(a, last, b), _mm512_permutex2var_ps(c, last, d));
+            [
+                _mm512_shuffle_f32x4::<0b01_00_01_00>(ab, cd),
+                _mm512_shuffle_f32x4::<0b11_10_11_10>(ab, cd),
+                _mm512_shuffle_f32x4::<0b01_00_01_00>(ab_last, cd_last),
+                _mm512_shuffle_f32x4::<0b11_10_11_10>(ab_last, cd_last),
+            ]
+        }
+    }
+
+    #[inline(always)]
     unsafe fn stages(self) -> Self {
         // SAFETY: the caller vouches for the features.
         unsafe {

@@ -3,11 +3,12 @@
 
 use super::{ADDITIONS_PER_SPILL, Sums, first_lanes, load_line, load_residual, load_residual_tail};
 use crate::layout::{Layout, Line};
+use crate::scalar::rows::sixteen_windows;
 use std::arch::x86_64::*;
 
-/// Sums one row of `BITS` 2, 4 or 8, whose residual is used when `RESIDUAL`.
+/// Sums one row of `BITS` 2, 4 or 8, of a `TRELLIS` or not, whose residual is used when `RESIDUAL`.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-pub(crate) fn row<const BITS: u32, const MEASURE: u8, const RESIDUAL: bool>(
+pub(crate) fn row<const BITS: u32, const TRELLIS: bool, const MEASURE: u8, const RESIDUAL: bool>(
     layout: &Layout,
     codes: &[u8],
     residual: &[u8],
@@ -20,18 +21,20 @@ pub(crate) fn row<const BITS: u32, const MEASURE: u8, const RESIDUAL: bool>(
     let (centres, _) = centre.as_chunks::<4>();
     let mut sums = Sums::<4>::zero();
     let lines = queries[..groups].iter().zip(centres);
-    for (i, (codes, (query, centre))) in codes.chunks_exact(8 * BITS as usize).zip(lines).enumerate() {
+    let group = 8 * BITS as usize;
+    for (i, (part, (query, centre))) in codes.chunks_exact(group).zip(lines).enumerate() {
         if i > 0 && i % ADDITIONS_PER_SPILL == 0 {
             sums.spill::<MEASURE>();
         }
         let residual = if RESIDUAL { &residual[128 * i..128 * (i + 1)] } else { residual };
         for (step, (query, centre)) in query.iter().zip(centre).enumerate() {
-            let row = values::<BITS, RESIDUAL>(&layout.table, codes, residual, step);
+            let before = before(codes, group * i);
+            let row = values::<BITS, TRELLIS, RESIDUAL>(&layout.table, before, part, residual, step);
             sums.add::<MEASURE>(step, load_line(query), load_line(centre), row);
         }
     }
     for step in 4 * groups..whole {
-        let row = values::<BITS, RESIDUAL>(&layout.table, codes, residual, step);
+        let row = values::<BITS, TRELLIS, RESIDUAL>(&layout.table, 0, codes, residual, step);
         sums.add::<MEASURE>(
             0,
             load_line(&layout.natural[step]),
@@ -41,7 +44,7 @@ pub(crate) fn row<const BITS: u32, const MEASURE: u8, const RESIDUAL: bool>(
     }
     let rest = layout.query.len() % 16;
     if rest > 0 {
-        let row = values_tail::<BITS, RESIDUAL>(&layout.table, codes, residual, whole, rest);
+        let row = values_tail::<BITS, TRELLIS, RESIDUAL>(&layout.table, codes, residual, whole, rest);
         sums.add::<MEASURE>(0, load_line(&layout.natural[whole]), load_line(&centre[whole]), row);
     }
     sums.finish::<MEASURE>()
@@ -58,12 +61,12 @@ pub(crate) fn dequantize<const BITS: u32, const RESIDUAL: bool>(
     let (blocks, tail) = out.as_chunks_mut::<16>();
     let whole = blocks.len();
     for (step, out) in blocks.iter_mut().enumerate() {
-        let row = values::<BITS, RESIDUAL>(table, codes, residual, step);
+        let row = values::<BITS, false, RESIDUAL>(table, 0, codes, residual, step);
         // SAFETY: the array is 64 writable bytes, and the store asks for no alignment.
         unsafe { _mm512_storeu_ps(out.as_mut_ptr(), row) };
     }
     if !tail.is_empty() {
-        let row = values_tail::<BITS, RESIDUAL>(table, codes, residual, whole, tail.len());
+        let row = values_tail::<BITS, false, RESIDUAL>(table, codes, residual, whole, tail.len());
         // SAFETY: the mask selects `tail.len()` floats, fewer than 16, and masked-off ones are not touched.
         unsafe { _mm512_mask_storeu_ps(tail.as_mut_ptr(), first_lanes(tail.len()), row) };
     }
@@ -83,16 +86,18 @@ pub(crate) fn add_residual(residual: &[u8], out: &mut [f32]) {
     }
 }
 
-/// Sixteen coordinates of the row, from dimension `16 · step`.
+/// Sixteen coordinates of the row, from dimension `16 · step`; `before` is the byte before the codes, or zero.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-fn values<const BITS: u32, const RESIDUAL: bool>(
+fn values<const BITS: u32, const TRELLIS: bool, const RESIDUAL: bool>(
     table: &[Line],
+    before: u8,
     codes: &[u8],
     residual: &[u8],
     step: usize,
 ) -> __m512 {
     let entries = match BITS {
+        _ if TRELLIS => look_up_8(table, &sixteen_windows::<BITS>(before, codes, step)),
         2 => look_up_2(table, chunk(codes, step)),
         4 => look_up_4(table, chunk(codes, step)),
         _ => look_up_8(table, chunk(codes, step)),
@@ -103,7 +108,7 @@ fn values<const BITS: u32, const RESIDUAL: bool>(
 /// The last `rest < 16` coordinates of the row, zeros after them.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-fn values_tail<const BITS: u32, const RESIDUAL: bool>(
+fn values_tail<const BITS: u32, const TRELLIS: bool, const RESIDUAL: bool>(
     table: &[Line],
     codes: &[u8],
     residual: &[u8],
@@ -113,11 +118,18 @@ fn values_tail<const BITS: u32, const RESIDUAL: bool>(
     let mut padded = [0; 16];
     let tail = &codes[2 * BITS as usize * whole..];
     padded[..tail.len()].copy_from_slice(tail);
-    let mut entries = values::<BITS, false>(table, &padded, &[], 0);
+    let before = before(codes, 2 * BITS as usize * whole);
+    let mut entries = values::<BITS, TRELLIS, false>(table, before, &padded, &[], 0);
     if RESIDUAL {
         entries = _mm512_add_ps(entries, load_residual_tail(&residual[32 * whole..]));
     }
     _mm512_maskz_mov_ps(first_lanes(rest), entries)
+}
+
+/// The byte before that one, zero before the first.
+#[inline]
+fn before(codes: &[u8], at: usize) -> u8 {
+    if at > 0 { codes[at - 1] } else { 0 }
 }
 
 /// The `step`-th group of `N` bytes.
