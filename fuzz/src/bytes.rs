@@ -1,7 +1,7 @@
 //! Targets whose readers take bytes: records, texts, corpora and what is in them, codec descriptions, indexes of quantvec.
 
 use tq_codec::declaration::Typmod;
-use tq_codec::sidecar;
+use tq_codec::{CodeKind, sidecar};
 use tq_files::{Id, Metadata, fits_jsonb, parse_uuid, pgcopy, uuid_text};
 use tq_format::{
     CorpusView, Magic, RecordBuilder, RecordHeader, RecordView, VectorBinary, VectorText, hash_field, qvec,
@@ -144,9 +144,10 @@ pub(crate) fn declaration(data: &[u8]) {
         Ok(typmod) => declared(typmod),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
-    if let Some(Ok((dimension, width, residual, rotation))) = Typmod::of_declaration(text) {
+    if let Some(Ok((dimension, width, residual, rotation, codes))) = Typmod::of_declaration(text) {
         let residual = if residual { ", residual" } else { "" };
-        let written = format!("tqvec({dimension}, {}{residual}, {rotation})", width.bits());
+        let codes = if codes == CodeKind::Trellis { ", trellis" } else { "" };
+        let written = format!("tqvec({dimension}, {}{residual}, {rotation}{codes})", width.bits());
         assert_eq!(Typmod::of_declaration(&written), Typmod::of_declaration(text));
     }
 }

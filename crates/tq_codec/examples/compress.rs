@@ -12,7 +12,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Instant;
 use tinyquant_core::codec as reference;
-use tq_codec::{BUILTIN_SEED, Codec, Rotation, RotationKind, Workers, build_rotation};
+use tq_codec::{BUILTIN_SEED, CodeKind, Codec, CodecConfig, Rotation, RotationKind, Workers, build_rotation};
 use tq_format::{BitWidth, RecordView};
 
 fn main() {
@@ -61,16 +61,22 @@ fn measure(dimension: u32) {
     let hadamard = Arc::new(Rotation::hadamard(BUILTIN_SEED, dimension));
     let line = |width: BitWidth, residual: bool, rotation: &str, what: &str, rate: f64| {
         println!(
-            "{dimension:>9}  {:>4}  {residual:>8}  {rotation:<8}  {what:<20} {rate:>13.0}",
+            "{dimension:>9}  {:>4}  {residual:>8}  {rotation:<8}  {what:<23} {rate:>10.0}",
             width.bits()
         );
     };
-    for (width, residual) in
-        BitWidth::ALL.map(|width| (width, false)).into_iter().chain([(BitWidth::Eight, true)])
-    {
+    let scalar = BitWidth::ALL.map(|width| (width, false, CodeKind::Scalar));
+    let residual = [(BitWidth::Eight, true, CodeKind::Scalar)];
+    let trellis = [BitWidth::Two, BitWidth::Four].map(|width| (width, false, CodeKind::Trellis));
+    for (width, residual, codes) in scalar.into_iter().chain(residual).chain(trellis) {
         for rotation in [&haar, &hadamard] {
-            let codec = Codec::builtin(dimension, width, residual, Arc::clone(rotation)).expect("in range");
-            let line = |what, rate| line(width, residual, rotation.kind().name(), what, rate);
+            let config = CodecConfig::new(width, BUILTIN_SEED, dimension, residual, rotation.kind());
+            let config = config.and_then(|config| config.with_codes(codes)).expect("in range");
+            let codec = Codec::builtin_of(config, Arc::clone(rotation)).expect("in range");
+            let kind = if codes == CodeKind::Trellis { ", trellis" } else { "" };
+            let line = |what: &str, rate| {
+                line(width, residual, rotation.kind().name(), &format!("{what}{kind}"), rate)
+            };
             let mut bytes = Vec::new();
             line(
                 "encode batch",
@@ -102,6 +108,9 @@ fn measure(dimension: u32) {
                     codec.decode_batch(&records, &mut decoded).expect("just made");
                 }),
             );
+        }
+        if codes == CodeKind::Trellis {
+            continue;
         }
         measure_reference(dimension, width, residual, &rows, |what, rate| {
             line(width, residual, "haar", what, rate)

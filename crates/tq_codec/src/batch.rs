@@ -232,6 +232,9 @@ impl<'a> BlockEncoder<'a> {
     fn encode_near(&mut self, single: &Single, rows: &[f32], out: &mut Vec<u8>) -> Result<(), BatchError> {
         let d = self.codec.dimension();
         let margin = single.apply_rows(rows, &mut self.rotated, &mut self.part)?;
+        if self.scratch.paths.is_some() {
+            return self.encode_near_paths(rows, margin, out);
+        }
         let vectors = rows.chunks_exact(d).zip(self.rotated.chunks_exact_mut(d));
         for (row, ((vector, rotated), norm)) in vectors.zip(&self.norms).enumerate() {
             let scratch = &mut self.scratch;
@@ -246,6 +249,29 @@ impl<'a> BlockEncoder<'a> {
         Ok(())
     }
 
+    /// The end of [`BlockEncoder::encode_near`] for trellis codes, whose paths are found for all rows at once.
+    fn encode_near_paths(&mut self, rows: &[f32], margin: f64, out: &mut Vec<u8>) -> Result<(), BatchError> {
+        let (codec, d) = (self.codec, self.codec.dimension());
+        let centre = codec.rotated_centre();
+        if let Some(paths) = &mut self.scratch.paths {
+            let vectors = rows.chunks_exact(d).zip(self.rotated.chunks_exact_mut(d));
+            for ((vector, rotated), norm) in vectors.zip(&self.norms) {
+                if F32_NORMS.contains(norm) {
+                    let more = centre.map_or(0.0, |centre| centre.subtract_near(rotated));
+                    paths.add_near(codec, vector, rotated, ((margin * norm + more) as f32).next_up())?;
+                } else {
+                    codec.rotation().apply(vector, rotated);
+                    if let Some(centre) = centre {
+                        centre.subtract(rotated);
+                    }
+                    paths.add(codec, rotated)?;
+                }
+            }
+        }
+        let result = codec.encode_added(&[], &mut self.scratch, out);
+        result.map_err(|(row, source)| BatchError { row, source })
+    }
+
     fn encode_exact(&mut self, rows: &[f32], out: &mut Vec<u8>) -> Result<(), BatchError> {
         let (codec, d) = (self.codec, self.codec.dimension());
         if codec.rotation().matrix().is_some() {
@@ -255,11 +281,7 @@ impl<'a> BlockEncoder<'a> {
                 codec.rotation().apply(vector, rotated);
             }
         }
-        for (row, rotated) in self.rotated.chunks_exact_mut(d).enumerate() {
-            let result = codec.encode_rotated(rotated, &mut self.scratch, out);
-            result.map_err(|source| BatchError { row, source })?;
-        }
-        Ok(())
+        codec.encode_rotated_rows(&mut self.rotated, &mut self.scratch, out)
     }
 
     /// Fills `rotated` with the values of [`Rotation::apply`](crate::Rotation::apply), to the bit.

@@ -5,16 +5,29 @@
 //! two neighbours there is exactly one smallest f32 that goes to the higher: its threshold. Finding the
 //! thresholds once by bisection over the f32 numbers turns the rule into comparisons, with equal outcome for
 //! every f32 (a test walks the numbers around each threshold).
+//!
+//! Of a trellis a code by itself stands for nothing: the codes of a whole row are chosen together (see `paths`).
 
-use crate::{CodecError, lloyd_max};
+use crate::{CodeKind, CodecError, kernel_width, lloyd_max, trellis};
+use std::sync::Arc;
 use tq_format::BitWidth;
+use tq_simd::Trellis;
 
-/// The entries of a codebook, ascending and finite, and the thresholds between them.
+/// The entries of a codebook, finite, and what picks the codes: for scalar codes entries ascend, and there are thresholds between them.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Codebook {
     width: BitWidth,
     entries: Vec<f32>,
-    thresholds: Vec<f32>,
+    rule: Rule,
+}
+
+/// What picks the codes of values.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Rule {
+    /// A code is the number of thresholds at or below the value; there are `2^bits - 1` of them.
+    Thresholds(Vec<f32>),
+    /// The path of least squared error.
+    Trellis(Arc<Trellis>),
 }
 
 impl Codebook {
@@ -34,8 +47,72 @@ impl Codebook {
         if let Some(index) = entries.windows(2).position(|pair| pair[0] >= pair[1]) {
             return Err(CodecError::CodebookNotAscending { index: index + 1 });
         }
+        Ok(Self::ascending(width, entries))
+    }
+
+    fn ascending(width: BitWidth, entries: Vec<f32>) -> Self {
         let thresholds = entries.windows(2).map(|pair| threshold(pair[0], pair[1])).collect();
-        Ok(Self { width, entries, thresholds })
+        Self { width, entries, rule: Rule::Thresholds(thresholds) }
+    }
+
+    /// A codebook for a trellis: 256 entries, by state, in no order.
+    ///
+    /// # Errors
+    /// [`CodecError::TrellisOfEightBits`], [`CodecError::CodebookCount`], [`CodecError::CodebookNotFinite`] and
+    /// [`CodecError::TrellisRange`].
+    pub fn of_trellis(width: BitWidth, entries: Vec<f32>) -> Result<Self, CodecError> {
+        if width == BitWidth::Eight {
+            return Err(CodecError::TrellisOfEightBits);
+        }
+        let expected = CodeKind::Trellis.entries(width);
+        if entries.len() != expected {
+            return Err(CodecError::CodebookCount { bits: width.bits(), expected, got: entries.len() });
+        }
+        if let Some(index) = entries.iter().position(|entry| !entry.is_finite()) {
+            return Err(CodecError::CodebookNotFinite { index });
+        }
+        match Trellis::new(kernel_width(width, CodeKind::Trellis), &entries) {
+            Some(trellis) => Ok(Self { width, entries, rule: Rule::Trellis(Arc::new(trellis)) }),
+            None => {
+                let largest = entries.iter().fold(0f32, |largest, entry| largest.max(entry.abs()));
+                Err(CodecError::TrellisRange { largest })
+            }
+        }
+    }
+
+    /// A codebook for codes of that kind.
+    ///
+    /// # Errors
+    /// Those of [`Codebook::new`] or of [`Codebook::of_trellis`].
+    pub fn of(codes: CodeKind, width: BitWidth, entries: Vec<f32>) -> Result<Self, CodecError> {
+        match codes {
+            CodeKind::Scalar => Self::new(width, entries),
+            CodeKind::Trellis => Self::of_trellis(width, entries),
+        }
+    }
+
+    /// The fixed table of a trellis (see [`trellis`](mod@crate::trellis)) for values of that standard deviation.
+    ///
+    /// # Errors
+    /// [`CodecError::TrellisOfEightBits`], [`CodecError::CodebookNotFinite`] and [`CodecError::TrellisRange`].
+    pub fn fixed_trellis(width: BitWidth, deviation: f64) -> Result<Self, CodecError> {
+        let half = trellis::lower_half(width).ok_or(CodecError::TrellisOfEightBits)?;
+        let upper = half.iter().rev().map(|entry| -entry);
+        Self::of_trellis(
+            width,
+            half.iter().copied().chain(upper).map(|entry| (entry * deviation) as f32).collect(),
+        )
+    }
+
+    /// The codebook of the built-in codec, for values of variance `1/dimension`.
+    ///
+    /// # Errors
+    /// [`CodecError::TrellisOfEightBits`].
+    pub fn builtin(codes: CodeKind, width: BitWidth, dimension: u32) -> Result<Self, CodecError> {
+        match codes {
+            CodeKind::Scalar => Ok(Self::lloyd_max(width, dimension)),
+            CodeKind::Trellis => Self::fixed_trellis(width, 1.0 / f64::from(dimension.max(1)).sqrt()),
+        }
     }
 
     /// The Lloyd-Max codebook of the normal distribution with variance `1/dimension`.
@@ -44,8 +121,15 @@ impl Codebook {
         let half = lloyd_max::positive_half(width);
         let negative = half.iter().rev().map(|c| (-c / scale) as f32);
         let entries: Vec<f32> = negative.chain(half.iter().map(|c| (c / scale) as f32)).collect();
-        let thresholds = entries.windows(2).map(|pair| threshold(pair[0], pair[1])).collect();
-        Self { width, entries, thresholds }
+        Self::ascending(width, entries)
+    }
+
+    /// The kind of codes that it is for.
+    pub fn codes(&self) -> CodeKind {
+        match self.rule {
+            Rule::Thresholds(_) => CodeKind::Scalar,
+            Rule::Trellis(_) => CodeKind::Trellis,
+        }
     }
 
     /// Bits for a code.
@@ -53,28 +137,49 @@ impl Codebook {
         self.width
     }
 
-    /// The `2^bits` entries, ascending.
+    /// The `2^bits` entries, ascending; of a trellis the 256, by state.
     pub fn entries(&self) -> &[f32] {
         &self.entries
     }
 
-    /// The `2^bits - 1` thresholds: a code is the number of them at or below the value.
-    pub(crate) fn thresholds(&self) -> &[f32] {
-        &self.thresholds
+    /// What picks the codes.
+    pub(crate) fn rule(&self) -> &Rule {
+        &self.rule
     }
 
-    /// The code of the entry nearest to `value`; ties go to the higher entry, NaN to the lowest.
+    /// The code of the entry nearest to `value`; ties go to the higher entry, NaN to the lowest. Of a trellis the lowest code: one value has
+    /// none there.
     #[inline]
     pub fn quantize(&self, value: f32) -> u8 {
+        let Rule::Thresholds(thresholds) = &self.rule else { return 0 };
         // The code is the number of thresholds at or below the value; there are 2^bits - 1 of them, so every
         // probe of this search is in range.
         let mut code = 0;
         let mut step = self.entries.len() / 2;
         while step > 0 {
-            code += if value >= self.thresholds[code + step - 1] { step } else { 0 };
+            code += if value >= thresholds[code + step - 1] { step } else { 0 };
             step /= 2;
         }
         code as u8
+    }
+
+    /// `out[i]` = the entry that code `i` of a row chooses; `codes` are the row's first ones, a byte each.
+    pub(crate) fn look_up(&self, codes: &[u8], out: &mut [f32]) {
+        match &self.rule {
+            Rule::Thresholds(_) => {
+                for (out, code) in out.iter_mut().zip(codes) {
+                    *out = self.entries[usize::from(*code)];
+                }
+            }
+            Rule::Trellis(_) => {
+                let bits = self.width.bits();
+                let mut state = 0u8;
+                for (out, code) in out.iter_mut().zip(codes) {
+                    state = state >> bits | code << (8 - bits);
+                    *out = self.entries[usize::from(state)];
+                }
+            }
+        }
     }
 }
 
@@ -133,7 +238,8 @@ mod tests {
             check_around(codebook, pair[1]);
             check_around(codebook, 0.5 * pair[0] + 0.5 * pair[1]);
         }
-        for &threshold in &codebook.thresholds {
+        let Rule::Thresholds(thresholds) = codebook.rule() else { panic!("scalar codes have thresholds") };
+        for &threshold in thresholds {
             check_around(codebook, threshold);
         }
         for value in [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX, f32::MIN] {

@@ -7,7 +7,7 @@ use crate::{
 };
 use std::sync::Arc;
 use tq_format::{BitWidth, RecordBuilder, RecordShape, RecordView, ShapeDifference};
-use tq_simd::Level;
+use tq_simd::{Level, Width};
 
 /// Refuses what `f32` can't hold.
 ///
@@ -39,7 +39,7 @@ impl Codec {
     /// A codec from its parts.
     ///
     /// # Errors
-    /// [`CodecError::BitWidthMismatch`] if the codebook is for another width,
+    /// [`CodecError::BitWidthMismatch`] if the codebook is for another width, [`CodecError::CodesMismatch`] if for codes of another kind,
     /// [`CodecError::RotationMismatch`] if the rotation is of another kind, seed or dimension, and [`CodecError::CentreMissing`] if the
     /// configuration has a centre, which [`Codec::with_centre`] gives it.
     pub fn new(config: CodecConfig, codebook: Codebook, rotation: Arc<Rotation>) -> Result<Self, CodecError> {
@@ -51,6 +51,9 @@ impl Codec {
                 expected: config.bit_width(),
                 got: codebook.bit_width(),
             });
+        }
+        if codebook.codes() != config.codes() {
+            return Err(CodecError::CodesMismatch { expected: config.codes(), got: codebook.codes() });
         }
         let expected = (config.rotation(), config.seed(), config.dimension());
         let got = (rotation.kind(), rotation.seed(), rotation.dimension());
@@ -64,7 +67,8 @@ impl Codec {
         let builder =
             RecordBuilder::new(hash.as_bytes(), config.dimension(), config.bit_width(), config.residual())?;
         let builtin = config.seed() == BUILTIN_SEED
-            && codebook == Codebook::lloyd_max(config.bit_width(), config.dimension());
+            && Codebook::builtin(config.codes(), config.bit_width(), config.dimension()).as_ref()
+                == Ok(&codebook);
         let norm_tolerance = norm_tolerance(config.dimension());
         Ok(Self {
             config,
@@ -102,7 +106,7 @@ impl Codec {
         })
     }
 
-    /// The built-in codec on that kind of rotation: [`BUILTIN_SEED`], Lloyd-Max codebook.
+    /// The built-in codec with scalar codes on that kind of rotation: [`BUILTIN_SEED`], Lloyd-Max codebook.
     ///
     /// # Errors
     /// [`CodecError::DimensionOutOfRange`], and [`CodecError::RotationMismatch`] unless `rotation` is that
@@ -114,7 +118,16 @@ impl Codec {
         rotation: Arc<Rotation>,
     ) -> Result<Self, CodecError> {
         let config = CodecConfig::new(bit_width, BUILTIN_SEED, dimension, residual, rotation.kind())?;
-        Self::new(config, Codebook::lloyd_max(bit_width, dimension), rotation)
+        Self::builtin_of(config, rotation)
+    }
+
+    /// The built-in codec of a configuration with [`BUILTIN_SEED`] and no centre.
+    ///
+    /// # Errors
+    /// [`CodecError::TrellisOfEightBits`], and those of [`Codec::new`].
+    pub fn builtin_of(config: CodecConfig, rotation: Arc<Rotation>) -> Result<Self, CodecError> {
+        let codebook = Codebook::builtin(config.codes(), config.bit_width(), config.dimension())?;
+        Self::new(config, codebook, rotation)
     }
 
     /// This codec for vectors that were decoded from records of `from`.
@@ -186,6 +199,11 @@ impl Codec {
         self.level
     }
 
+    /// How kernels read the codec's rows.
+    pub(crate) fn kernel_width(&self) -> Width {
+        kernel_width(self.config.bit_width(), self.config.codes())
+    }
+
     pub(crate) fn dimension(&self) -> usize {
         self.config.dimension() as usize
     }
@@ -243,8 +261,7 @@ impl Codec {
     /// # Panics
     /// If the lengths of `codes`, `residual` and `out` aren't the codec's.
     pub fn dequantize_parts(&self, codes: &[u8], residual: Option<&[u8]>, out: &mut [f32]) {
-        let width = kernel_width(self.config.bit_width());
-        tq_simd::dequantize(self.level, width, codes, residual, self.codebook.entries(), out);
+        tq_simd::dequantize(self.level, self.kernel_width(), codes, residual, self.codebook.entries(), out);
         if let Some(centre) = &self.centre {
             centre.add(out);
         }

@@ -1,4 +1,4 @@
-//! What identifies a codec: bit width, seed, dimension, residual, rotation and centre, and the hash of them.
+//! What identifies a codec: bit width, seed, dimension, residual, rotation, kind of codes and centre, and the hash of them.
 //!
 //! A record names its codec by the SHA-256 of a canonical string. The string is TinyQuant's to the last
 //! character (Python booleans and all), because the hash is what makes records portable. The codebook is
@@ -39,6 +39,52 @@ impl RotationKind {
 }
 
 impl fmt::Display for RotationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How a coordinate's code chooses its entry of the codebook.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum CodeKind {
+    /// TinyQuant's: a code is the number of an entry.
+    #[default]
+    Scalar,
+    /// The last eight bits of codes, up to and with the coordinate's own, are the number of one of 256 entries, as `docs/trellis.md` defines
+    /// it; no other reader knows it.
+    Trellis,
+}
+
+impl CodeKind {
+    /// The name in canonical strings and in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Trellis => "trellis",
+        }
+    }
+
+    /// The kind called `name`, or `None`. Names are lower case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Scalar, Self::Trellis].into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The kind of codes of that width whose codebook has so many entries; scalar where none has.
+    pub fn of_entries(width: BitWidth, entries: usize) -> Self {
+        let is_trellis = width != BitWidth::Eight && entries == Self::Trellis.entries(width);
+        if is_trellis { Self::Trellis } else { Self::Scalar }
+    }
+
+    /// Entries in a codebook for codes of that width.
+    pub fn entries(self, width: BitWidth) -> usize {
+        match self {
+            Self::Scalar => width.levels(),
+            Self::Trellis => 256,
+        }
+    }
+}
+
+impl fmt::Display for CodeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -117,6 +163,7 @@ pub struct CodecConfig {
     dimension: u32,
     residual: bool,
     rotation: RotationKind,
+    codes: CodeKind,
     centre: Option<CentreHash>,
 }
 
@@ -133,7 +180,7 @@ impl CodecConfig {
         rotation: RotationKind,
     ) -> Result<Self, CodecError> {
         check_dimension(dimension)?;
-        Ok(Self { bit_width, seed, dimension, residual, rotation, centre: None })
+        Ok(Self { bit_width, seed, dimension, residual, rotation, codes: CodeKind::Scalar, centre: None })
     }
 
     /// The configuration of the built-in codec: [`BUILTIN_SEED`] and the Haar rotation.
@@ -142,6 +189,22 @@ impl CodecConfig {
     /// As [`CodecConfig::new`].
     pub fn builtin(dimension: u32, bit_width: BitWidth, residual: bool) -> Result<Self, CodecError> {
         Self::new(bit_width, BUILTIN_SEED, dimension, residual, RotationKind::Haar)
+    }
+
+    /// The same with codes of that kind.
+    ///
+    /// # Errors
+    /// [`CodecError::TrellisOfEightBits`].
+    pub fn with_codes(self, codes: CodeKind) -> Result<Self, CodecError> {
+        if codes == CodeKind::Trellis && self.bit_width == BitWidth::Eight {
+            return Err(CodecError::TrellisOfEightBits);
+        }
+        Ok(Self { codes, ..self })
+    }
+
+    /// How codes choose entries of the codebook.
+    pub fn codes(&self) -> CodeKind {
+        self.codes
     }
 
     /// The same with a centre: a vector of length *d* that is taken off all vectors.
@@ -192,20 +255,24 @@ impl CodecConfig {
         self.rotation
     }
 
-    /// The string that is hashed. For the Haar rotation without a centre it is TinyQuant's; another rotation and then the centre are
-    /// named at its end.
+    /// The string that is hashed. For the Haar rotation, scalar codes and no centre it is TinyQuant's; another rotation, trellis codes and
+    /// then the centre are named at its end.
     pub fn canonical(&self) -> String {
-        let Self { bit_width, seed, dimension, residual, rotation, centre } = *self;
+        let Self { bit_width, seed, dimension, residual, rotation, codes, centre } = *self;
         let bits = bit_width.bits();
         let residual = if residual { "True" } else { "False" };
         let rotation = match rotation {
             RotationKind::Haar => String::new(),
             other => format!(",rotation={other}"),
         };
+        let codes = match codes {
+            CodeKind::Scalar => String::new(),
+            other => format!(",codes={other}"),
+        };
         let centre = centre.map_or_else(String::new, |centre| format!(",centre={centre}"));
         format!(
             "CodecConfig(bit_width={bits},seed={seed},dimension={dimension},\
-             residual_enabled={residual}{rotation}{centre})"
+             residual_enabled={residual}{rotation}{codes}{centre})"
         )
     }
 

@@ -1,5 +1,5 @@
 //! What a column of vectors is declared as: `tqvec(1536)`, `tqvec(1536, 4)`, `tqvec(1536, 4, residual)`,
-//! `tqvec(1536, 4, hadamard)`, `tqvec(1536, 4, normalize)`, `tqvec(1536, 4, 'a codec')`.
+//! `tqvec(1536, 4, hadamard)`, `tqvec(1536, 4, trellis)`, `tqvec(1536, 4, normalize)`, `tqvec(1536, 4, 'a codec')`.
 //!
 //! A declaration is kept as a *type modifier*, one `i32` that is not negative:
 //!
@@ -8,6 +8,7 @@
 //! bit 16..17  bit width: 0 any, 1 two, 2 four, 3 eight bits
 //! bit 18      residual (only with a bit width)
 //! bit 19..20  rotation: 0 not said, 1 haar, 2 hadamard
+//! bit 21      trellis codes (only with a bit width of two or four)
 //! bit 29      normalize: floats are scaled to unit length on their way in
 //! bit 30      0
 //! ```
@@ -24,17 +25,19 @@
 //!
 //! The rotation steers how floats are compressed on their way in: Haar's, which TinyQuant decodes, where a width is said, and where
 //! nothing is the fast one, since that is also what a literal becomes before anyone knows what column it is for. A record names
-//! its rotation only through its config_hash, so it is enforced where that is the hash of a built-in codec.
+//! its rotation only through its config_hash, so it is enforced where that is the hash of a built-in codec. So are trellis codes, where
+//! they are said.
 
 mod error;
+mod parse;
 mod prefix;
 
 pub use error::{TypmodError, TypmodMismatch};
 pub use prefix::{CodecPrefix, Declaration};
 
-use crate::{CodecConfig, CodecDefinition, CodecError, RotationKind, builtin};
+use crate::{CodeKind, CodecConfig, CodecDefinition, CodecError, RotationKind, builtin};
 use std::fmt;
-use tq_format::{BitWidth, MAX_DIMENSION, RecordView};
+use tq_format::{BitWidth, RecordView};
 
 /// A column's or cast's type modifier.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -42,6 +45,7 @@ pub struct Typmod {
     dimension: Option<u32>,
     fidelity: Option<(BitWidth, bool)>,
     rotation: Option<RotationKind>,
+    trellis: bool,
     codec: Option<CodecPrefix>,
     normalize: bool,
 }
@@ -52,6 +56,7 @@ pub const FLOATS: (BitWidth, bool) = (BitWidth::Eight, true);
 const WIDTH_SHIFT: u32 = 16;
 const RESIDUAL_SHIFT: u32 = 18;
 const ROTATION_SHIFT: u32 = 19;
+const TRELLIS: u32 = 1 << 21;
 const NORMALIZE: u32 = 1 << 29;
 const CODEC: u32 = 1 << 30;
 
@@ -87,6 +92,7 @@ impl Typmod {
             dimension: (dimension != 0).then_some(dimension),
             fidelity: width.map(|width| (width, residual)),
             rotation,
+            trellis: matches!(width, Some(BitWidth::Two | BitWidth::Four)) && bits & TRELLIS != 0,
             codec: None,
             normalize,
         }
@@ -130,108 +136,9 @@ impl Typmod {
             | width << WIDTH_SHIFT
             | residual << RESIDUAL_SHIFT
             | rotation << ROTATION_SHIFT
+            | if self.trellis { TRELLIS } else { 0 }
             | normalize;
         bits as i32
-    }
-
-    /// What `tqvec(…)` says where it names no codec: one or two numbers (dimension, bit width) in this order, and words in any place.
-    ///
-    /// # Errors
-    /// [`TypmodError`].
-    pub fn parse<'a>(parts: impl Iterator<Item = &'a str>) -> Result<Typmod, TypmodError> {
-        match Typmod::parse_declaration(parts)? {
-            Declaration { typmod, codec: None } => Ok(typmod),
-            Declaration { codec: Some(word), .. } => Err(TypmodError::UnknownWord(word)),
-        }
-    }
-
-    /// What `tqvec(…)` says. A word that means nothing else is the name of a codec, beside which no number is needed.
-    ///
-    /// # Errors
-    /// [`TypmodError`].
-    pub fn parse_declaration<'a>(parts: impl Iterator<Item = &'a str>) -> Result<Declaration, TypmodError> {
-        let mut numbers = Vec::new();
-        let mut residual = false;
-        let mut normalize = false;
-        let mut rotation = None;
-        let mut prefix = None;
-        let mut codec: Option<String> = None;
-        for part in parts {
-            match part.trim().to_ascii_lowercase().as_str() {
-                "residual" if residual => return Err(TypmodError::ResidualTwice),
-                "residual" => residual = true,
-                "normalize" if normalize => return Err(TypmodError::NormalizeTwice),
-                "normalize" => normalize = true,
-                word @ ("haar" | "hadamard") => {
-                    if rotation.is_some() {
-                        return Err(TypmodError::RotationTwice);
-                    }
-                    rotation = RotationKind::from_name(word);
-                }
-                number => match number.parse::<i64>() {
-                    Ok(number) => numbers.push(number),
-                    Err(_) => match codec {
-                        Some(first) => return Err(TypmodError::CodecTwice(first, part.to_string())),
-                        None => {
-                            prefix = CodecPrefix::of_word(part.trim());
-                            codec = Some(part.to_string());
-                        }
-                    },
-                },
-            }
-        }
-        if let Some(prefix) = prefix
-            && numbers.is_empty()
-            && !residual
-            && rotation.is_none()
-        {
-            return Ok(Declaration { typmod: Typmod::of_codec(prefix).normalizing(normalize), codec: None });
-        }
-        if codec.is_some() && numbers.is_empty() {
-            let typmod = Typmod { rotation, normalize, ..Typmod::default() };
-            return if residual {
-                Err(TypmodError::ResidualOfNoWidth)
-            } else {
-                Ok(Declaration { typmod, codec })
-            };
-        }
-        let (dimension, width) = match numbers.as_slice() {
-            [] => return Err(TypmodError::NoDimension),
-            [dimension] => (*dimension, None),
-            [dimension, width] => (*dimension, Some(*width)),
-            _ => return Err(TypmodError::TooManyNumbers),
-        };
-        if !(1..=i64::from(MAX_DIMENSION)).contains(&dimension) {
-            return Err(TypmodError::Dimension(dimension));
-        }
-        let width = match width {
-            None => None,
-            Some(bits) => Some(bit_width(bits).ok_or(TypmodError::BitWidth(bits))?),
-        };
-        if residual && width.is_none() {
-            return Err(TypmodError::ResidualOfNoWidth);
-        }
-        let typmod = Typmod {
-            dimension: Some(dimension as u32),
-            fidelity: width.map(|width| (width, residual)),
-            rotation,
-            codec: None,
-            normalize,
-        };
-        Ok(Declaration { typmod, codec })
-    }
-
-    /// Dimension, width, residual and rotation of the built-in codec that a declaration such as `tqvec(1536, 4)` stands
-    /// for; `None` for any other text.
-    pub fn of_declaration(text: &str) -> Option<Result<(u32, BitWidth, bool, RotationKind), TypmodError>> {
-        let text = text.trim().to_ascii_lowercase();
-        let parts = text.strip_prefix("tqvec")?.trim_start().strip_prefix('(')?.strip_suffix(')')?;
-        let parsed = Typmod::parse(parts.split(',')).and_then(|typmod| {
-            let dimension = typmod.dimension.ok_or(TypmodError::NoDimension)?;
-            let (width, residual) = typmod.fidelity.ok_or(TypmodError::NoBitWidth)?;
-            Ok((dimension, width, residual, typmod.rotation()))
-        });
-        Some(parsed)
     }
 
     /// The codec that it names.
@@ -263,6 +170,18 @@ impl Typmod {
         })
     }
 
+    /// The kind of codes that floats get when they are compressed under this modifier.
+    pub fn codes(self) -> CodeKind {
+        if self.trellis { CodeKind::Trellis } else { CodeKind::Scalar }
+    }
+
+    /// The same with trellis codes, or without; there are none of eight bits, and none where no width is said.
+    #[must_use]
+    pub fn with_codes(self, codes: CodeKind) -> Typmod {
+        let has_trellis = matches!(self.fidelity, Some((BitWidth::Two | BitWidth::Four, _)));
+        Typmod { trellis: has_trellis && codes == CodeKind::Trellis, ..self }
+    }
+
     /// Whether a record of [`FLOATS`] with that rotation is what the modifier makes of floats, or, where it says neither width
     /// nor rotation, what it has ever made of them.
     pub fn keeps_floats(self, rotation: RotationKind) -> bool {
@@ -276,12 +195,12 @@ impl Typmod {
     /// What defines the built-in codec for floats of this modifier, if it says their dimension and width.
     ///
     /// # Errors
-    /// [`CodecError::DimensionOutOfRange`].
+    /// [`CodecError::DimensionOutOfRange`], [`CodecError::TrellisOfEightBits`].
     pub fn builtin_codec(self) -> Result<Option<CodecDefinition>, CodecError> {
         let (Some(dimension), Some((width, residual))) = (self.dimension, self.fidelity) else {
             return Ok(None);
         };
-        builtin::definition(dimension, width, residual, self.rotation()).map(Some)
+        builtin::definition_of(dimension, width, residual, self.rotation(), self.codes()).map(Some)
     }
 
     /// Refuses a dimension that the modifier doesn't allow.
@@ -315,6 +234,9 @@ impl Typmod {
             (_, Some(expected), _) if expected != own => differs(fidelity(expected), fidelity(own)),
             (.., Some(expected)) if expected != codec.rotation() => {
                 differs(format!("the {expected} rotation"), format!("the {} rotation", codec.rotation()))
+            }
+            _ if self.trellis && codec.codes() != CodeKind::Trellis => {
+                differs("trellis codes".to_string(), format!("{} codes", codec.codes()))
             }
             _ => Ok(()),
         }
@@ -358,11 +280,19 @@ impl Typmod {
                 return Err(TypmodMismatch::Residual { expected: expected_residual });
             }
         }
+        if self.rotation.is_none() && !self.trellis {
+            return Ok(());
+        }
+        let Some((rotation, codes)) = builtin::kind_of(hash, dimension, width, residual) else {
+            return Ok(());
+        };
         if let Some(expected) = self.rotation
-            && let Some(got) = builtin::rotation_of(hash, dimension, width, residual)
-            && got != expected
+            && rotation != expected
         {
-            return Err(TypmodMismatch::Rotation { expected, got });
+            return Err(TypmodMismatch::Rotation { expected, got: rotation });
+        }
+        if self.trellis && codes != CodeKind::Trellis {
+            return Err(TypmodMismatch::Codes { expected: CodeKind::Trellis, got: codes });
         }
         Ok(())
     }
@@ -388,6 +318,9 @@ impl fmt::Display for Typmod {
         }
         if let Some(rotation) = self.rotation {
             part(&rotation)?;
+        }
+        if self.trellis {
+            part(&"trellis")?;
         }
         if let Some(codec) = self.codec {
             part(&codec)?;

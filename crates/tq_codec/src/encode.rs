@@ -3,13 +3,15 @@
 //! Without residual nothing is wanted of a rotated value but its side of each threshold, and `f32` tells that for
 //! nearly all: half the memory to read, which is what a dense rotation waits for. The few values that lie within
 //! reach of a threshold are computed again in `f64`, so that the codes are those of [`Rotation::apply`]'s
-//! values.
+//! values. Trellis codes are the same with the steps of a grid for thresholds; then the path through them is found (`paths`).
 //!
 //! [`Rotation::apply`]: crate::Rotation::apply
 
+use crate::codebook::Rule;
+use crate::paths::Paths;
 use crate::product::F32_NORMS;
 use crate::tolerance::least_norm;
-use crate::{Codec, CodecError, check_vector};
+use crate::{BatchError, Codec, CodecError, check_vector};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use tq_memory::{Grow, OutOfMemory};
@@ -18,6 +20,8 @@ use tq_memory::{Grow, OutOfMemory};
 pub(crate) struct Scratch {
     codes: Vec<u8>,
     others: Vec<u8>,
+    /// For a codec with a trellis, which takes its own way to codes.
+    pub(crate) paths: Option<Paths>,
     rest: Vec<f32>,
     halves: Vec<f16>,
     bytes: Vec<u8>,
@@ -65,9 +69,15 @@ impl Codec {
 
     pub(crate) fn scratch(&self) -> Result<Scratch, OutOfMemory> {
         let residual = if self.config().residual() { self.dimension() } else { 0 };
+        let paths = match self.codebook().rule() {
+            Rule::Thresholds(_) => None,
+            Rule::Trellis(trellis) => Some(Paths::new(trellis, self.dimension())?),
+        };
+        let scalar = if paths.is_some() { 0 } else { self.dimension() };
         Ok(Scratch {
-            codes: tq_memory::filled(self.dimension(), 0)?,
-            others: tq_memory::filled(self.dimension(), 0)?,
+            codes: tq_memory::filled(scalar, 0)?,
+            others: tq_memory::filled(scalar, 0)?,
+            paths,
             rest: tq_memory::filled(residual, 0.0)?,
             halves: tq_memory::filled(residual, f16::ZERO)?,
             bytes: tq_memory::filled(2 * residual, 0)?,
@@ -104,13 +114,20 @@ impl Codec {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
-        let Scratch { codes, others, .. } = scratch;
         let centre = self.rotated_centre();
         if let Some(centre) = centre {
             margin += centre.subtract_near(near);
         }
         let margin = (margin as f32).next_up();
-        let thresholds = self.codebook().thresholds();
+        let thresholds = match (self.codebook().rule(), &mut scratch.paths) {
+            (Rule::Thresholds(thresholds), _) => thresholds,
+            (_, Some(paths)) => {
+                paths.add_near(self, vector, near, margin)?;
+                return self.encode_added(&[], scratch, out).map_err(|(_, error)| error);
+            }
+            (_, None) => return Err(self.codes_mismatch()),
+        };
+        let Scratch { codes, others, .. } = scratch;
         tq_simd::quantize_within(self.level(), thresholds, near, margin, codes, others);
         // Most groups of codes agree, and a group is compared at once.
         let groups = codes.chunks_mut(64).zip(others.chunks(64));
@@ -138,22 +155,100 @@ impl Codec {
         if let Some(centre) = self.rotated_centre() {
             centre.subtract(rotated);
         }
-        tq_simd::quantize(self.level(), self.codebook().thresholds(), rotated, &mut scratch.codes);
+        let thresholds = match (self.codebook().rule(), &mut scratch.paths) {
+            (Rule::Thresholds(thresholds), _) => thresholds,
+            (_, Some(paths)) => {
+                paths.add(self, rotated)?;
+                return self.encode_added(rotated, scratch, out).map_err(|(_, error)| error);
+            }
+            (_, None) => return Err(self.codes_mismatch()),
+        };
+        let mut codes = std::mem::take(&mut scratch.codes);
+        tq_simd::quantize(self.level(), thresholds, rotated, &mut codes);
+        let result = self.write(rotated, &codes, scratch, out);
+        scratch.codes = codes;
+        result
+    }
+
+    /// Encodes rows (`n × d`) that have been rotated, from which the centre is taken.
+    ///
+    /// # Errors
+    /// Those of [`Codec::encode_rotated`], with the number of the row.
+    pub(crate) fn encode_rotated_rows(
+        &self,
+        rotated: &mut [f32],
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), BatchError> {
+        let d = self.dimension();
+        let Some(paths) = &mut scratch.paths else {
+            for (row, rotated) in rotated.chunks_exact_mut(d).enumerate() {
+                let result = self.encode_rotated(rotated, scratch, out);
+                result.map_err(|source| BatchError { row, source })?;
+            }
+            return Ok(());
+        };
+        for rotated in rotated.chunks_exact_mut(d) {
+            if let Some(centre) = self.rotated_centre() {
+                centre.subtract(rotated);
+            }
+            paths.add(self, rotated)?;
+        }
+        let result = self.encode_added(rotated, scratch, out);
+        result.map_err(|(row, source)| BatchError { row, source })
+    }
+
+    /// Encodes the rows that were added to the scratch's paths; `rotated` has their values, less the centre, if the codec has a residual.
+    ///
+    /// # Errors
+    /// Those of [`Codec::encode`], with the number of the row.
+    pub(crate) fn encode_added(
+        &self,
+        rotated: &[f32],
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), (usize, CodecError)> {
+        let d = self.dimension();
+        let Some(mut paths) = scratch.paths.take() else { return Err((0, self.codes_mismatch())) };
+        let result = paths.find(self.level()).map_err(|error| (0, error.into())).and_then(|codes| {
+            for (row, codes) in codes.chunks_exact(d).enumerate() {
+                let rotated = rotated.get(row * d..(row + 1) * d).unwrap_or_default();
+                self.write(rotated, codes, scratch, out).map_err(|error| (row, error))?;
+            }
+            Ok(())
+        });
+        paths.clear();
+        scratch.paths = Some(paths);
+        result
+    }
+
+    /// What can't be: a scratch of another codec.
+    #[cold]
+    fn codes_mismatch(&self) -> CodecError {
+        CodecError::CodesMismatch { expected: self.config().codes(), got: self.codebook().codes() }
+    }
+
+    /// Appends the record of these codes, and of the residual if there is one.
+    fn write(
+        &self,
+        rotated: &[f32],
+        codes: &[u8],
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
         out.try_room(self.builder().record_len())?;
         if !self.config().residual() {
-            return Ok(self.builder().write(&scratch.codes, None, out)?);
+            return Ok(self.builder().write(codes, None, out)?);
         }
-        self.residual(rotated, scratch)?;
-        Ok(self.builder().write(&scratch.codes, Some(&scratch.bytes), out)?)
+        self.residual(rotated, codes, scratch)?;
+        Ok(self.builder().write(codes, Some(&scratch.bytes), out)?)
     }
 
     /// What quantisation leaves of each rotated element, rounded to half precision, little-endian.
-    fn residual(&self, rotated: &[f32], scratch: &mut Scratch) -> Result<(), CodecError> {
-        let Scratch { codes, rest, halves, bytes, .. } = scratch;
-        let entries = self.codebook().entries();
-        for ((rest, y), code) in rest.iter_mut().zip(rotated).zip(codes.iter()) {
-            *rest = y - entries[usize::from(*code)];
-        }
+    fn residual(&self, rotated: &[f32], codes: &[u8], scratch: &mut Scratch) -> Result<(), CodecError> {
+        let Scratch { rest, halves, bytes, .. } = scratch;
+        self.codebook().look_up(codes, rest);
+        rest.iter_mut().zip(rotated).for_each(|(rest, y)| *rest = y - *rest);
         halves.convert_from_f32_slice(rest);
         if let Some(index) = halves.iter().position(|half| !half.is_finite()) {
             return Err(CodecError::ResidualOverflow { index });

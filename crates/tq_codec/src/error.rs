@@ -78,10 +78,27 @@ pub enum CodecError {
     CodebookCount {
         /// The bit width.
         bits: u8,
-        /// Two to the power of the bit width.
+        /// Two to the power of the bit width, or 256 for a trellis.
         expected: usize,
         /// The number of entries given.
         got: usize,
+    },
+    /// Eight bits choose one of 256 entries as they are.
+    #[error("trellis codes have 2 or 4 bits, not 8")]
+    TrellisOfEightBits,
+    /// A codebook is for codes of another kind than the configuration's.
+    #[error("the codebook is for {got} codes, not {expected} ones")]
+    CodesMismatch {
+        /// The configuration's kind.
+        expected: crate::CodeKind,
+        /// The codebook's.
+        got: crate::CodeKind,
+    },
+    /// The entries of a trellis are too large or too small for its sums of squares.
+    #[error("the largest entry of a trellis must be between 2^-100 and 2^100, not {largest:e}")]
+    TrellisRange {
+        /// The largest absolute value.
+        largest: f32,
     },
     /// A codebook entry is NaN or an infinity.
     #[error("codebook entry {index} is not finite")]

@@ -17,7 +17,9 @@ mod prepare;
 mod tally;
 
 use crate::tolerance::norm_tolerance;
-use crate::{Codebook, Codec, CodecConfig, CodecError, Metric, PreparedQuery, Rotation, Workers, train};
+use crate::{
+    CodeKind, Codebook, Codec, CodecConfig, CodecError, Metric, PreparedQuery, Rotation, Workers, train,
+};
 use exact::{Block, Exact};
 pub use limits::{MOST_NEIGHBOURS, MOST_QUERIES};
 use prepare::{check_rows, check_shape, evenly_spaced, in_rounds, query_count, query_rows, rotate};
@@ -25,6 +27,9 @@ use std::sync::Arc;
 use tally::Tally;
 use tq_format::{BitWidth, RecordView};
 use tq_simd::Level;
+
+/// Rows that are encoded together.
+const TOGETHER: usize = 64;
 
 /// Vectors to evaluate codecs on.
 #[derive(Debug, Clone)]
@@ -59,12 +64,35 @@ pub enum Training {
     Quantile,
     /// [`train::lloyd`] on coordinates of the rotated sample less its mean, which is the codec's centre; none where that is too long.
     Centred,
+    /// The fixed table of trellis codes, made for unit vectors; there are none of eight bits.
+    Trellis,
+    /// [`train::scaled_trellis`] on coordinates of the rotated sample less its mean, which is the codec's centre.
+    CentredTrellis,
 }
 
 impl Training {
     /// All of them.
-    pub const ALL: [Training; 4] =
-        [Training::Builtin, Training::Lloyd, Training::Quantile, Training::Centred];
+    pub const ALL: [Training; 6] = [
+        Training::Builtin,
+        Training::Lloyd,
+        Training::Quantile,
+        Training::Centred,
+        Training::Trellis,
+        Training::CentredTrellis,
+    ];
+
+    /// The kind of codes.
+    pub fn codes(self) -> CodeKind {
+        match self {
+            Training::Trellis | Training::CentredTrellis => CodeKind::Trellis,
+            _ => CodeKind::Scalar,
+        }
+    }
+
+    /// Whether there are such codebooks of that width.
+    pub fn exists(self, width: BitWidth) -> bool {
+        self.codes() == CodeKind::Scalar || width != BitWidth::Eight
+    }
 
     /// The name in SQL.
     pub fn name(self) -> &'static str {
@@ -73,6 +101,8 @@ impl Training {
             Training::Lloyd => "lloyd",
             Training::Quantile => "quantile",
             Training::Centred => "centred",
+            Training::Trellis => "trellis",
+            Training::CentredTrellis => "centred trellis",
         }
     }
 }
@@ -171,7 +201,12 @@ impl Evaluator {
     ) -> Result<[Evaluation; 2], CodecError> {
         poll();
         let codebook = match self.train(bit_width, training, poll) {
-            Err(CodecError::TooFewDistinct { .. } | CodecError::CentreTooLong { .. }) => None,
+            Err(
+                CodecError::TooFewDistinct { .. }
+                | CodecError::CentreTooLong { .. }
+                | CodecError::TrellisOfEightBits
+                | CodecError::TrellisRange { .. },
+            ) => None,
             codebook => Some(codebook?),
         };
         let mut evaluate = |residual| -> Result<Evaluation, CodecError> {
@@ -211,6 +246,12 @@ impl Evaluator {
                 train::subtract_centre(&self.rotation, &self.mean, &mut values, poll)?;
                 train::lloyd(&mut values, bit_width, poll)
             }
+            Training::Trellis => Codebook::builtin(CodeKind::Trellis, bit_width, self.dimension as u32),
+            Training::CentredTrellis => {
+                let mut values = evenly_spaced(&self.rows, self.dimension)?;
+                train::subtract_centre(&self.rotation, &self.mean, &mut values, poll)?;
+                train::scaled_trellis(&values, bit_width, poll)
+            }
         }
     }
 
@@ -218,7 +259,7 @@ impl Evaluator {
     fn is_encodable(&self, training: Training, residual: bool) -> bool {
         let (least, greatest) = self.norms;
         let tolerance = norm_tolerance(self.dimension as u32);
-        training != Training::Builtin
+        !matches!(training, Training::Builtin | Training::Trellis)
             || residual
             || (least - 1.0).abs() <= tolerance && (greatest - 1.0).abs() <= tolerance
     }
@@ -237,10 +278,11 @@ impl Evaluator {
             rotation.dimension(),
             residual,
             rotation.kind(),
-        )?;
+        )?
+        .with_codes(codebook.codes())?;
         let codec = Codec::new(config, codebook.clone(), Arc::clone(rotation))?;
         Ok(Arc::new(match training {
-            Training::Centred => codec.with_centre(&self.mean, poll)?,
+            Training::Centred | Training::CentredTrellis => codec.with_centre(&self.mean, poll)?,
             _ => codec,
         }))
     }
@@ -287,11 +329,13 @@ impl Evaluator {
         let rows = block.first..block.first + block.rows;
         let mut bytes = Vec::new();
         let mut scratch = codec.scratch()?;
-        let mut rotated = tq_memory::with_capacity(self.dimension)?;
-        for row in rows.clone() {
+        let mut rotated = tq_memory::with_capacity(TOGETHER.min(block.rows) * self.dimension)?;
+        let values = &self.rows[rows.start * self.dimension..rows.end * self.dimension];
+        for values in values.chunks(TOGETHER * self.dimension) {
             rotated.clear();
-            rotated.extend_from_slice(self.row(row));
-            codec.encode_rotated(&mut rotated, &mut scratch, &mut bytes)?;
+            rotated.extend_from_slice(values);
+            let result = codec.encode_rotated_rows(&mut rotated, &mut scratch, &mut bytes);
+            result.map_err(|error| error.source)?;
         }
         let length = tq_format::record_len(config.bit_width(), config.dimension(), config.residual());
         let mut records = tq_memory::with_capacity(block.rows)?;

@@ -34,6 +34,7 @@ mod haar;
 mod hadamard;
 mod inner;
 pub mod lloyd_max;
+mod paths;
 mod product;
 mod quantvec;
 mod query;
@@ -44,13 +45,14 @@ mod scratch;
 pub mod sidecar;
 mod tolerance;
 pub mod train;
+pub mod trellis;
 mod vector;
 mod workers;
 
 pub use centre::check_centre;
 pub use codebook::Codebook;
 pub use codec::Codec;
-pub use config::{BUILTIN_SEED, CentreHash, CodecConfig, ConfigHash, RotationKind};
+pub use config::{BUILTIN_SEED, CentreHash, CodeKind, CodecConfig, ConfigHash, RotationKind};
 pub use definition::CodecDefinition;
 pub use distance::{Metric, distance_f32};
 pub use error::{BatchError, CodecError};
@@ -70,11 +72,13 @@ pub use tq_simd::Level;
 use tq_format::BitWidth;
 use tq_simd::Width;
 
-/// The kernels' name for a record's width.
-pub(crate) fn kernel_width(width: BitWidth) -> Width {
-    match width {
-        BitWidth::Two => Width::Two,
-        BitWidth::Four => Width::Four,
-        BitWidth::Eight => Width::Eight,
+/// The kernels' name for a record's width and the kind of its codes. There are no trellis codes of eight bits.
+pub(crate) fn kernel_width(width: BitWidth, codes: CodeKind) -> Width {
+    match (codes, width) {
+        (CodeKind::Trellis, BitWidth::Two) => Width::TrellisTwo,
+        (CodeKind::Trellis, BitWidth::Four) => Width::TrellisFour,
+        (_, BitWidth::Two) => Width::Two,
+        (_, BitWidth::Four) => Width::Four,
+        (_, BitWidth::Eight) => Width::Eight,
     }
 }

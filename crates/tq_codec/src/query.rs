@@ -7,7 +7,7 @@
 use crate::distance::cosine_distance;
 use crate::scratch::SCRATCH;
 use crate::vector::divided;
-use crate::{Codec, CodecError, Metric, Rotation, check_vector, kernel_width, scale_for_norm};
+use crate::{Codec, CodecError, Metric, Rotation, check_vector, scale_for_norm};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tq_format::RecordView;
 use tq_memory::Grow;
@@ -56,7 +56,7 @@ impl Centred {
         let differences = || pairs().map(|(q, m)| scale * f64::from(*q) - f64::from(*m));
         let shifted_scale = scale_for_norm(differences().map(|x| x * x).sum::<f64>().sqrt());
         let shifted = tq_memory::collected(differences().map(|x| (x / shifted_scale) as f32))?;
-        let (width, entries) = (kernel_width(codec.config().bit_width()), codec.codebook().entries());
+        let (width, entries) = (codec.kernel_width(), codec.codebook().entries());
         let centred = Box::new(Self {
             dot: scale * tq_simd::dot_f32(level, rotated, centre.rotated()),
             shifted: ScanQuery::scaled(level, width, &shifted, shifted_scale, entries)?,
@@ -102,7 +102,7 @@ impl PreparedQuery {
         } else {
             codec.rotation().apply_to_query(level, &divided(query, scale)?, &mut rotated, poll)?;
         }
-        let width = kernel_width(codec.config().bit_width());
+        let width = codec.kernel_width();
         let scan = ScanQuery::scaled(level, width, &rotated, scale, codec.codebook().entries())?;
         let (scan, centred) = Centred::new(&codec, &rotated, scale, scan, level)?;
         let query = OnceLock::from((tq_memory::copied(query)?, 1.0));
@@ -131,7 +131,7 @@ impl PreparedQuery {
             return Err(CodecError::DimensionMismatch { expected, got: rotated.len() });
         }
         let norm = check_vector(rotated)?;
-        let width = kernel_width(codec.config().bit_width());
+        let width = codec.kernel_width();
         let scan = ScanQuery::new(level, width, rotated, codec.codebook().entries())?;
         let (scan, centred) = Centred::new(&codec, rotated, 1.0, scan, level)?;
         let rotated_scale = scale_for_norm(norm);

@@ -10,11 +10,11 @@
 //! }
 //! ```
 //! Written to the byte as TinyQuant writes it. The hash is informative: readers compute their own. Seeds are
-//! 64-bit integers and are never taken through floating point. A rotation other than Haar's is named by one
-//! more key before the hash; TinyQuant passes over the key, computes another hash than the records bear and
+//! 64-bit integers and are never taken through floating point. A rotation other than Haar's, and trellis codes, are named by one
+//! more key each before the hash; TinyQuant passes over the key, computes another hash than the records bear and
 //! so refuses them, as it should.
 
-use crate::{CodecConfig, CodecError, RotationKind};
+use crate::{CodeKind, CodecConfig, CodecError, RotationKind};
 use serde::{Deserialize, Serialize};
 use tq_format::BitWidth;
 
@@ -43,6 +43,8 @@ struct Fields {
     residual_enabled: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rotation: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    codes: Option<String>,
     #[serde(default)]
     config_hash: Option<String>,
 }
@@ -66,8 +68,14 @@ pub fn parse(json: &[u8]) -> Result<Sidecar, CodecError> {
         Some(name) => RotationKind::from_name(&name)
             .ok_or_else(|| CodecError::Sidecar { reason: format!("unknown rotation \"{name}\"") })?,
     };
+    let codes = match fields.codes {
+        None => CodeKind::Scalar,
+        Some(name) => CodeKind::from_name(&name)
+            .ok_or_else(|| CodecError::Sidecar { reason: format!("unknown codes \"{name}\"") })?,
+    };
     let config =
-        CodecConfig::new(bit_width, fields.seed, fields.dimension, fields.residual_enabled, rotation)?;
+        CodecConfig::new(bit_width, fields.seed, fields.dimension, fields.residual_enabled, rotation)?
+            .with_codes(codes)?;
     Ok(Sidecar { config, stated_hash: fields.config_hash })
 }
 
@@ -80,12 +88,17 @@ pub fn write(config: &CodecConfig) -> Result<String, CodecError> {
         RotationKind::Haar => None,
         other => Some(other.name().to_owned()),
     };
+    let codes = match config.codes() {
+        CodeKind::Scalar => None,
+        other => Some(other.name().to_owned()),
+    };
     let fields = Fields {
         bit_width: u32::from(config.bit_width().bits()),
         seed: config.seed(),
         dimension: config.dimension(),
         residual_enabled: config.residual(),
         rotation,
+        codes,
         config_hash: Some(config.hash().to_string()),
     };
     serde_json::to_string_pretty(&fields).map_err(|error| CodecError::Sidecar { reason: error.to_string() })
@@ -112,6 +125,15 @@ mod tests {
         let config = CodecConfig::new(BitWidth::Two, 1, 8, false, RotationKind::Hadamard).unwrap();
         let json = write(&config).unwrap();
         assert!(json.contains("\"rotation\": \"hadamard\""), "{json}");
+        assert_eq!(parse(json.as_bytes()).unwrap().config, config);
+    }
+
+    #[test]
+    fn trellis_codes_are_named() {
+        let config = CodecConfig::new(BitWidth::Two, 1, 8, false, RotationKind::Haar).unwrap();
+        let config = config.with_codes(CodeKind::Trellis).unwrap();
+        let json = write(&config).unwrap();
+        assert!(json.contains("\"codes\": \"trellis\""), "{json}");
         assert_eq!(parse(json.as_bytes()).unwrap().config, config);
     }
 
@@ -143,6 +165,7 @@ mod tests {
             ("\"seed\": 7,", ""),
             ("}", ""),
             ("}", ", \"rotation\": \"givens\"}"),
+            ("}", ", \"codes\": \"arithmetic\"}"),
         ] {
             assert!(matches!(with(from, to), Err(CodecError::Sidecar { .. })), "{from} -> {to}");
         }

@@ -82,6 +82,31 @@ pub fn lloyd(values: &mut [f32], width: BitWidth, poll: &mut dyn FnMut()) -> Res
     Codebook::new(width, rounded)
 }
 
+/// The fixed table of a trellis, scaled to the values: by the root of their mean square, since a codec's centre has been taken off.
+///
+/// # Errors
+/// [`CodecError::NotFinite`], [`CodecError::TrellisOfEightBits`], [`CodecError::TooFewDistinct`] if all values are zero, and
+/// [`CodecError::TrellisRange`].
+pub fn scaled_trellis(
+    values: &[f32],
+    width: BitWidth,
+    poll: &mut dyn FnMut(),
+) -> Result<Codebook, CodecError> {
+    let mut squares = 0.0;
+    for (round, part) in values.chunks(ROUND).enumerate() {
+        poll();
+        if let Some(index) = part.iter().position(|value| !value.is_finite()) {
+            return Err(CodecError::NotFinite { index: round * ROUND + index, value: part[index] });
+        }
+        squares += part.iter().map(|value| f64::from(*value) * f64::from(*value)).sum::<f64>();
+    }
+    if squares == 0.0 {
+        let got = usize::from(!values.is_empty());
+        return Err(CodecError::TooFewDistinct { needed: width.levels(), got });
+    }
+    Codebook::fixed_trellis(width, (squares / values.len() as f64).sqrt())
+}
+
 /// The mean of vectors (`n × d`, row-major): the centre of a codec that is made for them. Zeros if there are none. Sums are in `f64`.
 ///
 /// # Errors

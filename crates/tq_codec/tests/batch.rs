@@ -2,24 +2,40 @@
 //! precision of what is left. Every byte has to be equal.
 
 mod common;
+#[path = "../../tq_simd/tests/support/path.rs"]
+#[allow(dead_code)]
+mod path;
 
 use common::Random;
 use half::f16;
 use std::sync::Arc;
 use tq_codec::{
-    BUILTIN_SEED, BatchError, Codebook, Codec, CodecConfig, CodecError, Rotation, RotationKind, Workers,
-    build_rotation,
+    BUILTIN_SEED, BatchError, CodeKind, Codebook, Codec, CodecConfig, CodecError, Rotation, RotationKind,
+    Workers, build_rotation,
 };
 use tq_format::{BitWidth, RecordBuilder, RecordView};
 
 fn codec(rotation: &Arc<Rotation>, width: BitWidth, residual: bool, codebook: Codebook) -> Codec {
     let config =
         CodecConfig::new(width, rotation.seed(), rotation.dimension(), residual, rotation.kind()).unwrap();
+    let config = config.with_codes(codebook.codes()).unwrap();
     Codec::new(config, codebook, Arc::clone(rotation)).unwrap()
 }
 
 fn lloyd_max(rotation: &Arc<Rotation>, width: BitWidth, residual: bool) -> Codec {
     codec(rotation, width, residual, Codebook::lloyd_max(width, rotation.dimension()))
+}
+
+fn trellis(rotation: &Arc<Rotation>, width: BitWidth, residual: bool) -> Codec {
+    let codebook = Codebook::builtin(CodeKind::Trellis, width, rotation.dimension()).unwrap();
+    codec(rotation, width, residual, codebook)
+}
+
+/// Those of both widths, and with a residual.
+fn trellises(rotation: &Arc<Rotation>) -> Vec<Codec> {
+    [(BitWidth::Two, false), (BitWidth::Four, false), (BitWidth::Two, true), (BitWidth::Four, true)]
+        .map(|(width, residual)| trellis(rotation, width, residual))
+        .to_vec()
 }
 
 /// The record by definition.
@@ -33,8 +49,22 @@ fn by_the_book(codec: &Codec, rotated: &[f32]) -> Vec<u8> {
             rotated.iter().zip(off).map(|(y, m)| y - m).collect()
         }
     };
-    let codes: Vec<u8> = rotated.iter().map(|&y| codec.codebook().quantize(y)).collect();
-    let rest = rotated.iter().zip(&codes).map(|(y, code)| y - codec.codebook().entries()[usize::from(*code)]);
+    let (entries, bits) = (codec.codebook().entries(), u32::from(config.bit_width().bits()));
+    let (codes, numbers): (Vec<u8>, Vec<usize>) = match config.codes() {
+        CodeKind::Scalar => rotated
+            .iter()
+            .map(|&y| codec.codebook().quantize(y))
+            .map(|code| (code, usize::from(code)))
+            .unzip(),
+        CodeKind::Trellis => {
+            let step = path::grid_step(bits, entries);
+            let grid: Vec<i16> = rotated.iter().map(|&y| path::on_the_grid(step, y)).collect();
+            let codes = path::path(bits, entries, step, &grid);
+            let states = path::states(bits, &codes);
+            codes.into_iter().zip(states).unzip()
+        }
+    };
+    let rest = rotated.iter().zip(&numbers).map(|(y, number)| y - entries[*number]);
     let residual: Vec<u8> = rest.flat_map(|rest| f16::from_f32(rest).to_le_bytes()).collect();
     let builder = RecordBuilder::new(
         codec.hash().as_bytes(),
@@ -114,6 +144,12 @@ fn random_rows() {
             }
             let rows: Vec<f32> = (0..count).flat_map(|_| random.unit_vector(dimension as usize)).collect();
             codes += compare(&codecs, &rows);
+            let mut paths = trellises(&rotation);
+            paths.extend(
+                paths.clone().into_iter().map(|codec| codec.with_centre(&centre, &mut || {}).unwrap()),
+            );
+            // Their definition, word by word, takes longer.
+            codes += compare(&paths, &rows[..rows.len().min(300 * dimension as usize)]);
         }
     }
     eprintln!("{codes} codes compared, none differs");
@@ -143,9 +179,15 @@ fn awkward_rows() {
         compare(&centred[..if magnitude > 1.0 { 1 } else { 2 }], &rows);
     }
 
+    // A residual has no more than half precision.
+    let moderate: Vec<f32> = rows.iter().map(|x| if x.abs() < 1e4 { *x } else { 0.0 }).collect();
+    compare(&trellises(&rotation), &moderate);
+    compare(&trellises(&rotation)[..2], &rows);
+
     let mut great = vec![f32::MAX / 16.0; 64];
     great.extend((0..64).map(|i| if i == 9 { f32::MAX } else { 1.0 }));
     compare(&codecs[..1], &great);
+    compare(&trellises(&rotation)[..2], &great);
 }
 
 #[test]
@@ -163,6 +205,11 @@ fn real_rows() {
         let centred = plain.clone().map(|codec| codec.with_centre(&mean, &mut || {}).unwrap());
         let codes =
             compare(&centred, rows) + compare(&plain, rows) + compare(&residual, &rows[..rows.len() / 5]);
+        let paths = trellises(&rotation);
+        let centred = paths[..2].iter().map(|codec| codec.clone().with_centre(&mean, &mut || {}).unwrap());
+        let centred: Vec<Codec> = centred.collect();
+        let few = &rows[..(matrix.rows.min(5000) / 20) * matrix.columns];
+        let codes = codes + compare(&paths, few) + compare(&centred, few);
         eprintln!("{part}: {codes} codes compared, none differs");
     }
 }
@@ -233,7 +280,13 @@ fn no_rows_are_no_records() {
 fn threads_make_the_same_records() {
     let d = 48;
     let rotation = Arc::new(build_rotation(RotationKind::Haar, BUILTIN_SEED, d).unwrap());
-    let codec = lloyd_max(&rotation, BitWidth::Four, false);
+    for codec in [lloyd_max(&rotation, BitWidth::Four, false), trellis(&rotation, BitWidth::Two, false)] {
+        check_threads(&rotation, &codec);
+    }
+}
+
+fn check_threads(rotation: &Rotation, codec: &Codec) {
+    let d = rotation.dimension();
     // What is made once has polls of its own.
     rotation.prepare(false, &mut || {});
     let mut random = Random(11);

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tq_codec::declaration::{CodecPrefix, Declaration, FLOATS, Typmod, TypmodError, TypmodMismatch};
-use tq_codec::{BUILTIN_SEED, CodecConfig, RotationKind, builtin};
+use tq_codec::{BUILTIN_SEED, CodeKind, CodecConfig, RotationKind, builtin};
 use tq_format::BitWidth;
 
 fn parse(parts: &str) -> Result<Typmod, TypmodError> {
@@ -113,13 +113,15 @@ fn a_declaration_may_name_a_codec_and_normalize() {
 
 #[test]
 fn declarations_name_built_in_codecs() {
-    let codec = (1536, BitWidth::Four, false, RotationKind::Haar);
+    let codec = (1536, BitWidth::Four, false, RotationKind::Haar, CodeKind::Scalar);
     for text in ["tqvec(1536,4)", " TQVEC ( 1536 , 4 ) ", "tqvec(haar,1536,4)"] {
         assert_eq!(Typmod::of_declaration(text), Some(Ok(codec)), "{text}");
     }
     for text in ["", "tqvec", "tqvec(1536, 4", "tqvec 1536, 4)", "vector(1536, 4)", "a tqvec(1536, 4)"] {
         assert_eq!(Typmod::of_declaration(text), None, "{text}");
     }
+    let trellis = (1536, BitWidth::Two, true, RotationKind::Hadamard, CodeKind::Trellis);
+    assert_eq!(Typmod::of_declaration("tqvec(1536, 2, trellis, residual, hadamard)"), Some(Ok(trellis)));
     assert_eq!(Typmod::of_declaration("tqvec(1536)"), Some(Err(TypmodError::NoBitWidth)));
     assert_eq!(Typmod::of_declaration("tqvec(residual)"), Some(Err(TypmodError::NoDimension)));
 }
@@ -180,6 +182,7 @@ proptest! {
         dimension in 1u32..=16384,
         width in prop::option::of((prop::sample::select(vec![2u8, 4, 8]), any::<bool>())),
         rotation in prop::option::of(prop::sample::select(vec!["haar", "hadamard"])),
+        trellis in any::<bool>(),
         word_first in any::<bool>(),
         upper in any::<bool>(),
     ) {
@@ -190,19 +193,22 @@ proptest! {
         }
         let place = if word_first { 0 } else { parts.len() };
         parts.splice(place..place, rotation.map(str::to_string));
+        let has_trellis = trellis && width.is_some_and(|(bits, _)| bits < 8);
+        parts.splice(place..place, has_trellis.then(|| "trellis".to_string()));
         let text = parts.join(" , ");
         let text = if upper { text.to_ascii_uppercase() } else { text };
 
         let typmod = parse(&text).unwrap();
         prop_assert!(typmod.to_raw() > 0);
         prop_assert_eq!(Typmod::from_raw(typmod.to_raw()), typmod);
+        prop_assert_eq!(typmod.codes() == CodeKind::Trellis, has_trellis);
         let printed = typmod.to_string();
         let inner = printed.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap();
         prop_assert_eq!(parse(inner), Ok(typmod));
         let declared = Typmod::of_declaration(&format!("tqvec{printed}")).unwrap();
         let expected = width.map(|_| {
             let (width, residual) = typmod.fidelity();
-            (dimension, width, residual, typmod.rotation())
+            (dimension, width, residual, typmod.rotation(), typmod.codes())
         });
         prop_assert_eq!(declared, expected.ok_or(TypmodError::NoBitWidth));
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tinyquant_core::codec as reference;
 use tinyquant_io::{from_bytes, to_bytes};
-use tq_codec::{Codebook, Codec, CodecConfig, CodecError, Rotation, RotationKind, sidecar, train};
+use tq_codec::{CodeKind, Codebook, Codec, CodecConfig, CodecError, Rotation, RotationKind, sidecar, train};
 use tq_format::{BitWidth, RecordView, tqcb};
 
 const CASES: [(u32, BitWidth, bool, u64); 5] = [
@@ -171,6 +171,27 @@ fn builtin_codec_serves_there() {
         counts.exchange(&vectors, &here, &there);
     }
     counts.report("built in");
+}
+
+/// To TinyQuant a record of trellis codes is a valid one of a codec that it doesn't know.
+#[test]
+fn trellis_records_are_refused_there() {
+    for width in [BitWidth::Two, BitWidth::Four] {
+        let config = CodecConfig::new(width, 5, 64, true, RotationKind::Haar).unwrap();
+        let config = config.with_codes(CodeKind::Trellis).unwrap();
+        let codebook = Codebook::builtin(CodeKind::Trellis, width, 64).unwrap();
+        let here = Codec::new(config, codebook, Arc::new(Rotation::haar(5, 64))).unwrap();
+        let mut record = Vec::new();
+        here.encode(&common::Random(4).unit_vector(64), &mut record).unwrap();
+        let read = from_bytes(&record).unwrap();
+        assert_eq!(to_bytes(&read), record, "read and written again");
+        let standard = Codebook::lloyd_max(width, 64);
+        let their_config = reference::CodecConfig::new(width.bits(), 5, 64, true).unwrap();
+        let their_book = reference::Codebook::new(standard.entries().into(), width.bits()).unwrap();
+        let there = reference::PreparedCodec::new(their_config, their_book).unwrap();
+        let mut out = vec![0.0; 64];
+        assert!(reference::Codec::new().decompress_prepared_into(&read, &there, &mut out).is_err());
+    }
 }
 
 /// TinyQuant ignores the name of a rotation that it doesn't know, but not the hash in a record.

@@ -4,8 +4,8 @@ mod common;
 
 use std::sync::Arc;
 use tq_codec::{
-    BUILTIN_SEED, Codebook, Codec, CodecConfig, CodecError, Metric, PreparedQuery, Rotation, RotationKind,
-    distance_f32,
+    BUILTIN_SEED, CodeKind, Codebook, Codec, CodecConfig, CodecError, Metric, PreparedQuery, Rotation,
+    RotationKind, distance_f32,
 };
 use tq_format::{BitWidth, RecordBuilder, RecordView};
 use tq_simd::Level;
@@ -34,10 +34,13 @@ fn distances_equal_those_of_decoded_vectors() {
     let mut compared = 0;
     for dimension in [1, 3, 64, 100, 384, 401] {
         let rotation = Arc::new(Rotation::haar(BUILTIN_SEED, dimension));
-        for width in BitWidth::ALL {
+        let scalar = BitWidth::ALL.map(|width| (width, CodeKind::Scalar));
+        let trellis = [BitWidth::Two, BitWidth::Four].map(|width| (width, CodeKind::Trellis));
+        for (width, codes) in scalar.into_iter().chain(trellis) {
             for residual in [false, true] {
-                let codec = Codec::builtin(dimension, width, residual, Arc::clone(&rotation)).unwrap();
-                let codec = Arc::new(codec);
+                let config = CodecConfig::builtin(dimension, width, residual).unwrap();
+                let config = config.with_codes(codes).unwrap();
+                let codec = Arc::new(Codec::builtin_of(config, Arc::clone(&rotation)).unwrap());
                 for level in Level::available() {
                     // Queries need not be of unit length.
                     let length = 2f32.powi((random.word() % 9) as i32 - 4);

@@ -1,7 +1,7 @@
 //! What can be wrong with a declaration, or with what comes into a column that has it.
 
 use super::CodecPrefix;
-use crate::RotationKind;
+use crate::{CodeKind, RotationKind};
 use tq_format::{BitWidth, MAX_DIMENSION};
 
 /// What is wrong with the text of a declaration.
@@ -10,6 +10,15 @@ pub enum TypmodError {
     /// The word `residual` stands there twice.
     #[error("\"residual\" is given twice")]
     ResidualTwice,
+    /// The word `trellis` stands there twice.
+    #[error("\"trellis\" is given twice")]
+    TrellisTwice,
+    /// Trellis codes of any bit width.
+    #[error("\"trellis\" needs a bit width")]
+    TrellisOfNoWidth,
+    /// Trellis codes of eight bits, which don't exist.
+    #[error("\"trellis\" goes with 2 or 4 bits, not with 8")]
+    TrellisOfEightBits,
     /// The word `normalize` stands there twice.
     #[error("\"normalize\" is given twice")]
     NormalizeTwice,
@@ -85,5 +94,12 @@ pub enum TypmodMismatch {
         expected: RotationKind,
         /// The codec's.
         got: RotationKind,
+    },
+    /// It is of a built-in codec with codes of another kind.
+    Codes {
+        /// The modifier's.
+        expected: CodeKind,
+        /// The codec's.
+        got: CodeKind,
     },
 }

@@ -20,7 +20,7 @@ mod read;
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use tq_codec::{Codebook, CodecDefinition, CodecError};
+use tq_codec::{CodeKind, Codebook, CodecDefinition, CodecError};
 use tq_format::MAX_METADATA_LEN;
 use tq_memory::{Grow, OutOfMemory};
 
@@ -94,6 +94,8 @@ struct CodecFields {
     dimension: u32,
     residual_enabled: bool,
     rotation: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    codes: Option<&'static str>,
     config_hash: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     codebook: Option<Vec<f64>>,
@@ -211,7 +213,7 @@ impl Metadata {
 impl CodecFields {
     fn of(definition: &CodecDefinition) -> Result<Self, OutOfMemory> {
         let (config, codebook) = (definition.config(), definition.codebook());
-        let standard = Codebook::lloyd_max(config.bit_width(), config.dimension());
+        let standard = Codebook::builtin(config.codes(), config.bit_width(), config.dimension());
         let doubles = |floats: &[f32]| tq_memory::collected(floats.iter().map(|&x| f64::from(x)));
         Ok(Self {
             bit_width: u32::from(config.bit_width().bits()),
@@ -220,7 +222,8 @@ impl CodecFields {
             residual_enabled: config.residual(),
             rotation: config.rotation().name().to_owned(),
             config_hash: config.hash().to_string(),
-            codebook: (*codebook != standard).then(|| doubles(codebook.entries())).transpose()?,
+            codes: (config.codes() != CodeKind::Scalar).then(|| config.codes().name()),
+            codebook: (standard.as_ref() != Ok(codebook)).then(|| doubles(codebook.entries())).transpose()?,
             centre: definition.centre().map(doubles).transpose()?,
         })
     }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use tq_codec::{Codebook, CodecConfig, CodecDefinition, CodecError, RotationKind};
+use tq_codec::{CodeKind, Codebook, CodecConfig, CodecDefinition, CodecError, RotationKind};
 use tq_format::{BitWidth, MAX_DIMENSION};
 use tq_memory::{Grow, OutOfMemory};
 
@@ -53,6 +53,8 @@ struct CodecFields {
     dimension: u32,
     residual_enabled: bool,
     rotation: String,
+    #[serde(default)]
+    codes: Option<String>,
     #[serde(default)]
     codebook: Option<CodebookEntries>,
     #[serde(default)]
@@ -113,11 +115,17 @@ impl CodecFields {
         let rotation = RotationKind::from_name(&self.rotation).ok_or_else(|| MetadataError::Malformed {
             reason: format!("unknown rotation \"{}\"", self.rotation),
         })?;
-        let config = CodecConfig::new(width, self.seed, self.dimension, self.residual_enabled, rotation)?;
+        let codes = match &self.codes {
+            None => CodeKind::Scalar,
+            Some(name) => CodeKind::from_name(name)
+                .ok_or_else(|| MetadataError::Malformed { reason: format!("unknown codes \"{name}\"") })?,
+        };
+        let config = CodecConfig::new(width, self.seed, self.dimension, self.residual_enabled, rotation)?
+            .with_codes(codes)?;
         let codebook = match self.codebook {
-            None => Codebook::lloyd_max(width, config.dimension()),
+            None => Codebook::builtin(codes, width, config.dimension())?,
             Some(CodebookEntries(entries)) => {
-                Codebook::new(width, entries.into_iter().map(|entry| entry as f32).collect())?
+                Codebook::of(codes, width, entries.into_iter().map(|entry| entry as f32).collect())?
             }
         };
         let centre = self.centre.map(|CentreValues(values)| values.into_iter().map(|x| x as f32).collect());

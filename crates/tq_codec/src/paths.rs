@@ -1,0 +1,80 @@
+//! The way to trellis codes: values of many rows are put on the grid, and then the paths of all are found at once.
+//!
+//! A path depends on every value of its row, so values that are only near won't do as they are; but on the grid nearly all are what the exact
+//! ones are, and the few that could fall on either of two steps are computed again in `f64`, as near thresholds.
+
+use std::sync::Arc;
+
+use tq_memory::{Grow, OutOfMemory};
+use tq_simd::{Level, Trellis, TrellisRoom};
+
+use crate::Codec;
+
+/// Rows on the grid, and room to find their paths.
+pub(crate) struct Paths {
+    trellis: Arc<Trellis>,
+    dimension: usize,
+    /// `n × d`, row-major.
+    grid: Vec<i16>,
+    others: Vec<i16>,
+    codes: Vec<u8>,
+    room: TrellisRoom,
+}
+
+impl Paths {
+    pub(crate) fn new(trellis: &Arc<Trellis>, dimension: usize) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            trellis: Arc::clone(trellis),
+            dimension,
+            grid: tq_memory::with_capacity(dimension)?,
+            others: tq_memory::filled(dimension, 0)?,
+            codes: Vec::new(),
+            room: TrellisRoom::default(),
+        })
+    }
+
+    /// Forgets all rows.
+    pub(crate) fn clear(&mut self) {
+        self.grid.clear();
+    }
+
+    /// Adds a row of rotated values, from which the centre has been taken.
+    pub(crate) fn add(&mut self, codec: &Codec, rotated: &[f32]) -> Result<(), OutOfMemory> {
+        let start = self.grid.len();
+        self.grid.try_resize(start + self.dimension, 0)?;
+        self.trellis.round(codec.level(), rotated, &mut self.grid[start..]);
+        Ok(())
+    }
+
+    /// Adds the row of `vector`, given values that are within `margin` of its rotated ones, from which the centre has been taken.
+    pub(crate) fn add_near(
+        &mut self,
+        codec: &Codec,
+        vector: &[f32],
+        near: &[f32],
+        margin: f32,
+    ) -> Result<(), OutOfMemory> {
+        let start = self.grid.len();
+        self.grid.try_resize(start + self.dimension, 0)?;
+        let (grid, others) = (&mut self.grid[start..], &mut self.others);
+        self.trellis.round_within(codec.level(), near, margin, grid, others);
+        let centre = codec.rotated_centre();
+        for (index, (step, other)) in grid.iter_mut().zip(others).enumerate() {
+            if step != other
+                && let Some(value) = codec.rotation().coordinate(index, vector)
+            {
+                let off = centre.map_or(0.0, |centre| centre.rotated()[index]);
+                self.trellis.round(codec.level(), &[value - off], std::slice::from_mut(step));
+            }
+        }
+        Ok(())
+    }
+
+    /// The codes of all rows, a byte each.
+    pub(crate) fn find(&mut self, level: Level) -> Result<&[u8], OutOfMemory> {
+        self.codes.try_resize(self.grid.len(), 0)?;
+        let codes = &mut self.codes[..self.grid.len()];
+        self.trellis.encode(level, self.dimension, &self.grid, codes, &mut self.room)?;
+        Ok(codes)
+    }
+}
