@@ -40,6 +40,7 @@ GRANT USAGE ON SCHEMA tq_catalog TO PUBLIC;
 ALTER TABLE tq_codec SET SCHEMA tq_catalog;
 GRANT INSERT, DELETE ON tq_catalog.tq_codec TO pg_database_owner WITH GRANT OPTION;
 ALTER TABLE tq_catalog.tq_codec ADD COLUMN centre real[], ADD COLUMN squared_error double precision;
+COMMENT ON COLUMN tq_catalog.tq_codec.codebook IS 'the 2^bit_width entries, ascending; of trellis codes the 256, by state';
 COMMENT ON COLUMN tq_catalog.tq_codec.centre IS 'the vector that is taken off all others, if there is one';
 COMMENT ON COLUMN tq_catalog.tq_codec.squared_error IS 'mean squared error of the vectors that tq_train_codec trained it on';
 ALTER TABLE tq_catalog.tq_codec DROP CONSTRAINT tq_codec_valid;
@@ -56,10 +57,11 @@ ALTER TABLE tq_catalog.tq_codec ADD CONSTRAINT tq_codec_valid
 DROP FUNCTION tq_create_codec(text, integer, integer, boolean, numeric, real[], text);
 CREATE FUNCTION tq_create_codec(
     name text, dimension integer, bit_width integer DEFAULT 4, residual boolean DEFAULT false,
-    seed numeric DEFAULT 42, codebook real[] DEFAULT NULL, rotation text DEFAULT 'haar', centre real[] DEFAULT NULL
+    seed numeric DEFAULT 42, codebook real[] DEFAULT NULL, rotation text DEFAULT 'haar', centre real[] DEFAULT NULL,
+    codes text DEFAULT 'scalar'
 ) RETURNS text
     AS 'MODULE_PATHNAME', 'tq_create_codec_centred_wrapper' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION tq_create_codec(text, integer, integer, boolean, numeric, real[], text, real[])
+COMMENT ON FUNCTION tq_create_codec(text, integer, integer, boolean, numeric, real[], text, real[], text)
     IS 'registers a codec and returns its config_hash';
 REVOKE EXECUTE ON FUNCTION tq_codec_changed() FROM PUBLIC;
 COMMENT ON TRIGGER tq_codec_immutable ON tq_catalog.tq_codec IS 'a codec is never changed, only dropped';
@@ -224,10 +226,11 @@ COMMENT ON FUNCTION tq_train_accumulate(internal, real[], integer, numeric, text
 -- Runs the query with the caller's rights, read-only, and registers what it has trained.
 CREATE FUNCTION tq_train_codec(
     name text, sample_query text, bit_width integer DEFAULT 4, residual boolean DEFAULT false,
-    rotation text DEFAULT 'haar', centre boolean DEFAULT true, seed numeric DEFAULT 42
+    rotation text DEFAULT 'haar', centre boolean DEFAULT true, seed numeric DEFAULT 42,
+    codes text DEFAULT 'scalar'
 ) RETURNS text
     AS 'MODULE_PATHNAME', 'tq_train_codec_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
-COMMENT ON FUNCTION tq_train_codec(text, text, integer, boolean, text, boolean, numeric)
+COMMENT ON FUNCTION tq_train_codec(text, text, integer, boolean, text, boolean, numeric, text)
     IS 'trains a codec, its centre and its codebook, on the vectors of a query, registers it and returns its config_hash';
 
 -- What the codec loses of the vectors of a query, beside what it lost of those that it was trained on.
@@ -238,7 +241,7 @@ CREATE FUNCTION tq_codec_fit(
     AS 'MODULE_PATHNAME', 'tq_codec_fit_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 1 COST 1000000;
 COMMENT ON FUNCTION tq_codec_fit(text, text)
     IS 'how well a codec fits the vectors of a query, against those that it was trained on';
-ALTER FUNCTION tq_evaluate(text, integer, integer) ROWS 24;
+ALTER FUNCTION tq_evaluate(text, integer, integer) ROWS 32;
 
 CREATE FUNCTION tq_once(VARIADIC "any") RETURNS real[]
     AS 'MODULE_PATHNAME', 'tq_once' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;

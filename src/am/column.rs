@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use pgrx::pg_sys;
-use tq_codec::{Codec, Metric, RotationKind};
+use tq_codec::{CodeKind, Codec, Metric, RotationKind};
 use tq_format::{BitWidth, RECORD_HEADER_LEN, RecordView};
 use tq_index::{Fit, Refine, Value};
 use tq_memory::Grow;
@@ -151,7 +151,9 @@ impl Room {
         let known = codec.take().filter(|codec| codec.config().dimension() == dimension);
         let known = match known {
             Some(known) => known,
-            None => registry::builtin(dimension, column.bits, false, RotationKind::Hadamard)?,
+            None => {
+                registry::builtin(dimension, column.bits, false, (RotationKind::Hadamard, CodeKind::Scalar))?
+            }
         };
         let known = codec.insert(known);
         let norm = norm_of(floats);

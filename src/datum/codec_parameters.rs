@@ -1,6 +1,6 @@
-//! What defines a codec, as SQL has it: bit width, rotation, seed and dimension.
+//! What defines a codec, as SQL has it: bit width, rotation, kind of codes, seed and dimension.
 
-use tq_codec::{RotationKind, declaration};
+use tq_codec::{CodeKind, RotationKind, declaration};
 use tq_format::BitWidth;
 
 use crate::error::{Error, RegistryError, VectorError, cut};
@@ -19,6 +19,14 @@ pub(crate) fn bit_width(bits: i32) -> Result<BitWidth, Error> {
 /// There is none of that name.
 pub(crate) fn rotation(name: &str) -> Result<RotationKind, Error> {
     RotationKind::from_name(name).ok_or_else(|| Error::Vector(VectorError::Rotation(cut(name))))
+}
+
+/// A kind of codes by its name.
+///
+/// # Errors
+/// There is none of that name.
+pub(crate) fn codes(name: &str) -> Result<CodeKind, Error> {
+    CodeKind::from_name(name).ok_or_else(|| Error::Vector(VectorError::Codes(cut(name))))
 }
 
 /// A seed, which is a `numeric`.

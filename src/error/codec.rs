@@ -18,6 +18,8 @@ pub(crate) enum RegistryError {
     CodebookConflict { existing: String, hash: String },
     #[error("codec \"{0}\" has a centre, which TinyQuant's files have no place for")]
     CentreInFiles(String),
+    #[error("codec \"{0}\" has trellis codes, which TinyQuant's files can't describe")]
+    TrellisInFiles(String),
     #[error("the same codec is already registered as \"{0}\"")]
     CodecRegistered(String),
     #[error("seed {0} belongs to the built-in codec")]
@@ -92,7 +94,9 @@ impl RegistryError {
             RegistryError::CodecExists(_)
             | RegistryError::CodecRegistered(_)
             | RegistryError::CodebookConflict { .. } => Code::ERRCODE_DUPLICATE_OBJECT,
-            RegistryError::CentreInFiles(_) => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+            RegistryError::CentreInFiles(_) | RegistryError::TrellisInFiles(_) => {
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED
+            }
             RegistryError::CodecInUse { .. } => Code::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
             RegistryError::CodecPrefix { .. } => Code::ERRCODE_DUPLICATE_OBJECT,
             RegistryError::OldRegistry => Code::ERRCODE_UNDEFINED_COLUMN,
@@ -118,7 +122,7 @@ impl RegistryError {
             RegistryError::CodebookConflict { .. } => {
                 "The config_hash does not cover the codebook; choose another seed."
             }
-            RegistryError::CentreInFiles(_) => {
+            RegistryError::CentreInFiles(_) | RegistryError::TrellisInFiles(_) => {
                 "A corpus carries it: COPY (SELECT column FROM table) TO file (FORMAT tqcv)."
             }
             RegistryError::CodecNameTaken(_) => {

@@ -28,6 +28,8 @@ pub(crate) enum VectorError {
     TypmodResidual { expected: bool },
     #[error("expected the {expected} rotation, not {got}")]
     TypmodRotation { expected: &'static str, got: &'static str },
+    #[error("expected {expected} codes, not {got} ones")]
+    TypmodCodes { expected: &'static str, got: &'static str },
     #[error("expected a record of codec \"{expected}\"")]
     TypmodCodec { expected: String },
     #[error("the array must have one dimension, not {0}")]
@@ -52,6 +54,8 @@ pub(crate) enum VectorError {
     BitWidth(i32),
     #[error("unknown rotation \"{0}\"")]
     Rotation(String),
+    #[error("unknown kind of codes \"{0}\"")]
+    Codes(String),
     #[error("the record's config_hash contains a NUL byte, which text can't")]
     HashNotText,
     #[error("extension \"vector\" is not installed in this database")]
@@ -84,6 +88,9 @@ impl From<TypmodMismatch> for Error {
             TypmodMismatch::Rotation { expected, got } => {
                 VectorError::TypmodRotation { expected: expected.name(), got: got.name() }
             }
+            TypmodMismatch::Codes { expected, got } => {
+                VectorError::TypmodCodes { expected: expected.name(), got: got.name() }
+            }
         })
     }
 }
@@ -97,13 +104,15 @@ impl VectorError {
             | VectorError::SumOverflow
             | VectorError::NotFinite { .. }
             | VectorError::HalfOverflow(_) => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-            VectorError::TypmodSyntax(_) | VectorError::BitWidth(_) | VectorError::Rotation(_) => {
-                Code::ERRCODE_INVALID_PARAMETER_VALUE
-            }
+            VectorError::TypmodSyntax(_)
+            | VectorError::BitWidth(_)
+            | VectorError::Rotation(_)
+            | VectorError::Codes(_) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
             VectorError::TypmodDimension { .. }
             | VectorError::TypmodBitWidth { .. }
             | VectorError::TypmodResidual { .. }
             | VectorError::TypmodRotation { .. }
+            | VectorError::TypmodCodes { .. }
             | VectorError::TypmodCodec { .. }
             | VectorError::DimensionsDiffer(..)
             | VectorError::ArrayEmpty => Code::ERRCODE_DATA_EXCEPTION,
@@ -130,15 +139,17 @@ impl VectorError {
                 "Write '[0.1, 0.2, ...]' for floats to compress, or '\\x...' for the hexadecimal digits of a record."
             }
             VectorError::TypmodSyntax(_) => {
-                "Write tqvec, tqvec(dimension), tqvec(dimension, bits), with \"residual\", \"haar\", \"hadamard\", \"normalize\" or a codec's name behind."
+                "Write tqvec, tqvec(dimension), tqvec(dimension, bits), with \"residual\", \"haar\", \"hadamard\", \"trellis\" (of 2 or 4 bits), \"normalize\" or a codec's name behind."
             }
             VectorError::TypmodBitWidth { .. }
             | VectorError::TypmodResidual { .. }
             | VectorError::TypmodRotation { .. }
+            | VectorError::TypmodCodes { .. }
             | VectorError::TypmodCodec { .. } => {
                 "A record is never recompressed silently; use tq_compress(tq_decompress(v), ...) to recompress it."
             }
             VectorError::Rotation(_) => "Known rotations are 'haar' and 'hadamard'.",
+            VectorError::Codes(_) => "Known kinds of codes are 'scalar' and 'trellis'.",
             VectorError::NoPgvector => "Run CREATE EXTENSION vector in this database first.",
             VectorError::ForeignForm(_) => {
                 "Let the parameter be of the type that is sent, and cast it: $1::real[]::tqvec, $1::vector::tqvec."

@@ -13,6 +13,7 @@ use super::open::{Matrix, detected, open_ids, open_matrix, rows_error};
 use super::options::{CORPUS_OPTIONS, convert_options, one_of};
 use super::{Direction, FloatWriter, Options, bad_option, check_option, named_format, option_value};
 use crate::datum::arguments::{Json, Text};
+use crate::datum::codec_parameters;
 use crate::error::interrupts::poll;
 use crate::error::{CopyError, Error, FormatError, SqlResult, VectorError};
 use crate::registry;
@@ -160,7 +161,8 @@ impl Request {
             Some(name) => RotationKind::from_name(name)
                 .ok_or_else(|| Error::Vector(VectorError::Rotation(crate::error::cut(name))))?,
         };
-        registry::builtin(dimension, width, self.options.flag("residual"), rotation)
+        let codes = self.options.text("codes").map(codec_parameters::codes).transpose()?.unwrap_or_default();
+        registry::builtin(dimension, width, self.options.flag("residual"), (rotation, codes))
     }
 }
 

@@ -112,6 +112,7 @@ const CONVERT_OPTIONS: &[CopyOption] = &[
     option("bit_width", Kind::Number, NONE, &[Format::Tqcv]),
     option("residual", Kind::Boolean, NONE, &[Format::Tqcv]),
     option("rotation", Kind::Text, NONE, &[Format::Tqcv]),
+    option("codes", Kind::Text, NONE, &[Format::Tqcv]),
 ];
 
 /// Which way a COPY goes.
@@ -189,7 +190,7 @@ fn join(names: impl Iterator<Item = &'static str>) -> String {
 }
 
 /// The options that describe a built-in codec.
-pub(super) const CORPUS_OPTIONS: [&str; 3] = ["bit_width", "residual", "rotation"];
+pub(super) const CORPUS_OPTIONS: [&str; 4] = ["bit_width", "residual", "rotation", "codes"];
 
 /// The options of `tq_convert` into that format that COPY doesn't have.
 pub(super) fn convert_options(format: Format) -> Vec<&'static str> {

@@ -89,7 +89,7 @@ fn evaluate(rows: SampleRows, k: usize, queries: usize) -> Result<Vec<Evaluation
     let mut evaluations = Vec::new();
     for width in BitWidth::ALL {
         let mut of_width = Vec::new();
-        for training in Training::ALL {
+        for training in Training::ALL.into_iter().filter(|training| training.exists(width)) {
             of_width.extend(evaluator.evaluate(width, training, &workers, &mut poll)?);
         }
         // Stable, so codebooks stay in their order.
@@ -106,11 +106,15 @@ fn evaluate(rows: SampleRows, k: usize, queries: usize) -> Result<Vec<Evaluation
 /// The recall that most are content with.
 const ENOUGH: f64 = 0.95;
 
-/// What a trained codec must find more than the built-in one to be worth its care.
-const WORTH_TRAINING: f64 = 0.01;
+/// What a codec must find more than a plainer one to be worth its care.
+const WORTH_CARE: f64 = 0.01;
 
-/// The smallest codec without residual that finds enough, or the one that finds most: of each width the built-in one, unless a trained one
-/// is clearly better.
+/// Those that can be recommended, the plainest first.
+const CANDIDATES: [Training; 4] =
+    [Training::Builtin, Training::Trellis, Training::Centred, Training::CentredTrellis];
+
+/// The smallest codec without residual that finds enough, or the one that finds most: of each width the plainest, unless another is clearly
+/// better.
 fn recommended(evaluations: &[Evaluation]) -> Option<&Evaluation> {
     let recall = |evaluation: &&Evaluation| evaluation.recall.unwrap_or(0.0);
     let of = |width, training| {
@@ -120,12 +124,9 @@ fn recommended(evaluations: &[Evaluation]) -> Option<&Evaluation> {
     };
     let mut best: Option<&Evaluation> = None;
     for width in BitWidth::ALL {
-        let of_width = match (of(width, Training::Builtin), of(width, Training::Centred)) {
-            (Some(builtin), Some(trained)) if recall(&trained) < recall(&builtin) + WORTH_TRAINING => {
-                Some(builtin)
-            }
-            (builtin, trained) => trained.or(builtin),
-        };
+        let candidates = || CANDIDATES.into_iter().filter_map(|training| of(width, training));
+        let most = candidates().map(|found| recall(&found)).fold(0.0, f64::max);
+        let of_width = candidates().find(|found| most < recall(found) + WORTH_CARE);
         let better = |found: &&Evaluation| best.is_none_or(|best| recall(&best) < recall(found));
         if best.is_none_or(|best| recall(&best) < ENOUGH) {
             best = of_width.filter(better).or(best);
@@ -137,14 +138,17 @@ fn recommended(evaluations: &[Evaluation]) -> Option<&Evaluation> {
 fn recommend(best: &Evaluation, dimension: usize) {
     let (bits, bytes) = (best.bit_width.bits(), best.record_bytes);
     let found = 100.0 * best.recall.unwrap_or(0.0);
+    let trained = |more: &str| {
+        let train = format!("SELECT tq_train_codec('name', 'the same query', {bits}{more});");
+        format!("{train} then declare columns as tqvec({dimension}, {bits}, 'name').")
+    };
     let (codec, statement) = match best.training {
-        Training::Centred => {
-            let train = format!("SELECT tq_train_codec('name', 'the same query', {bits});");
-            (
-                "a trained codec",
-                format!("{train} then declare columns as tqvec({dimension}, {bits}, 'name')."),
-            )
-        }
+        Training::Centred => ("a trained codec", trained("")),
+        Training::CentredTrellis => ("a trained codec with trellis codes", trained(", codes => 'trellis'")),
+        Training::Trellis => (
+            "the built-in codec with trellis codes",
+            format!("Declare columns as tqvec({dimension}, {bits}, trellis)."),
+        ),
         _ => ("the built-in codec", format!("Declare columns as tqvec({dimension}, {bits}).")),
     };
     notice(

@@ -285,17 +285,18 @@ CREATE FUNCTION tq_evaluate(sample_query text, k integer DEFAULT 10, queries int
         bit_width integer, residual boolean, codebook text, bytes integer, ratio double precision,
         relative_squared_error double precision, correlation double precision, recall double precision
     )
-    AS 'MODULE_PATHNAME', 'tq_evaluate_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 24 COST 1000000;
+    AS 'MODULE_PATHNAME', 'tq_evaluate_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 32 COST 1000000;
 COMMENT ON FUNCTION tq_evaluate(text, integer, integer)
     IS 'what each codec would cost and keep, measured on the vectors that a query returns';
 
 -- Runs the query with the caller's rights, read-only, and registers what it has trained.
 CREATE FUNCTION tq_train_codec(
     name text, sample_query text, bit_width integer DEFAULT 4, residual boolean DEFAULT false,
-    rotation text DEFAULT 'haar', centre boolean DEFAULT true, seed numeric DEFAULT 42
+    rotation text DEFAULT 'haar', centre boolean DEFAULT true, seed numeric DEFAULT 42,
+    codes text DEFAULT 'scalar'
 ) RETURNS text
     AS 'MODULE_PATHNAME', 'tq_train_codec_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
-COMMENT ON FUNCTION tq_train_codec(text, text, integer, boolean, text, boolean, numeric)
+COMMENT ON FUNCTION tq_train_codec(text, text, integer, boolean, text, boolean, numeric, text)
     IS 'trains a codec, its centre and its codebook, on the vectors of a query, registers it and returns its config_hash';
 
 -- What the codec loses of the vectors of a query, beside what it lost of those that it was trained on.

@@ -7,10 +7,10 @@ use pgrx::AnyNumeric;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use tq_codec::{
-    BUILTIN_SEED, Codec, CodecConfig, CodecDefinition, CodecError, VectorSample, Workers, check_rotatable,
-    train,
+    BUILTIN_SEED, CodeKind, Codec, CodecConfig, CodecDefinition, CodecError, VectorSample, Workers,
+    check_rotatable, train,
 };
-use tq_format::{MAX_DIMENSION, RecordView};
+use tq_format::{BitWidth, MAX_DIMENSION, RecordView};
 
 use super::sample::{TakeVectors, read_vectors};
 use crate::datum::arguments::Text;
@@ -129,14 +129,19 @@ fn tq_train_codec(
     rotation: Text<'_>,
     centre: bool,
     seed: AnyNumeric,
+    codes: Text<'_>,
 ) -> SqlResult<String> {
     let width = codec_parameters::bit_width(bit_width)?;
     let kind = codec_parameters::rotation(&rotation)?;
+    let codes = codec_parameters::codes(&codes)?;
     let seed = codec_parameters::seed(&seed.to_string())?;
     if seed == BUILTIN_SEED {
         return Err(Error::Registry(RegistryError::ReservedSeed(seed)).into());
     }
     // What would stand in the way is said before the work is done.
+    if codes == CodeKind::Trellis && width == BitWidth::Eight {
+        return Err(Error::from(CodecError::TrellisOfEightBits).into());
+    }
     registry::check_new_name(&name)?;
     let (sample, nulls) = sample_of(&sample_query, "tq_train_codec", seed)?;
     let dimension = sample.dimension();
@@ -145,7 +150,9 @@ fn tq_train_codec(
         (nulls > 0).then(|| format!("Rows left out because they are NULL: {nulls}.")),
         None,
     );
-    let config = CodecConfig::new(width, seed, dimension as u32, residual, kind).map_err(Error::from)?;
+    let config = CodecConfig::new(width, seed, dimension as u32, residual, kind)
+        .and_then(|config| config.with_codes(codes))
+        .map_err(Error::from)?;
     let workers = Workers::new(settings::threads()).map_err(Error::from)?;
     let (definition, error) = registry::with_rotation(kind, seed, dimension as u32, |rotation| {
         let mut values = train::copy(sample.values(), &mut poll)?;
@@ -154,7 +161,10 @@ fn tq_train_codec(
         if let Some(mean) = &mean {
             train::subtract_centre(&rotation, mean, &mut values, &mut poll)?;
         }
-        let codebook = train::lloyd(&mut values, width, &mut poll)?;
+        let codebook = match codes {
+            CodeKind::Scalar => train::lloyd(&mut values, width, &mut poll)?,
+            CodeKind::Trellis => train::scaled_trellis(&values, width, &mut poll)?,
+        };
         let definition = CodecDefinition::new(config, codebook, mean)?;
         let codec = definition.codec(rotation, &mut poll)?;
         let (error, _) = squared_error(&codec, sample.values(), &workers)?;

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use pgrx::prelude::*;
-use tq_codec::{Codebook, CodecDefinition, RotationKind, builtin, sidecar};
+use tq_codec::{CodeKind, Codebook, CodecDefinition, RotationKind, builtin, sidecar};
 use tq_files::{AtomicFile, FileError, read_small};
 use tq_format::{BitWidth, tqcb};
 
@@ -82,6 +82,9 @@ fn export(name: &str, codebook_path: &str, json_path: &str) -> Result<(), Error>
     if definition.centre().is_some() {
         return Err(Error::Registry(RegistryError::CentreInFiles(crate::error::cut(name))));
     }
+    if config.codes() != CodeKind::Scalar {
+        return Err(Error::Registry(RegistryError::TrellisInFiles(crate::error::cut(name))));
+    }
     let codebook = tqcb::encode(config.bit_width(), definition.codebook().entries());
     let json = sidecar::write(config)?;
     store_pair((&codebook_path, &codebook), (&json_path, json.as_bytes()))?;
@@ -108,8 +111,8 @@ pub(crate) fn definition(name: &str) -> Result<CodecDefinition, Error> {
     let Some(declared) = Typmod::of_declaration(name) else {
         return Err(Error::Registry(RegistryError::NoSuchCodec(crate::error::cut(name))));
     };
-    let (dimension, width, residual, rotation) = declared?;
-    Ok(builtin::definition(dimension, width, residual, rotation)?)
+    let (dimension, width, residual, rotation, codes) = declared?;
+    Ok(builtin::definition_of(dimension, width, residual, rotation, codes)?)
 }
 
 /// What defines the codec behind records with this hash and shape, if it is known. No rotation is built.
@@ -119,8 +122,8 @@ pub(crate) fn described(
     width: BitWidth,
     residual: bool,
 ) -> Result<Option<CodecDefinition>, Error> {
-    if let Some(rotation) = builtin::rotation_of(hash.as_bytes(), dimension, width, residual) {
-        return Ok(Some(builtin::definition(dimension, width, residual, rotation)?));
+    if let Some((rotation, codes)) = builtin::kind_of(hash.as_bytes(), dimension, width, residual) {
+        return Ok(Some(builtin::definition_of(dimension, width, residual, rotation, codes)?));
     }
     match table::by_hash(hash)? {
         Some(row) if (row.dimension, row.bit_width, row.residual) == (dimension, width, residual) => {

@@ -29,7 +29,7 @@ fn tq_create_codec(
     codebook: Option<FloatArray<'_>>,
     rotation: Option<Text<'_>>,
 ) -> SqlResult<String> {
-    tq_create_codec_centred(name, dimension, bit_width, residual, seed, codebook, rotation, None)
+    tq_create_codec_centred(name, dimension, bit_width, residual, seed, codebook, rotation, None, None)
 }
 
 /// Registers a codec and returns its hash.
@@ -44,6 +44,7 @@ fn tq_create_codec_centred(
     codebook: Option<FloatArray<'_>>,
     rotation: Option<Text<'_>>,
     centre: Option<FloatArray<'_>>,
+    codes: Option<Text<'_>>,
 ) -> SqlResult<String> {
     let name = required(name.as_deref(), "name")?;
     let dimension = required(dimension, "dimension")?;
@@ -54,14 +55,16 @@ fn tq_create_codec_centred(
 
     let bit_width = codec_parameters::bit_width(bits)?;
     let rotation = codec_parameters::rotation(rotation)?;
+    let codes = codes.as_deref().map(codec_parameters::codes).transpose()?.unwrap_or_default();
     let seed = codec_parameters::seed(whole(&seed))?;
     let config =
         CodecConfig::new(bit_width, seed, codec_parameters::dimension(dimension)?, residual, rotation);
-    let config = config.map_err(Error::from)?;
+    let config = config.and_then(|config| config.with_codes(codes)).map_err(Error::from)?;
     let codebook = match codebook {
-        Some(entries) => Codebook::new(bit_width, floats_of(&entries)?).map_err(Error::from)?,
-        None => Codebook::lloyd_max(bit_width, config.dimension()),
+        Some(entries) => Codebook::of(codes, bit_width, floats_of(&entries)?),
+        None => Codebook::builtin(codes, bit_width, config.dimension()),
     };
+    let codebook = codebook.map_err(Error::from)?;
     let centre = centre.as_ref().map(floats_of).transpose()?;
     let definition = CodecDefinition::new(config, codebook, centre).map_err(Error::from)?;
     register(&CodecRow::of(name.into(), &definition)?)?;

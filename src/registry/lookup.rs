@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tq_codec::builtin as builtin_codec;
 use tq_codec::declaration::CodecPrefix;
-use tq_codec::{Codec, CodecConfig, CodecDefinition, RotationKind};
+use tq_codec::{CodeKind, Codec, CodecConfig, CodecDefinition, RotationKind};
 use tq_format::{BitWidth, CorpusHeader, RecordShape, RecordView};
 
 use super::cache;
@@ -16,14 +16,14 @@ use crate::datum::typmod::Typmod;
 use crate::error::interrupts::poll;
 use crate::error::{Error, RegistryError, VectorError, cut};
 
-/// The built-in codec of a shape and a rotation.
+/// The built-in codec of a shape, a rotation and a kind of codes.
 pub(crate) fn builtin(
     dimension: u32,
     bit_width: BitWidth,
     residual: bool,
-    rotation: RotationKind,
+    (rotation, codes): (RotationKind, CodeKind),
 ) -> Result<Arc<Codec>, Error> {
-    let config = builtin_codec::config(dimension, bit_width, residual, rotation)?;
+    let config = builtin_codec::config(dimension, bit_width, residual, rotation)?.with_codes(codes)?;
     cache::get_or_prepare(config.hash().as_bytes(), || prepare_builtin(config))
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn of_typmod(typmod: Typmod, dimension: u32) -> Result<Arc<Codec>, Er
         };
     }
     let (width, residual) = typmod.fidelity();
-    builtin(dimension, width, residual, typmod.rotation())
+    builtin(dimension, width, residual, (typmod.rotation(), typmod.codes()))
 }
 
 /// The codec that a record names.
@@ -63,8 +63,9 @@ pub(crate) fn of_shape(shape: &RecordShape) -> Result<Arc<Codec>, Error> {
 
 fn prepare_shape(shape: &RecordShape) -> Result<Arc<Codec>, Error> {
     let RecordShape { hash_field, dimension, bit_width, residual } = *shape;
-    if let Some(kind) = builtin_codec::rotation_of(&hash_field, dimension, bit_width, residual) {
-        return prepare_builtin(builtin_codec::config(dimension, bit_width, residual, kind)?);
+    if let Some((rotation, codes)) = builtin_codec::kind_of(&hash_field, dimension, bit_width, residual) {
+        let config = builtin_codec::config(dimension, bit_width, residual, rotation)?;
+        return prepare_builtin(config.with_codes(codes)?);
     }
     let hash = String::from_utf8_lossy(&hash_field);
     let hash = hash.trim_end_matches('\0');
@@ -81,7 +82,7 @@ pub(crate) fn codec_name(
     width: BitWidth,
     residual: bool,
 ) -> Result<Option<String>, Error> {
-    if builtin_codec::rotation_of(hash.as_bytes(), dimension, width, residual).is_some() {
+    if builtin_codec::kind_of(hash.as_bytes(), dimension, width, residual).is_some() {
         return Ok(Some("built-in".to_string()));
     }
     Ok(table::by_hash(hash)?.map(|row| row.name))
@@ -93,7 +94,7 @@ pub(crate) fn codec_name(
 /// A codec that is neither built in nor registered.
 pub(crate) fn of_corpus(header: &CorpusHeader) -> Result<Arc<Codec>, Error> {
     let (dimension, width, residual) = (header.dimension, header.bit_width, header.residual);
-    match builtin_codec::rotation_of(header.config_hash.as_bytes(), dimension, width, residual) {
+    match builtin_codec::kind_of(header.config_hash.as_bytes(), dimension, width, residual) {
         Some(kind) => builtin(dimension, width, residual, kind),
         None => by_hash(&header.config_hash),
     }
@@ -164,5 +165,5 @@ fn prepare_registered(row: &CodecRow) -> Result<Arc<Codec>, Error> {
 
 fn prepare_builtin(config: CodecConfig) -> Result<Arc<Codec>, Error> {
     let rotation = cache::rotation(config.rotation(), config.seed(), config.dimension())?;
-    Ok(Arc::new(Codec::builtin(config.dimension(), config.bit_width(), config.residual(), rotation)?))
+    Ok(Arc::new(Codec::builtin_of(config, rotation)?))
 }

@@ -97,7 +97,7 @@ pub(crate) fn register_described(definition: &CodecDefinition) -> Result<CodecRe
         Error::Registry(RegistryError::CodebookConflict { existing: existing.into(), hash: hash.clone() })
     };
     if config.seed() == BUILTIN_SEED && definition.centre().is_none() {
-        let standard = Codebook::lloyd_max(config.bit_width(), config.dimension());
+        let standard = Codebook::builtin(config.codes(), config.bit_width(), config.dimension())?;
         return if *codebook == standard { Ok(CodecRegistration::Known) } else { Err(conflict("built-in")) };
     }
     let registered = || match table::by_hash(&hash)? {

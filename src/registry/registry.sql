@@ -37,7 +37,7 @@ COMMENT ON COLUMN tq_catalog.tq_codec.bit_width IS 'bits a dimension: 2, 4 or 8'
 COMMENT ON COLUMN tq_catalog.tq_codec.seed IS 'seed of the rotation, an unsigned 64-bit number';
 COMMENT ON COLUMN tq_catalog.tq_codec.residual IS 'whether records carry an FP16 residual';
 COMMENT ON COLUMN tq_catalog.tq_codec.rotation IS 'kind of rotation: haar or hadamard';
-COMMENT ON COLUMN tq_catalog.tq_codec.codebook IS 'the 2^bit_width entries, ascending';
+COMMENT ON COLUMN tq_catalog.tq_codec.codebook IS 'the 2^bit_width entries, ascending; of trellis codes the 256, by state';
 COMMENT ON COLUMN tq_catalog.tq_codec.centre IS 'the vector that is taken off all others, if there is one';
 COMMENT ON COLUMN tq_catalog.tq_codec.squared_error IS 'mean squared error of the vectors that tq_train_codec trained it on';
 SELECT pg_catalog.pg_extension_config_dump('tq_catalog.tq_codec', '');
@@ -71,10 +71,11 @@ ALTER TABLE tq_catalog.tq_codec ENABLE ALWAYS TRIGGER tq_codec_announce_truncate
 
 CREATE FUNCTION tq_create_codec(
     name text, dimension integer, bit_width integer DEFAULT 4, residual boolean DEFAULT false,
-    seed numeric DEFAULT 42, codebook real[] DEFAULT NULL, rotation text DEFAULT 'haar', centre real[] DEFAULT NULL
+    seed numeric DEFAULT 42, codebook real[] DEFAULT NULL, rotation text DEFAULT 'haar', centre real[] DEFAULT NULL,
+    codes text DEFAULT 'scalar'
 ) RETURNS text
     AS 'MODULE_PATHNAME', 'tq_create_codec_centred_wrapper' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION tq_create_codec(text, integer, integer, boolean, numeric, real[], text, real[])
+COMMENT ON FUNCTION tq_create_codec(text, integer, integer, boolean, numeric, real[], text, real[], text)
     IS 'registers a codec and returns its config_hash';
 
 CREATE FUNCTION tq_drop_codec(name text) RETURNS void

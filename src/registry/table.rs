@@ -10,7 +10,7 @@ use std::cell::Cell;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use tq_codec::declaration::CodecPrefix;
-use tq_codec::{Codebook, CodecConfig, CodecDefinition, RotationKind};
+use tq_codec::{CodeKind, Codebook, CodecConfig, CodecDefinition, RotationKind};
 use tq_format::BitWidth;
 
 use super::generation;
@@ -78,9 +78,12 @@ impl CodecRow {
 
     /// What the row defines.
     pub(super) fn definition(&self) -> Result<CodecDefinition, Error> {
-        let codebook = Codebook::new(self.bit_width, tq_memory::copied(&self.codebook)?)?;
+        // The number of entries tells the kind of codes: a table of version 0.1.0 can hold a trellis as well.
+        let codes = CodeKind::of_entries(self.bit_width, self.codebook.len());
+        let codebook = Codebook::of(codes, self.bit_width, tq_memory::copied(&self.codebook)?)?;
         let config =
-            CodecConfig::new(self.bit_width, self.seed, self.dimension, self.residual, self.rotation)?;
+            CodecConfig::new(self.bit_width, self.seed, self.dimension, self.residual, self.rotation)?
+                .with_codes(codes)?;
         let centre = self.centre.as_deref().map(tq_memory::copied).transpose()?;
         Ok(CodecDefinition::new(config, codebook, centre)?)
     }

@@ -55,7 +55,8 @@ fn floats_rotation(record: &RecordView<'_>) -> Option<RotationKind> {
     if record.bit_width() != width || record.has_residual() != residual {
         return None;
     }
-    builtin::rotation_of(record.hash_field(), record.dimension(), width, residual)
+    let kind = builtin::kind_of(record.hash_field(), record.dimension(), width, residual);
+    kind.map(|(rotation, _)| rotation)
 }
 
 /// `real[]` and `double precision[]` to `tqvec`.

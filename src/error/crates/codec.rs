@@ -20,6 +20,8 @@ pub(in crate::error) fn codec_code(error: &CodecError) -> Code {
         | CodecError::QueriesOutOfRange { .. }
         | CodecError::CodebookCount { .. }
         | CodecError::CodebookNotFinite { .. }
+        | CodecError::TrellisOfEightBits
+        | CodecError::TrellisRange { .. }
         | CodecError::CodebookNotAscending { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
         _ => Code::ERRCODE_DATA_EXCEPTION,
     }
@@ -48,6 +50,8 @@ pub(in crate::error) fn codec_hint(error: &CodecError) -> Option<&'static str> {
             "Ask for fewer neighbours, with k => ..., or give more rows: a row is no neighbour of its own."
         }
         CodecError::RotationUnavailable { .. } => "Use rotation 'haar'.",
+        CodecError::TrellisOfEightBits => "Use a bit width of 2 or 4, or codes 'scalar'.",
+        CodecError::TrellisRange { .. } => "Leave the codebook out, or scale it with the vectors.",
         CodecError::TooFewDistinct { .. } => "Train on more rows, or choose a smaller bit width.",
         _ => return None,
     })
