@@ -10,8 +10,8 @@ BEGIN
     SELECT * INTO b FROM index_build WHERE position = contender;
     -- What isn't the index's or the table's own: catalogs, the library, the rotation, the queries.
     EXECUTE format('EXPLAIN SELECT id FROM %s ORDER BY v <=> (SELECT v FROM query LIMIT 1)%s LIMIT 10', b.relation,
-        CASE WHEN b.what LIKE 'tinyquant%' THEN '::real[]' WHEN b.what LIKE '%halfvec' THEN '::halfvec' ELSE '' END);
-    IF b.what LIKE 'tinyquant%' THEN
+        CASE WHEN b.relation::text LIKE 't_tq%' THEN '::real[]' WHEN b.relation::text LIKE 't_half%' THEN '::halfvec' ELSE '' END);
+    IF b.relation::text LIKE 't_tq%' THEN
         EXECUTE format('SELECT v <=> (SELECT v FROM query LIMIT 1)::real[] FROM %s LIMIT 1', b.relation);
     END IF;
     FOR q IN SELECT id, v::text AS v FROM query WHERE id < 21 ORDER BY id LOOP
