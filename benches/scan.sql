@@ -13,7 +13,9 @@ INSERT INTO contender VALUES
     (7, 'tqvec, 4 bits', 't_tq4', 'SELECT id FROM t_tq4 ORDER BY v <=> %L LIMIT 10'),
     (8, 'tqvec, 2 bits', 't_tq2', 'SELECT id FROM t_tq2 ORDER BY v <=> %L LIMIT 10'),
     (9, 'tqvec, 4 bits + residual', 't_tq4r', 'SELECT id FROM t_tq4r ORDER BY v <=> %L LIMIT 10'),
-    (10, 'the same, EXTERNAL', 't_tq4r_external', 'SELECT id FROM t_tq4r_external ORDER BY v <=> %L LIMIT 10');
+    (10, 'the same, EXTERNAL', 't_tq4r_external', 'SELECT id FROM t_tq4r_external ORDER BY v <=> %L LIMIT 10'),
+    (11, 'tqvec, 4 bits, trellis', 't_tq4t', 'SELECT id FROM t_tq4t ORDER BY v <=> %L LIMIT 10'),
+    (12, 'tqvec, 2 bits, trellis', 't_tq2t', 'SELECT id FROM t_tq2t ORDER BY v <=> %L LIMIT 10');
 UPDATE contender SET search = replace(search, ':dims', (SELECT vector_dims(v)::text FROM query LIMIT 1));
 
 CREATE TABLE measured (position int, workers int, query int, ms float8, ids int[]);

@@ -80,6 +80,11 @@ def statements(folder):
                 f"SELECT tq_compress(v, {options}{kind}) FROM wide",
                 "tq_compress(real[],integer,boolean,text)",
             )
+    for kind in ("2, trellis", "4, trellis, residual", "4, trellis, hadamard"):
+        yield Statement(f"one of {kind}", f"SELECT v::tqvec(1500, {kind}) FROM wide")
+        yield Statement(f"distance of {kind}", f"SELECT v::tqvec(1500, {kind}) <=> v FROM wide")
+    trellis = "SELECT tq_train_codec('mine', 'SELECT v FROM t', 2, codes => 'trellis')"
+    yield Statement("trained, a trellis", trellis, before="BEGIN", after="ROLLBACK")
     yield Statement("compress, codec", "SELECT tq_compress(v, 'docs') FROM t", "tq_compress(real[],text)")
     yield Statement(
         "rotation built", "SELECT tq_compress(v, 4) FROM t LIMIT 1", before="SELECT tq_clear_rotation_cache()"
@@ -180,11 +185,11 @@ def statements(folder):
     train = "SELECT tq_train_codec('mine', 'SELECT v FROM t')"
     yield Statement("trained, a codec", train, before="BEGIN", after="ROLLBACK")
     yield Statement(
-        "codec trained", train, "tq_train_codec(text,text,integer,boolean,text,boolean,numeric)", **alone
+        "codec trained", train, "tq_train_codec(text,text,integer,boolean,text,boolean,numeric,text)", **alone
     )
     yield Statement("codec's fit", fit, "tq_codec_fit(text,text)", **alone)
     create = "tq_create_codec('new', 300, 4, false, 99)"
-    signature = "tq_create_codec(text,integer,integer,boolean,numeric,real[],text,real[])"
+    signature = "tq_create_codec(text,integer,integer,boolean,numeric,real[],text,real[],text)"
     yield Statement(
         "codec made",
         f"SELECT {create}",

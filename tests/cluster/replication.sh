@@ -59,7 +59,7 @@ $$;
 CREATE TABLE items (
     id int PRIMARY KEY,
     note text,
-    small tqvec(48, 2, hadamard),
+    small tqvec(48, 2, hadamard, trellis),
     plain tqvec(48, 4),
     large tqvec(48, 8, residual),
     trained tqvec
@@ -92,7 +92,7 @@ replicate() { # NAME PUBLISHER'S-BIN
 SELECT tq_create_codec('trained', 48, 4, false, 7,
     (SELECT tq_train_codebook(unit(i), 4, 7) FROM generate_series(1, 100) i));
 INSERT INTO items
-SELECT i, 'first', unit(i)::tqvec(48, 2, hadamard), unit(i), unit(i), tq_compress(unit(i), 'trained')
+SELECT i, 'first', unit(i)::tqvec(48, 2, hadamard, trellis), unit(i), unit(i), tq_compress(unit(i), 'trained')
 FROM generate_series(1, 200) i;
 INSERT INTO items (id) VALUES (0);
 INSERT INTO unkeyed SELECT i % 3, unit(i % 5) FROM generate_series(3, 20) i WHERE i % 5 > 0;
@@ -140,7 +140,7 @@ SQL
     there >/dev/null <<SQL
 SELECT tq_create_codec('late', 48, 2, false, 18446744073709551615) IS NOT NULL;
 INSERT INTO items
-SELECT i, 'second', unit(i)::tqvec(48, 2, hadamard), unit(i), unit(i), tq_compress(unit(i), 'late')
+SELECT i, 'second', unit(i)::tqvec(48, 2, hadamard, trellis), unit(i), unit(i), tq_compress(unit(i), 'late')
 FROM generate_series(201, 300) i;
 UPDATE items SET note = 'a large value stays where it is' WHERE id % 3 = 0;
 UPDATE items SET large = unit(id + 1), trained = NULL WHERE id % 7 = 0;

@@ -52,6 +52,8 @@ pub(crate) struct Layout {
     pub(crate) table: Vec<Line>,
     /// The bytes of `table`: first byte 0 (little-endian) of all its entries, then byte 1, 2 and 3; empty unless asked for.
     pub(crate) planes: Vec<ByteLine>,
+    /// Whether the codebook is one of 256 that [`is_short_and_symmetric`], and there are planes.
+    pub(crate) short_planes: bool,
 }
 
 /// Dimensions to whose multiples queries are padded: whole blocks of any order.
@@ -69,6 +71,7 @@ impl Layout {
             centre_strided: Vec::new(),
             table: Vec::new(),
             planes: Vec::new(),
+            short_planes: false,
         })
     }
 
@@ -87,6 +90,7 @@ impl Layout {
         layout.table = table(codebook)?;
         if order.byte_planes {
             layout.planes = planes(&layout.table)?;
+            layout.short_planes = is_short_and_symmetric(codebook);
         }
         Ok(layout)
     }
@@ -156,6 +160,15 @@ fn planes(table: &[Line]) -> Result<Vec<ByteLine>, OutOfMemory> {
     tq_memory::collected((0..table.len()).map(|line| {
         ByteLine(std::array::from_fn(|k| byte((64 * line + k) / entries, (64 * line + k) % entries)))
     }))
+}
+
+/// Whether 256 entries need two planes of 128 bytes: their lower halves are zero, and those of complementary numbers are opposite. The
+/// fixed tables of trellis codes are so.
+fn is_short_and_symmetric(codebook: &[f32]) -> bool {
+    let opposite = |(a, b): (&f32, &f32)| a.to_bits() ^ b.to_bits() == 1 << 31;
+    codebook.len() == 256
+        && codebook.iter().all(|entry| entry.to_bits() & 0xffff == 0)
+        && codebook[..128].iter().zip(codebook.iter().rev()).all(opposite)
 }
 
 fn value_or_zero(values: &[f32], i: usize) -> f32 {

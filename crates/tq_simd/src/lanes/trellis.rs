@@ -229,12 +229,12 @@ unsafe fn row_of_four<L: Floats>(
     unsafe {
         for (i, x) in grid.iter().enumerate() {
             let x = L::splat(f32::from(*x));
-            let cost =
-                |oldest: usize| after::<L, 4>(L::splat(least[oldest]), x, L::load(&entries[oldest]), oldest);
-            // Four chains, so that no minimum waits for the one before.
-            let mut best = [cost(0), cost(1), cost(2), cost(3)];
-            for oldest in 4..LANES {
-                best[oldest % 4] = best[oldest % 4].least(cost(oldest));
+            // Four chains, so that no minimum waits for the one before. No closure: that would be a function without the level's features.
+            let mut best = [x; 4];
+            for oldest in 0..LANES {
+                let before = L::splat(least[oldest]);
+                let cost = after::<L, 4>(before, x, L::load(&entries[oldest]), oldest);
+                best[oldest % 4] = if oldest < 4 { cost } else { best[oldest % 4].least(cost) };
             }
             let best = best[0].least(best[1]).least(best[2].least(best[3]));
             best.store(&mut least);

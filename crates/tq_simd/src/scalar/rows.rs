@@ -16,12 +16,16 @@ fn each_value(
 ) {
     let mask = width.levels() - 1;
     let bits = width.bits() as usize;
+    // Of a trellis: the last eight bits of the stream up to the end of a code, zeros before its beginning.
+    let mut state = 0u8;
     for i in 0..dimension {
+        let bit = i * bits;
+        let code = codes[bit / 8] >> (bit % 8);
         let entry = if width.is_trellis() {
-            codebook[usize::from(window(bits, codes, i))]
+            state = state >> (bits % 8) | code << ((8 - bits) % 8);
+            codebook[usize::from(state)]
         } else {
-            let bit = i * bits;
-            codebook[(codes[bit / 8] >> (bit % 8)) as usize & mask]
+            codebook[code as usize & mask]
         };
         let value = match residual {
             Some(bytes) => entry + f16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]).to_f32(),
@@ -29,15 +33,6 @@ fn each_value(
         };
         visit(i, value);
     }
-}
-
-/// The last eight bits of the stream up to the end of code `i`, zeros before its beginning: the state of a trellis.
-#[inline]
-fn window(bits: usize, codes: &[u8], i: usize) -> u8 {
-    let end = (i + 1) * bits;
-    let last = (end - 1) / 8;
-    let before = if last > 0 { codes[last - 1] } else { 0 };
-    (u16::from_le_bytes([before, codes[last]]) >> (end - 8 * last)) as u8
 }
 
 /// The windows of eight codes of `BITS`, the first of which begins with `group`; `before` is the byte before it, or zero.

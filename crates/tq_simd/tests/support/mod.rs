@@ -59,7 +59,17 @@ pub(crate) fn codebooks(width: Width, d: usize, rng: &mut Rng) -> Vec<Vec<f32>> 
     let mut lopsided: Vec<f32> = (0..width.levels()).map(|_| 5.0 * rng.uniform() + 2.0).collect();
     lopsided.sort_by(f32::total_cmp);
     lopsided[1] = lopsided[2];
-    if d <= 300 { vec![symmetric, lopsided] } else { vec![symmetric] }
+    let mut all = if d <= 300 { vec![symmetric, lopsided] } else { vec![symmetric] };
+    if width.is_trellis() {
+        all.push(short_and_symmetric(rng));
+    }
+    all
+}
+
+/// Entries as those of the fixed tables of trellis codes: their lower halves zero, complementary ones opposite.
+fn short_and_symmetric(rng: &mut Rng) -> Vec<f32> {
+    let half: Vec<f32> = rng.normals(128).iter().map(|x| f32::from_bits(x.to_bits() & 0xffff_0000)).collect();
+    half.iter().copied().chain(half.iter().rev().map(|x| -x)).collect()
 }
 
 #[derive(Clone, Copy, Debug)]

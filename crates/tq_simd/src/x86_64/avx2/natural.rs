@@ -6,7 +6,6 @@ use super::{
     look_up_sixteen,
 };
 use crate::layout::{Layout, Line};
-use crate::scalar::rows::eight_windows;
 use std::arch::x86_64::*;
 
 /// Sums one row of `BITS` 2, 4 or 8, of a `TRELLIS` or not, whose residual is used when `RESIDUAL`.
@@ -99,7 +98,7 @@ fn values<const BITS: u32, const TRELLIS: bool, const RESIDUAL: bool>(
     step: usize,
 ) -> __m256 {
     let entries = match BITS {
-        _ if TRELLIS => look_up_8(table, &windows::<BITS>(before, codes, step)),
+        _ if TRELLIS => look_up_windows::<BITS>(table, before, codes, step),
         2 => look_up_2(table, chunk(codes, step)),
         4 => look_up_4(table, chunk(codes, step)),
         _ => look_up_8(table, chunk(codes, step)),
@@ -136,13 +135,35 @@ fn before(codes: &[u8], at: usize) -> u8 {
     if at > 0 { codes[at - 1] } else { 0 }
 }
 
-/// The windows of eight codes of a trellis.
+/// The entries that eight codes of a trellis choose: their windows are cut out of one word each, together, and looked up one by one.
 #[inline]
-fn windows<const BITS: u32>(first: u8, codes: &[u8], step: usize) -> [u8; 8] {
+#[target_feature(enable = "avx2")]
+fn look_up_windows<const BITS: u32>(table: &[Line], first: u8, codes: &[u8], step: usize) -> __m256 {
+    assert!(table.len() >= 16);
     let at = BITS as usize * step;
-    let first = if step > 0 { codes[at - 1] } else { first };
+    let before = i32::from(if step > 0 { codes[at - 1] } else { first });
     let group = &codes[at..at + BITS as usize];
-    eight_windows::<BITS>(first, group)
+    // The lower and the upper four windows, each within 32 bits of the stream.
+    let (low, high) = if BITS == 2 {
+        let word = before | i32::from(u16::from_le_bytes([group[0], group[1]])) << 8;
+        (word, word >> 8)
+    } else {
+        let word = u32::from_le_bytes([group[0], group[1], group[2], group[3]]);
+        (before | (word << 8) as i32, (word >> 8) as i32)
+    };
+    let shifts = match BITS {
+        2 => _mm256_set_epi32(8, 6, 4, 2, 8, 6, 4, 2),
+        _ => _mm256_set_epi32(16, 12, 8, 4, 16, 12, 8, 4),
+    };
+    let words = _mm256_set_epi32(high, high, high, high, low, low, low, low);
+    let mut windows = [0; 8];
+    store_integers(&mut windows, _mm256_srlv_epi32(words, shifts));
+    let (table, _) = table.as_chunks::<16>();
+    let entry = |i: usize| {
+        let window = usize::from(windows[i] as u8);
+        table[0][window / 16].0[window % 16]
+    };
+    _mm256_setr_ps(entry(0), entry(1), entry(2), entry(3), entry(4), entry(5), entry(6), entry(7))
 }
 
 /// The `step`-th group of `N` bytes.
@@ -182,4 +203,11 @@ fn look_up_8(table: &[Line], codes: &[u8; 8]) -> __m256 {
 fn store(out: &mut [f32; 8], values: __m256) {
     // SAFETY: the array is 32 writable bytes, and the store asks for no alignment.
     unsafe { _mm256_storeu_ps(out.as_mut_ptr(), values) };
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store_integers(out: &mut [i32; 8], values: __m256i) {
+    // SAFETY: the array is 32 writable bytes, and the store asks for no alignment.
+    unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), values) };
 }

@@ -5,7 +5,7 @@
 //! it works within 128-bit quarters, so the codes' dwords are transposed first, and the floats come out in dimension order.
 //!
 //! The windows of a trellis are bytes at every second or fourth bit: `vpermb` brings the bytes of four windows together, in the
-//! transposed order at once, and `vpmultishiftqb` cuts the windows out.
+//! transposed order at once, and `vpmultishiftqb` cuts the windows out. Their fixed tables need two planes of 128 bytes alone.
 #![allow(unsafe_code)]
 
 use super::{
@@ -23,7 +23,22 @@ pub(crate) fn row<const BITS: usize, const MEASURE: u8, const RESIDUAL: bool>(
     codes: &[u8],
     residual: &[u8],
 ) -> (f64, f64) {
-    let planes = load_planes(&layout.planes);
+    if BITS < 8 && layout.short_planes {
+        sum::<BITS, MEASURE, RESIDUAL, true>(layout, codes, residual)
+    } else {
+        sum::<BITS, MEASURE, RESIDUAL, false>(layout, codes, residual)
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx2,fma,f16c")]
+fn sum<const BITS: usize, const MEASURE: u8, const RESIDUAL: bool, const SHORT: bool>(
+    layout: &Layout,
+    codes: &[u8],
+    residual: &[u8],
+) -> (f64, f64) {
+    let planes = if SHORT { [[_mm512_setzero_si512(); 4]; 4] } else { load_planes(&layout.planes) };
+    let short = load_short_planes(&layout.planes);
     let (whole, rest) = (layout.query.len() / 64, layout.query.len() % 64);
     let (queries, _) = layout.natural.as_chunks::<4>();
     let (centres, _) = layout.centre_natural(MEASURE).as_chunks::<4>();
@@ -34,7 +49,8 @@ pub(crate) fn row<const BITS: usize, const MEASURE: u8, const RESIDUAL: bool>(
         if i > 0 && i % ADDITIONS_PER_SPILL == 0 {
             sums.spill::<MEASURE>();
         }
-        let rows = look_up(&planes, transposed::<BITS>(codes, i));
+        let codes = transposed::<BITS>(codes, i);
+        let rows = if SHORT { look_up_short(&short, codes) } else { look_up(&planes, codes) };
         for step in 0..4 {
             let mut row = rows[step];
             if RESIDUAL {
@@ -44,7 +60,8 @@ pub(crate) fn row<const BITS: usize, const MEASURE: u8, const RESIDUAL: bool>(
         }
     }
     if rest > 0 {
-        let rows = look_up(&planes, transposed::<BITS>(codes, whole));
+        let codes = transposed::<BITS>(codes, whole);
+        let rows = if SHORT { look_up_short(&short, codes) } else { look_up(&planes, codes) };
         let (query, centre) = (&queries[whole], &centres[whole]);
         for (step, mut row) in rows.into_iter().enumerate() {
             let done = rest.min(16 * step);
@@ -67,6 +84,19 @@ fn load_planes(planes: &[ByteLine]) -> [[__m512i; 4]; 4] {
         std::array::from_fn(|line| {
             // SAFETY: a `ByteLine` is 64 readable bytes, aligned to 64.
             unsafe { _mm512_load_si512(planes[plane][line].0.as_ptr().cast()) }
+        })
+    })
+}
+
+/// The upper two planes of the lower 128 entries, each in two registers.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_short_planes(planes: &[ByteLine]) -> [[__m512i; 2]; 2] {
+    let (planes, _) = planes.as_chunks::<4>();
+    std::array::from_fn(|plane| {
+        std::array::from_fn(|line| {
+            // SAFETY: a `ByteLine` is 64 readable bytes, aligned to 64.
+            unsafe { _mm512_load_si512(planes[2 + plane][line].0.as_ptr().cast()) }
         })
     })
 }
@@ -142,5 +172,25 @@ fn look_up(planes: &[[__m512i; 4]; 4], codes: __m512i) -> [__m512; 4] {
         _mm512_castsi512_ps(_mm512_unpackhi_epi16(ab_low, cd_low)),
         _mm512_castsi512_ps(_mm512_unpacklo_epi16(ab_high, cd_high)),
         _mm512_castsi512_ps(_mm512_unpackhi_epi16(ab_high, cd_high)),
+    ]
+}
+
+/// The same where the lower halves of entries are zero and complementary numbers have opposite entries: one look-up for each of two
+/// planes, of the number or its complement, and a sign.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
+fn look_up_short(planes: &[[__m512i; 2]; 2], codes: __m512i) -> [__m512; 4] {
+    let upper = _mm512_movm_epi8(_mm512_movepi8_mask(codes));
+    let lower = _mm512_xor_si512(codes, upper);
+    let low = _mm512_permutex2var_epi8(planes[0][0], lower, planes[0][1]);
+    let high = _mm512_permutex2var_epi8(planes[1][0], lower, planes[1][1]);
+    let high = _mm512_xor_si512(high, _mm512_and_si512(upper, _mm512_set1_epi8(i8::MIN)));
+    let zero = _mm512_setzero_si512();
+    let (first, last) = (_mm512_unpacklo_epi8(low, high), _mm512_unpackhi_epi8(low, high));
+    [
+        _mm512_castsi512_ps(_mm512_unpacklo_epi16(zero, first)),
+        _mm512_castsi512_ps(_mm512_unpackhi_epi16(zero, first)),
+        _mm512_castsi512_ps(_mm512_unpacklo_epi16(zero, last)),
+        _mm512_castsi512_ps(_mm512_unpackhi_epi16(zero, last)),
     ]
 }
