@@ -200,17 +200,71 @@ pgrx_config() {
 # Not by way of `cargo pgrx`, which may prefer another version in Cargo's own folder to the one on the PATH.
 cargo_pgrx() { cargo-pgrx pgrx "$@"; }
 
+# The version of the extension.
+extension_version() {
+    sed -nE '/^\[workspace.package\]/,/^$/ s/^version = "(.*)"/\1/p' "$ROOT/Cargo.toml"
+}
+
+# build_library MAJOR: the release build of the shared library for servers of that version, as $LIBRARY. By cargo alone:
+# its SQL is put together of files, and needs no library (scripts/extension-sql).
+build_library() {
+    (cd "$ROOT" && cargo build --release --lib --no-default-features --features "pg$1")
+    LIBRARY=$CARGO_TARGET_DIR/release/libtinyquant.so
+}
+
+# place_extension LIBRARY_DIR EXTENSION_DIR: $LIBRARY and what belongs to it, into these folders.
+place_extension() {
+    local version
+    version=$(extension_version)
+    # `install` replaces a file instead of writing into it: servers that have the old library mapped keep it whole.
+    install -m 755 "$LIBRARY" "$1/tinyquant.so"
+    sed "s/@CARGO_VERSION@/$version/" "$ROOT/tinyquant.control" >"$2/tinyquant.control"
+    "$ROOT/scripts/extension-sql" "$ROOT" >"$2/tinyquant--$version.sql"
+    install -m 644 "$ROOT"/sql/tinyquant--*--*.sql "$2/"
+}
+
 # The release build into the server of $PG_CONFIG, a private copy.
 install_extension() {
-    (cd "$ROOT" && cargo_pgrx install --release --no-default-features --features "pg$PG_MAJOR" --pg-config "$PG_CONFIG")
+    build_library "$PG_MAJOR"
+    place_extension "$("$PG_CONFIG" --pkglibdir)" "$("$PG_CONFIG" --sharedir)/extension"
+}
+
+# install_visibly NAME: install_extension with its output in .build/logs/NAME.log, and now and then a line that says how
+# many crates are compiled.
+install_visibly() {
+    local log=$LOGS/$1.log total compiled shown=0 pid
+    mkdir -p "$LOGS"
+    : >"$log"
+    total=$(cd "$ROOT" && cargo tree --locked --prefix none -e normal,build --no-default-features \
+        --features "pg$PG_MAJOR" 2>/dev/null | awk '{ print $1, $2 }' | sort -u | wc -l) || total=0
+    install_extension >"$log" 2>&1 </dev/null &
+    pid=$!
+    while kill -0 "$pid" 2>/dev/null; do
+        compiled=$(grep -cE '^ *Compiling' "$log" || true)
+        if [ "$total" -gt 0 ] && [ $((compiled * 10 / total)) -gt "$shown" ]; then
+            shown=$((compiled * 10 / total))
+            say "    $compiled of $total crates"
+        fi
+        sleep 1
+    done
+    if ! wait "$pid"; then
+        tail -n 30 "$log" >&2
+        warn "failed: the build of the extension (whole output in $log)"
+        return 1
+    fi
 }
 
 # build_package MAJOR PG_CONFIG DIR: the release build as files below a folder, each where that server has its own.
 # Bindings must come from the very server, whatever else .build/pgrx names. Where it names this one, nothing is said:
 # the variable's coming and going would have them generated anew each time, and all that stands on them built again.
 build_package() {
+    local library extension
     if ! grep -qxF "pg$1 = \"$2\"" "$PGRX_HOME/config.toml" 2>/dev/null; then export PGRX_PG_CONFIG_PATH=$2; fi
-    (cd "$ROOT" && cargo_pgrx package --no-default-features --features "pg$1" --pg-config "$2" --out-dir "$3")
+    build_library "$1"
+    library=$3$("$2" --pkglibdir)
+    extension=$3$("$2" --sharedir)/extension
+    mkdir -p "$library" "$extension"
+    place_extension "$library" "$extension"
 }
 
 # ---- private clusters -----------------------------------------------------------------------------------------
