@@ -76,6 +76,8 @@ for name in $written; do
     is "$(value 'SELECT count(*) FROM back JOIN t USING (id)')" 1000 "$name: and reads it again"
 done
 no_temporary_files "no temporary file is left"
+# What is read and converted below.
+execute "COPY (SELECT v FROM t WHERE id <= 1000) TO '$target' WITH (FORMAT burnpack)"
 
 if small_disk; then
     for name in $written; do
