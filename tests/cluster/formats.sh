@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# QVEC, zTensor, Burnpack, NumPy, safetensors, GGUF, PyTorch and the files of benchmarks among accidents, as copy_to.sh, corpus_in_place.sh and rights.sh have corpora: written
-# files that are cancelled, killed, failing or on a full disk; read ones that are cut off or rewritten; rights, memory,
-# the client, and what is no file.
+# QVEC, zTensor, Burnpack, NumPy, safetensors, GGUF, PyTorch and the files of benchmarks among accidents, as copy_to.sh,
+# corpus_in_place.sh and rights.sh have corpora: written files that are cancelled, killed, failing or on a full disk;
+# read ones that are cut off or rewritten; rights, memory, the client, and what is no file.
 # shellcheck source-path=SCRIPTDIR source=helpers.bash
 . "$(dirname "$0")/helpers.bash"
 
@@ -160,10 +160,11 @@ SQL
 execute 'DROP TRIGGER pace ON back; DROP TRIGGER pace ON records; TRUNCATE records'
 execute "COPY (SELECT v FROM t, generate_series(1, 17)) TO '$large' (FORMAT ztensor)"
 is "$(value "SELECT bytes > 256000000 FROM tq_file_info('$large')")" t "a file of 256 MB"
+whole='{"format": "safetensors", "tensors": "all"}'
 for statement in "COPY records FROM '$large' (FORMAT ztensor, IDS 'ordinal')" \
     "COPY (SELECT v FROM t, generate_series(1, 17)) TO '$folder/other' (FORMAT ztensor, COMPRESSION zstd)" \
     "SELECT tq_convert('$large', '$folder/other', '{\"format\": \"burnpack\"}') \\g /dev/null" \
-    "SELECT tq_convert('$large', '$folder/other', '{\"format\": \"safetensors\", \"tensors\": \"all\"}') \\g /dev/null" \
+    "SELECT tq_convert('$large', '$folder/other', '$whole') \\g /dev/null" \
     "COPY (SELECT id, v FROM t, generate_series(1, 17)) TO '$folder/other' (FORMAT safetensors)" \
     "SELECT checksum FROM tq_file_info('$large') \\g /dev/null"; do
     mb=$(grown "$statement")
