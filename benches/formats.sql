@@ -25,7 +25,9 @@ VACUUM ANALYZE;
 CHECKPOINT;
 
 DO $$
-DECLARE f record;
+DECLARE
+    f record;
+    dims int := (SELECT array_length(v, 1) FROM arrays LIMIT 1);
 BEGIN
     EXECUTE replace('COPY (SELECT v::vector FROM arrays) TO ''%/vector.bin'' (FORMAT binary)', '%', current_setting('bench.folder'));
     FOR i IN 1..5 LOOP
@@ -55,8 +57,7 @@ BEGIN
             CALL time_file(format('COPY FROM, %s%s, into real[]', f.format, coalesce(f.written, '')), 22 + f.place, 21,
                 format('COPY into_arrays FROM ''%%/%s.out'' (FORMAT %s)', f.place, f.format));
             COMMIT;
-            CALL time_file(format('COPY FROM, %s%s, into tqvec(%s, 4)', f.format, coalesce(f.written, ''),
-                (SELECT array_length(v, 1) FROM arrays LIMIT 1)), 40 + f.place, 21,
+            CALL time_file(format('COPY FROM, %s%s, into tqvec(%s, 4)', f.format, coalesce(f.written, ''), dims), 40 + f.place, 21,
                 format('COPY into_tqvec FROM ''%%/%s.out'' (FORMAT %s)', f.place, f.format));
             COMMIT;
         END LOOP;
