@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use tq_files::{
-    BenchmarkFormat, BurnpackFile, Container, Metadata, OpenError, RowsError, Verification, ZtensorFile,
-    detect, open_benchmark, open_npy, open_npz, open_safetensors,
+    BenchmarkFormat, BurnpackFile, Container, FileError, Metadata, OpenError, Output, RowsError,
+    Verification, WholeFormat, WholeOptions, ZtensorFile, detect, open_benchmark, open_gguf, open_npy,
+    open_npz, open_safetensors, open_torch, write_whole,
 };
 use tq_format::CorpusView;
 use xxhash_rust::xxh3::xxh3_64;
@@ -86,11 +87,19 @@ pub(crate) fn npy(data: &[u8]) {
 }
 
 pub(crate) fn npz(data: &[u8]) {
-    with_file(data, |path| read_all(|| Ok(Box::new(open_npz(path)?))));
+    with_file(data, |path| read_all(|| Ok(Box::new(open_npz(path, 1 << 16)?))));
 }
 
 pub(crate) fn safetensors(data: &[u8]) {
     with_file(data, |path| read_all(|| Ok(Box::new(open_safetensors(path)?))));
+}
+
+pub(crate) fn gguf(data: &[u8]) {
+    with_file(data, |path| read_all(|| Ok(Box::new(open_gguf(path)?))));
+}
+
+pub(crate) fn torch(data: &[u8]) {
+    with_file(data, |path| read_all(|| Ok(Box::new(open_torch(path)?))));
 }
 
 /// The first byte says as which of the formats the others are read.
@@ -127,6 +136,7 @@ fn seal(data: &mut [u8]) -> Option<()> {
 /// Reads all tensors that can be read, of a file that is opened anew for each.
 fn read_all(open: impl Fn() -> Result<Box<dyn Container>, OpenError>) {
     let Ok(file) = open() else { return };
+    write_again(file.as_ref());
     for (index, tensor) in file.tensors().iter().enumerate() {
         let verified = file.verify(index, &mut || {});
         refuse_file_error(verified.as_ref().err());
@@ -169,6 +179,39 @@ fn read_all(open: impl Fn() -> Result<Box<dyn Container>, OpenError>) {
             }
         }
         assert!(numbers.iter().all(|number| number.is_finite()));
+    }
+}
+
+/// Writes all tensors as another file, if they aren't too many.
+fn write_again(file: &dyn Container) {
+    let cells =
+        file.tensors().iter().map(|tensor| tensor.shape.iter().fold(1u64, |n, size| n.saturating_mul(*size)));
+    if cells.fold(0u64, u64::saturating_add) <= MOST_NUMBERS as u64 {
+        let options =
+            WholeOptions { format: WholeFormat::Safetensors, tensor: "x".to_owned(), attributes: None };
+        refuse_file_error(write_whole(file, &options, Box::new(Nowhere(0)), &mut || {}).as_ref().err());
+    }
+}
+
+/// An output that only counts.
+struct Nowhere(u64);
+
+impl Output for Nowhere {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        self.0 += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn write_at(&mut self, _offset: u64, _bytes: &[u8]) -> Result<(), FileError> {
+        Ok(())
+    }
+
+    fn position(&self) -> u64 {
+        self.0
+    }
+
+    fn complete(self: Box<Self>) -> Result<(), FileError> {
+        Ok(())
     }
 }
 

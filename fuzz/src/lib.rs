@@ -22,7 +22,7 @@ static ALLOCATOR: Counting = Counting;
 type Target = fn(&[u8]);
 
 /// All targets: their names, and how many bytes they may take for each byte that they are given.
-pub const TARGETS: [(&str, Target, usize); 18] = [
+pub const TARGETS: [(&str, Target, usize); 20] = [
     ("record", bytes::record, 8),
     ("text", bytes::text, 64),
     ("binary", bytes::binary, 16),
@@ -38,6 +38,8 @@ pub const TARGETS: [(&str, Target, usize); 18] = [
     ("npy", files::npy, 64),
     ("npz", files::npz, 64),
     ("safetensors", files::safetensors, 128),
+    ("gguf", files::gguf, 128),
+    ("torch", files::torch, 256),
     ("benchmark", files::benchmark, 64),
     ("ids", bytes::ids, 64),
     ("pages", index::pages, 64),

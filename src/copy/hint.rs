@@ -13,7 +13,7 @@ use crate::error::is_unknown_copy_format;
 
 static mut PREVIOUS: pg_sys::emit_log_hook_type = None;
 
-const HINT: &CStr = c"Formats of tinyquant are tqcv, qvec, ztensor, burnpack, npy, npz, safetensors, fvecs, bvecs, ivecs, fbin, u8bin and i8bin.";
+const HINT: &CStr = c"Formats of tinyquant are tqcv, qvec, ztensor, burnpack, npy, npz, safetensors, gguf, torch, fvecs, bvecs, ivecs, fbin, u8bin and i8bin.";
 
 /// Puts the hook in front of those that are there already; called from `_PG_init`.
 pub(crate) fn install() {

@@ -142,7 +142,7 @@ impl CopyError {
                 "Select a column whose type says it, as tqvec(1536, 4) or vector(1536), or write no empty file."
             }
             CopyError::ExportColumns { ids: false, .. } => {
-                "Select the vectors alone: files of this format have no ids."
+                "Select the vectors alone: files of this format have no ids. Those of safetensors, ztensor and burnpack have them in a tensor of their own."
             }
             CopyError::ExportColumns { .. } | CopyError::ExportIdType { .. } => {
                 "Select the records and, for ids, one column of type bigint, integer, smallint, uuid, text or varchar."

@@ -1,7 +1,7 @@
 //! What a file of vectors can be refused for, on its way in or out.
 
 use pgrx::PgSqlErrorCode as Code;
-use tq_files::{MergeError, RowsError};
+use tq_files::{ContainerError, MergeError, RowsError};
 
 use super::crates::files::{container_code, file_code, rows_code};
 use super::*;
@@ -126,13 +126,16 @@ impl FormatError {
                 return Some(hint.clone());
             }
             FormatError::UnknownFormat(_) => {
-                "Known by their content are TQCV, QVEC, zTensor, Burnpack, NumPy's and safetensors; by their names .fvecs, .bvecs, .ivecs, .fbin, .u8bin and .i8bin."
+                "Known by their content are TQCV, QVEC, zTensor, Burnpack, NumPy's, safetensors, GGUF and PyTorch's; by their names .fvecs, .bvecs, .ivecs, .fbin, .u8bin and .i8bin."
             }
+            FormatError::Rows {
+                source: RowsError::Container(ContainerError::NotRead { hint, .. }), ..
+            } => hint,
             FormatError::IdTensorChoice { option, .. } => {
                 return Some(format!("Name it with the option {option}."));
             }
             FormatError::MergeArrays(_) => {
-                "Convert each into a zTensor or Burnpack file, with a tensor of its own, and merge those."
+                "Convert each into a zTensor, safetensors or Burnpack file, each with tensors of its own, and merge those."
             }
             FormatError::Merge(MergeError::IdsMissing { .. } | MergeError::IdsType { .. }) => {
                 "Leave the ids out with '{\"ids\": \"drop\"}'."

@@ -11,6 +11,7 @@ use tq_format::BitWidth;
 use super::ids::next_ids;
 use super::open::{Matrix, detected, open_ids, open_matrix, rows_error};
 use super::options::{CORPUS_OPTIONS, convert_options, one_of};
+use super::whole;
 use super::{Direction, FloatWriter, Options, bad_option, check_option, named_format, option_value};
 use crate::datum::arguments::{Json, Text};
 use crate::datum::codec_parameters;
@@ -41,6 +42,8 @@ fn tq_convert(source: Text<'_>, target: Text<'_>, options: Json) -> SqlResult<i6
 struct Request {
     format: Format,
     source_tensor: Option<String>,
+    /// Whether all tensors are converted, whatever they are.
+    whole: bool,
     options: Options,
 }
 
@@ -55,10 +58,11 @@ impl Request {
             return Err(Error::Copy(CopyError::NotWritten(format.name())));
         }
         let own = convert_options(format);
-        let (mut source_tensor, mut texts) = (None, Vec::new());
+        let (mut source_tensor, mut tensors, mut texts) = (None, None, Vec::new());
         for (name, value) in fields.iter().filter(|(name, _)| *name != "format") {
             match name.as_str() {
                 "source_tensor" => source_tensor = Some(option_value(name, value)?),
+                "tensors" if own.contains(&"tensors") => tensors = Some(option_value(name, value)?),
                 _ if own.contains(&name.as_str()) => texts.push((name.clone(), option_value(name, value)?)),
                 _ => {
                     check_option("tq_convert", &own, format, Direction::To, name)?;
@@ -66,10 +70,16 @@ impl Request {
                 }
             }
         }
-        Ok(Request { format, source_tensor, options: Options::new(texts) })
+        if let Some(tensors) = &tensors {
+            whole::check(|option| fields.iter().any(|(name, _)| name == option), tensors)?;
+        }
+        Ok(Request { format, source_tensor, whole: tensors.is_some(), options: Options::new(texts) })
     }
 
     fn run(&self, source: &Path, target: &Path) -> Result<u64, Error> {
+        if self.whole {
+            return whole::convert(self.format, &self.options, source, target);
+        }
         let workers = Arc::new(Workers::new(settings::threads())?);
         let mut file = SourceFile::open(source, self.source_tensor.as_deref(), &self.options)?;
         let mut sink = self.sink(&mut file, source, target, &workers)?;

@@ -170,7 +170,7 @@ fn index(path: &Path) -> Result<FileItem, Error> {
 fn tensors(format: Format, path: &Path, container: &dyn Container) -> Result<Vec<FileItem>, Error> {
     let format = format.name().to_string();
     // Of formats that have one.
-    let version = container.format().rsplit_once(' ').map(|(_, version)| version);
+    let version = container.format().split_once(' ').map(|(_, version)| version);
     let listed = container.tensors();
     if listed.is_empty() {
         return Ok(vec![FileItem {

@@ -22,7 +22,9 @@ use crate::error::{CopyError, Error, FormatError};
 use crate::server::settings;
 
 /// The tensor's name, if none is given.
-const TENSOR: &str = "embedding";
+pub(super) const TENSOR: &str = "embedding";
+/// That of the ids, likewise.
+const IDS_TENSOR: &str = "ids";
 /// quantvec's own.
 const SEED: f64 = 42.0;
 
@@ -46,6 +48,7 @@ impl FloatWriter {
         ids: bool,
         temporary: &Path,
     ) -> Result<FloatWriter, Error> {
+        let ids_tensor = ids.then(|| options.text("ids_tensor").unwrap_or(IDS_TENSOR).to_string());
         let writer = match FormatOptions::of(format, options, temporary)? {
             FormatOptions::Qvec(options) => {
                 let options = QvecOptions { dimension, keyed: ids, ..options };
@@ -53,15 +56,24 @@ impl FloatWriter {
                 QvecWriter::new(output, &options, temporary, workers, &mut poll)
                     .map(|writer| FloatWriter::Index(Box::new(writer)))
             }
-            FormatOptions::Ztensor(options) => ZtensorWriter::new(output, dimension, options)
-                .map(|writer| FloatWriter::Rows(Box::new(writer))),
-            FormatOptions::Burnpack(options) => BurnpackWriter::new(output, dimension, options)
-                .map(|writer| FloatWriter::Rows(Box::new(writer))),
+            FormatOptions::Ztensor(options) => {
+                let options = ZtensorOptions { ids: ids_tensor, ..options };
+                ZtensorWriter::new(output, dimension, options)
+                    .map(|writer| FloatWriter::Rows(Box::new(writer)))
+            }
+            FormatOptions::Burnpack(options) => {
+                let options = BurnpackOptions { ids: ids_tensor, ..options };
+                BurnpackWriter::new(output, dimension, options)
+                    .map(|writer| FloatWriter::Rows(Box::new(writer)))
+            }
             FormatOptions::Npy(options) => {
                 NpyWriter::new(output, dimension, options).map(|writer| FloatWriter::Rows(Box::new(writer)))
             }
-            FormatOptions::Safetensors(options) => SafetensorsWriter::new(output, dimension, options)
-                .map(|writer| FloatWriter::Rows(Box::new(writer))),
+            FormatOptions::Safetensors(options) => {
+                let options = SafetensorsOptions { ids: ids_tensor, ..options };
+                SafetensorsWriter::new(output, dimension, options)
+                    .map(|writer| FloatWriter::Rows(Box::new(writer)))
+            }
             FormatOptions::Fbin => {
                 FbinWriter::new(output, dimension).map(|writer| FloatWriter::Rows(Box::new(writer)))
             }
@@ -72,9 +84,10 @@ impl FloatWriter {
     /// Adds rows, with as many ids if there are any.
     pub(crate) fn append(&mut self, rows: &Numbers, ids: &[Id]) -> Result<(), Error> {
         match self {
-            FloatWriter::Rows(writer) => {
-                rows.write(&mut **writer).map_err(|error| Error::Format(FormatError::WriteRows(error)))
-            }
+            FloatWriter::Rows(writer) => rows
+                .write(&mut **writer)
+                .and_then(|()| writer.append_ids(ids))
+                .map_err(|error| Error::Format(FormatError::WriteRows(error))),
             FloatWriter::Index(writer) => {
                 rows.write(&mut **writer).map_err(|error| Error::Format(FormatError::WriteRows(error)))?;
                 ids.iter()
@@ -122,6 +135,9 @@ enum FormatOptions {
 impl FormatOptions {
     fn of(format: Format, options: &Options, temporary: &Path) -> Result<FormatOptions, Error> {
         let tensor = options.text("tensor").unwrap_or(TENSOR).to_string();
+        if options.text("ids_tensor").is_some_and(|ids| ids == tensor) {
+            return Err(bad_option("ids_tensor", "must not be the tensor of the vectors"));
+        }
         match format {
             Format::Qvec => Ok(FormatOptions::Qvec(QvecOptions {
                 version: match options.text("version") {
@@ -149,7 +165,9 @@ impl FormatOptions {
             Format::Burnpack => Ok(FormatOptions::Burnpack(BurnpackOptions {
                 tensor,
                 float: float_type(options)?,
+                ids: None,
                 metadata: texts(options)?,
+                temporary: temporary.to_owned(),
             })),
             Format::Npy => Ok(FormatOptions::Npy(NpyOptions {
                 float: match float_type(options)? {
@@ -160,12 +178,16 @@ impl FormatOptions {
             Format::Safetensors => Ok(FormatOptions::Safetensors(SafetensorsOptions {
                 tensor,
                 float: float_type(options)?,
+                ids: None,
                 metadata: texts(options)?,
+                temporary: temporary.to_owned(),
             })),
             Format::Fbin => Ok(FormatOptions::Fbin),
             // Records aren't floats: who writes a corpus has a codec.
             Format::Tqcv
             | Format::Npz
+            | Format::Gguf
+            | Format::Torch
             | Format::Fvecs
             | Format::Bvecs
             | Format::Ivecs
@@ -188,7 +210,8 @@ fn metric(options: &Options) -> Result<qvec::Metric, Error> {
     }
 }
 
-fn generation(options: &Options) -> Result<ZtensorGeneration, Error> {
+/// The option VERSION of a zTensor file.
+pub(super) fn generation(options: &Options) -> Result<ZtensorGeneration, Error> {
     match options.text("version") {
         None | Some("2") => Ok(ZtensorGeneration::V2),
         Some("1" | "1.2") => Ok(ZtensorGeneration::V1_2),
@@ -213,12 +236,13 @@ pub(crate) fn keeps_doubles(format: Format, options: &Options) -> bool {
         Format::Ztensor | Format::Burnpack | Format::Npy | Format::Safetensors => {
             options.text("dtype") == Some("f64")
         }
-        Format::Tqcv | Format::Qvec | Format::Npz | Format::Fvecs | Format::Bvecs | Format::Ivecs => false,
-        Format::Fbin | Format::U8bin | Format::I8bin => false,
+        Format::Tqcv | Format::Qvec | Format::Npz | Format::Gguf | Format::Torch => false,
+        Format::Fvecs | Format::Bvecs | Format::Ivecs | Format::Fbin | Format::U8bin | Format::I8bin => false,
     }
 }
 
-fn compress(options: &Options) -> Result<bool, Error> {
+/// The option COMPRESSION.
+pub(super) fn compress(options: &Options) -> Result<bool, Error> {
     match options.text("compression") {
         None | Some("none") => Ok(false),
         Some("zstd") => Ok(true),
@@ -227,7 +251,7 @@ fn compress(options: &Options) -> Result<bool, Error> {
 }
 
 /// The option METADATA, whose values are texts in these formats, each with a name of its own.
-fn texts(options: &Options) -> Result<BTreeMap<String, String>, Error> {
+pub(super) fn texts(options: &Options) -> Result<BTreeMap<String, String>, Error> {
     let wrong = || bad_option("metadata", "must be a JSON object whose values are strings");
     let Some(json) = options.text("metadata") else { return Ok(BTreeMap::new()) };
     if !checked_metadata(json)?.trim_start().starts_with('{') {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pgrx::prelude::*;
 use tq_files::{
     BurnpackFile, Corpus, Format, MergeError, MergeIds, Merged, ZtensorFile, merge_burnpacks, merge_corpora,
-    merge_ztensors,
+    merge_safetensors, merge_ztensors, open_safetensors,
 };
 
 use super::bad_option;
@@ -104,10 +104,15 @@ fn merge(target: PathBuf, sources: &[PathBuf], ids: MergeIds) -> Result<Merged, 
             merge_ztensors(&tensors?, output(&target)?, &mut poll)
         }
         Format::Qvec => return Err(Error::Format(FormatError::MergeQvec)),
-        Format::Npy | Format::Npz | Format::Safetensors | Format::Fvecs | Format::Bvecs | Format::Ivecs => {
+        Format::Safetensors => {
+            let files: Result<Vec<_>, Error> =
+                sources.iter().map(|path| opened(path, open_safetensors(path))).collect();
+            merge_safetensors(&files?, output(&target)?, &mut poll)
+        }
+        Format::Npy | Format::Npz | Format::Gguf | Format::Torch => {
             return Err(Error::Format(FormatError::MergeArrays(format.name())));
         }
-        Format::Fbin | Format::U8bin | Format::I8bin => {
+        Format::Fvecs | Format::Bvecs | Format::Ivecs | Format::Fbin | Format::U8bin | Format::I8bin => {
             return Err(Error::Format(FormatError::MergeArrays(format.name())));
         }
     };

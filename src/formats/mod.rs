@@ -10,6 +10,7 @@ mod open;
 mod options;
 mod search;
 mod shown;
+mod whole;
 
 pub(crate) use self::convert::folder_of;
 pub(crate) use self::ids::IdSource;

@@ -8,7 +8,7 @@ use tq_codec::{Codec, CodecConfig, Workers};
 use tq_files::{
     BenchmarkFormat, BurnpackFile, Container, Corpus, CorpusRows, Format, Metadata, OpenError, QvecFile,
     QvecFileError, QvecRows, RowReader, RowsError, Tensor, ZtensorFile, detect, detect_content,
-    open_benchmark, open_npy, open_npz, open_safetensors,
+    open_benchmark, open_gguf, open_npy, open_npz, open_safetensors, open_torch,
 };
 use tq_format::CorpusHeader;
 
@@ -148,8 +148,10 @@ pub(super) fn open_file(format: Format, path: &Path, place: &Path) -> Result<Ope
         Format::Ztensor => ZtensorFile::open(place).map(|file| Box::new(file) as _),
         Format::Burnpack => BurnpackFile::open(place).map(|file| Box::new(file) as _),
         Format::Npy => open_npy(place).map(|file| Box::new(file) as _),
-        Format::Npz => open_npz(place).map(|file| Box::new(file) as _),
+        Format::Npz => open_npz(place, settings::maintenance_memory() as u64).map(|file| Box::new(file) as _),
         Format::Safetensors => open_safetensors(place).map(|file| Box::new(file) as _),
+        Format::Gguf => open_gguf(place).map(|file| Box::new(file) as _),
+        Format::Torch => open_torch(place).map(|file| Box::new(file) as _),
         Format::Fvecs => open_benchmark(BenchmarkFormat::Fvecs, place).map(|file| Box::new(file) as _),
         Format::Bvecs => open_benchmark(BenchmarkFormat::Bvecs, place).map(|file| Box::new(file) as _),
         Format::Ivecs => open_benchmark(BenchmarkFormat::Ivecs, place).map(|file| Box::new(file) as _),

@@ -48,6 +48,8 @@ const FLOATS: &[Format] = &[
     Format::Npy,
     Format::Npz,
     Format::Safetensors,
+    Format::Gguf,
+    Format::Torch,
     Format::Fvecs,
     Format::Bvecs,
     Format::Ivecs,
@@ -62,6 +64,8 @@ const ARRAYS: &[Format] = &[
     Format::Npy,
     Format::Npz,
     Format::Safetensors,
+    Format::Gguf,
+    Format::Torch,
     Format::Fvecs,
     Format::Bvecs,
     Format::Ivecs,
@@ -70,12 +74,16 @@ const ARRAYS: &[Format] = &[
     Format::I8bin,
 ];
 /// What has tensors with names.
-const TENSORS: &[Format] = &[Format::Ztensor, Format::Burnpack, Format::Npz, Format::Safetensors];
+const TENSORS: &[Format] =
+    &[Format::Ztensor, Format::Burnpack, Format::Npz, Format::Safetensors, Format::Gguf, Format::Torch];
 /// Of these, what is written.
 const NAMING: &[Format] = &[Format::Ztensor, Format::Burnpack, Format::Safetensors];
 /// What is written in a type of floats that can be chosen.
 const TYPED: &[Format] = &[Format::Ztensor, Format::Burnpack, Format::Npy, Format::Safetensors];
+/// What has ids beside its vectors, and what takes them from another file.
 const WITH_IDS: &[Format] = &[Format::Tqcv, Format::Qvec];
+const TAKING_IDS: &[Format] =
+    &[Format::Tqcv, Format::Qvec, Format::Ztensor, Format::Burnpack, Format::Safetensors];
 
 /// What has room for what its user says of it.
 const METADATA: &[Format] = &[Format::Tqcv, Format::Ztensor, Format::Burnpack, Format::Safetensors];
@@ -85,7 +93,7 @@ const COPY_OPTIONS: &[CopyOption] = &[
     option("tensor", Kind::Text, TENSORS, NAMING),
     option("freeze", Kind::Boolean, ALL, NONE),
     option("ids", Kind::Text, ALL, NONE),
-    option("ids_tensor", Kind::Text, ARRAYS, NONE),
+    option("ids_tensor", Kind::Text, ARRAYS, NAMING),
     option("ids_file", Kind::Text, ARRAYS, NONE),
     option("on_error", Kind::Text, ALL, NONE),
     option("reject_limit", Kind::Number, ALL, NONE),
@@ -107,8 +115,9 @@ const COPY_OPTIONS: &[CopyOption] = &[
 const CONVERT_OPTIONS: &[CopyOption] = &[
     option("format", Kind::Text, NONE, WRITTEN),
     option("source_tensor", Kind::Text, NONE, WRITTEN),
+    option("tensors", Kind::Text, NONE, NAMING),
     option("ids_tensor", Kind::Text, NONE, WITH_IDS),
-    option("ids_file", Kind::Text, NONE, WITH_IDS),
+    option("ids_file", Kind::Text, NONE, TAKING_IDS),
     option("bit_width", Kind::Number, NONE, &[Format::Tqcv]),
     option("residual", Kind::Boolean, NONE, &[Format::Tqcv]),
     option("rotation", Kind::Text, NONE, &[Format::Tqcv]),

@@ -112,7 +112,7 @@ def reference():
 
 # ---- options --------------------------------------------------------------------------------------------------------
 
-FORMATS = ["tqcv", "qvec", "ztensor", "burnpack", "npy", "npz", "safetensors"]
+FORMATS = ["tqcv", "qvec", "ztensor", "burnpack", "npy", "npz", "safetensors", "gguf", "torch"]
 FORMATS += ["fvecs", "bvecs", "ivecs", "fbin", "u8bin", "i8bin"]
 
 

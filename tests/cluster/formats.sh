@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# QVEC, zTensor and Burnpack among accidents, as copy_to.sh, corpus_in_place.sh and rights.sh have corpora: written
-# files that are cancelled, killed, failing or on a full disk; read ones that are cut off or rewritten; rights, memory,
-# the client, and what is no file.
+# QVEC, zTensor, Burnpack, NumPy, safetensors, GGUF, PyTorch and the files of benchmarks among accidents, as copy_to.sh,
+# corpus_in_place.sh and rights.sh have corpora: written files that are cancelled, killed, failing or on a full disk;
+# read ones that are cut off or rewritten; rights, memory, the client, and what is no file.
 # shellcheck source-path=SCRIPTDIR source=helpers.bash
 . "$(dirname "$0")/helpers.bash"
 
@@ -21,15 +21,19 @@ SQL
 folder=$RUN/files
 as_server_user mkdir "$folder"
 target=$folder/target
-declare -A formats=([qvec]=qvec [ztensor]=ztensor [sparse]='ztensor, SPARSE true, COMPRESSION zstd' [burnpack]=burnpack)
+declare -A formats=(
+    [qvec]=qvec [ztensor]=ztensor [sparse]='ztensor, SPARSE true, COMPRESSION zstd' [burnpack]=burnpack
+    [npy]=npy [safetensors]=safetensors [fbin]=fbin [ids]='safetensors'
+)
+written='qvec ztensor sparse burnpack npy safetensors fbin ids'
 litter() { find "$folder" -mindepth 1 ! -name target ! -name large | wc -l; }
 
 # ---- written ----------------------------------------------------------------------------------------------------
 
-for name in qvec ztensor sparse burnpack; do
+for name in $written; do
     format=${formats[$name]}
     ids=
-    [ $name != qvec ] || ids='id, '
+    case $name in qvec | ids) ids='id, ' ;; esac
     execute "COPY (SELECT ${ids}v FROM t WHERE id <= 1000) TO '$target' WITH (FORMAT $format)"
     old=$(md5sum <"$target")
     unchanged() {
@@ -66,20 +70,23 @@ for name in qvec ztensor sparse burnpack; do
     # The client's file is the server's, and comes back.
     sql <<<"\\copy (SELECT ${ids}v FROM t WHERE id <= 1000) TO '$RUN/client' WITH (FORMAT $format)"
     is "$(md5sum <"$RUN/client")" "$old" "$name: psql's \\copy writes the same file"
-    ordinal=${ids:+x}
+    case $name in qvec) from= ;; ids) from=", TENSOR 'embedding', IDS_TENSOR 'ids'" ;; *) from=", IDS 'ordinal'" ;; esac
     execute 'TRUNCATE back'
-    read_back() { sql <<<"\\copy back FROM '$RUN/client' WITH (FORMAT ${format%%,*}$1)"; }
-    read_back "${ordinal:-, IDS 'ordinal'}" 2>/dev/null || read_back ''
+    sql <<<"\\copy back FROM '$RUN/client' WITH (FORMAT ${format%%,*}$from)"
     is "$(value 'SELECT count(*) FROM back JOIN t USING (id)')" 1000 "$name: and reads it again"
 done
 no_temporary_files "no temporary file is left"
+# What is read and converted below.
+execute "COPY (SELECT v FROM t WHERE id <= 1000) TO '$target' WITH (FORMAT burnpack)"
 
 if small_disk; then
-    for name in qvec ztensor sparse burnpack; do
-        execute "COPY (SELECT v FROM t WHERE id <= 1000) TO '$small/target' WITH (FORMAT ${formats[$name]})"
+    for name in $written; do
+        ids=
+        [ "$name" != ids ] || ids='id, '
+        execute "COPY (SELECT ${ids}v FROM t WHERE id <= 1000) TO '$small/target' WITH (FORMAT ${formats[$name]})"
         old=$(md5sum <"$small/target")
         cluster_psql "$cluster" \
-            -c "COPY (SELECT v FROM t, generate_series(1, 3)) TO '$small/target' (FORMAT ${formats[$name]})" \
+            -c "COPY (SELECT ${ids}v FROM t, generate_series(1, 3)) TO '$small/target' (FORMAT ${formats[$name]})" \
             >"$RUN/full.out" 2>&1 || true
         like "$(cat "$RUN/full.out")" 'No space left on device' "$name: a full disk is an error"
         is "$(md5sum <"$small/target")" "$old" "$name: and the old file is as it was"
@@ -110,13 +117,19 @@ append() { printf x >>"$1"; }
 paused="
     SELECT coalesce((
         SELECT tuples_processed BETWEEN 10000 AND 59000 AND bytes_total > 0 FROM pg_stat_progress_copy), false)"
-for name in qvec ztensor sparse burnpack; do
-    format=${formats[$name]%%,*}
+# What is read alone is made of another file, as its own programs would.
+cp "$(dirname "$0")/of_fbin.py" "$RUN/of_fbin.py"
+chmod a+r "$RUN/of_fbin.py"
+make_file() { as_server_user python3 "$RUN/of_fbin.py" "$1" "$large" "$large"; }
+for name in qvec ztensor sparse burnpack npy safetensors fbin fvecs gguf torch; do
+    format=${formats[$name]:-$name}
+    format=${format%%,*}
     for change in "truncate -s 0" "truncate -s 500000" append; do
         for table in back records; do
             [ $table = back ] || [ "$change" = append ] || continue
             rm -f "$folder/changed" "$large"
-            execute "COPY (SELECT v FROM t) TO '$large' (FORMAT ${formats[$name]}); TRUNCATE back, records"
+            execute "COPY (SELECT v FROM t) TO '$large' (FORMAT ${formats[$name]:-fbin}); TRUNCATE back, records"
+            [ -n "${formats[$name]:-}" ] || make_file "$name"
             surviving_session changed "COPY $table FROM '$large' (FORMAT $format, IDS 'ordinal')"
             changed=$!
             wait_for "$paused" || true
@@ -131,7 +144,7 @@ for name in qvec ztensor sparse burnpack; do
         done
     done
 done
-is "$(grep -c 'terminated by signal' "$cluster/server.log")" 4 "no backend died but the four that were killed"
+is "$(grep -c 'terminated by signal' "$cluster/server.log")" 8 "no backend died but the eight that were killed"
 
 # ---- memory, with a file of 256 MB ------------------------------------------------------------------------------
 
@@ -147,9 +160,12 @@ SQL
 execute 'DROP TRIGGER pace ON back; DROP TRIGGER pace ON records; TRUNCATE records'
 execute "COPY (SELECT v FROM t, generate_series(1, 17)) TO '$large' (FORMAT ztensor)"
 is "$(value "SELECT bytes > 256000000 FROM tq_file_info('$large')")" t "a file of 256 MB"
+whole='{"format": "safetensors", "tensors": "all"}'
 for statement in "COPY records FROM '$large' (FORMAT ztensor, IDS 'ordinal')" \
     "COPY (SELECT v FROM t, generate_series(1, 17)) TO '$folder/other' (FORMAT ztensor, COMPRESSION zstd)" \
     "SELECT tq_convert('$large', '$folder/other', '{\"format\": \"burnpack\"}') \\g /dev/null" \
+    "SELECT tq_convert('$large', '$folder/other', '$whole') \\g /dev/null" \
+    "COPY (SELECT id, v FROM t, generate_series(1, 17)) TO '$folder/other' (FORMAT safetensors)" \
     "SELECT checksum FROM tq_file_info('$large') \\g /dev/null"; do
     mb=$(grown "$statement")
     echo "# ${statement//$RUN/…}: memory grew by $mb MB"
@@ -184,7 +200,7 @@ for role in reader writer neither copier; do
 done
 as_server_user mkfifo "$folder/fifo"
 for path in "$folder/fifo" /dev/zero /dev/null "$folder"; do
-    for format in qvec ztensor burnpack; do
+    for format in qvec ztensor burnpack npy npz safetensors gguf torch fvecs fbin; do
         is "$(outcome postgres "COPY back (v) FROM '$path' (FORMAT $format)")" 42809 \
             "$format: ${path##*/} is no regular file"
     done

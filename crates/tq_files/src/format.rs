@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::benchmark::BenchmarkFormat;
 use crate::io::{FileError, open_regular};
+use crate::torch::LEGACY;
 
 /// A format of files that are read here, and of files that are written here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,6 +26,10 @@ pub enum Format {
     Npz,
     /// A safetensors file.
     Safetensors,
+    /// A GGUF file.
+    Gguf,
+    /// Tensors of PyTorch.
+    Torch,
     /// Rows of `f32`, each behind its dimension.
     Fvecs,
     /// Rows of `u8`, each behind its dimension.
@@ -41,7 +46,7 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Format; 13] = [
+    pub const ALL: [Format; 15] = [
         Format::Tqcv,
         Format::Qvec,
         Format::Ztensor,
@@ -49,6 +54,8 @@ impl Format {
         Format::Npy,
         Format::Npz,
         Format::Safetensors,
+        Format::Gguf,
+        Format::Torch,
         Format::Fvecs,
         Format::Bvecs,
         Format::Ivecs,
@@ -78,6 +85,8 @@ impl Format {
             Format::Npy => "npy",
             Format::Npz => "npz",
             Format::Safetensors => "safetensors",
+            Format::Gguf => "gguf",
+            Format::Torch => "torch",
             Format::Fvecs => "fvecs",
             Format::Bvecs => "bvecs",
             Format::Ivecs => "ivecs",
@@ -101,7 +110,9 @@ impl Format {
     pub const fn has_ids(self) -> bool {
         match self {
             Format::Tqcv | Format::Qvec => true,
-            Format::Ztensor | Format::Burnpack | Format::Npy | Format::Npz | Format::Safetensors => false,
+            // In a tensor of their own.
+            Format::Ztensor | Format::Burnpack | Format::Safetensors => true,
+            Format::Npy | Format::Npz | Format::Gguf | Format::Torch => false,
             Format::Fvecs | Format::Bvecs | Format::Ivecs => false,
             Format::Fbin | Format::U8bin | Format::I8bin => false,
         }
@@ -122,7 +133,7 @@ impl Format {
             Format::U8bin => Some(BenchmarkFormat::U8bin),
             Format::I8bin => Some(BenchmarkFormat::I8bin),
             Format::Tqcv | Format::Qvec | Format::Ztensor | Format::Burnpack => None,
-            Format::Npy | Format::Npz | Format::Safetensors => None,
+            Format::Npy | Format::Npz | Format::Safetensors | Format::Gguf | Format::Torch => None,
         }
     }
 
@@ -135,8 +146,10 @@ impl Format {
             [b'T', b'Q', b'C', b'V' | b'X', ..] => Some(Format::Tqcv),
             [b'Q', b'V', b'E', b'C', ..] => Some(Format::Qvec),
             [b'N', b'R', b'U', b'B', ..] => Some(Format::Burnpack),
+            [b'G', b'G', b'U', b'F', ..] => Some(Format::Gguf),
             [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Format::Npy),
             [b'P', b'K', 3, 4, ..] => Format::of_archive(head),
+            head if head.starts_with(LEGACY) => Some(Format::Torch),
             // A length below 4 GiB, and an object in JSON.
             [_, _, _, _, 0, 0, 0, 0, b'{', b'"' | b'}' | b' ' | b'\n', ..] => Some(Format::Safetensors),
             _ => None,
@@ -147,7 +160,13 @@ impl Format {
     fn of_archive(head: &[u8]) -> Option<Self> {
         let [low, high] = *head.get(26..)?.first_chunk()?;
         let name = head.get(30..)?.get(..u16::from_le_bytes([low, high]).into())?;
-        name.ends_with(b".npy").then_some(Format::Npz)
+        // One folder has all that PyTorch writes.
+        const TORCH: [&[u8]; 5] =
+            [b"/data.pkl", b"/byteorder", b"/version", b"/.format_version", b"/constants.pkl"];
+        match name.ends_with(b".npy") {
+            true => Some(Format::Npz),
+            false => TORCH.iter().any(|end| name.ends_with(end)).then_some(Format::Torch),
+        }
     }
 
     /// By a file's name, where nothing else tells.

@@ -77,7 +77,8 @@ impl Id {
         }
     }
 
-    fn as_whole(&self) -> Option<i64> {
+    /// The whole number of 64 bits that it is.
+    pub(crate) fn as_whole(&self) -> Option<i64> {
         match self {
             Id::Number(number) if number.fract() == 0.0 && number.abs() <= MOST_EXACT as f64 => {
                 Some(*number as i64)

@@ -11,7 +11,8 @@
 //! | `rows/` | vectors as rows of numbers, and the numbers: readers, writers, types |
 //! | `container/` | files of named tensors, whatever their format; `cbor/`, in which their directories are written |
 //! | `array/` | files of dense arrays, whatever their format |
-//! | `tqcv/` `qvec/` `ztensor/` `burnpack/` `npy/` `npz/` `safetensors/` `benchmark/` | the formats |
+//! | `tqcv/` `qvec/` `ztensor/` `burnpack/` `npy/` `npz/` `safetensors/` `gguf/` `torch/` `benchmark/` | the formats |
+//! | `whole/` | all tensors of a file as one of another format |
 //! | `zip/` | archives, in which some of them are |
 //! | `matrix/` | matrices that are dear to make, kept and shared |
 
@@ -21,6 +22,7 @@ mod burnpack;
 mod cbor;
 mod container;
 mod format;
+mod gguf;
 mod id;
 mod io;
 mod matrix;
@@ -33,15 +35,18 @@ mod pgjson;
 mod qvec;
 mod rows;
 mod safetensors;
+mod torch;
 mod tqcv;
+mod whole;
 mod zip;
 mod ztensor;
 
 pub use array::ArrayFile;
 pub use benchmark::{BenchmarkFormat, FbinWriter, open_benchmark};
 pub use burnpack::{BurnpackFile, BurnpackOptions, BurnpackWriter, merge_burnpacks};
-pub use container::{Container, ContainerError, IdReader, OpenError, Tensor};
+pub use container::{Cells, Container, ContainerError, IdReader, OpenError, Tensor};
 pub use format::{Format, detect, detect_content};
+pub use gguf::open_gguf;
 pub use id::{Id, Ids, parse_uuid, uuid_text};
 pub use io::{AtomicFile, FileError, MapGuard, MappedFile, Output, read_small, remove_unfinished};
 pub use matrix::{MatrixEntry, MatrixError, MatrixFile, MatrixFolder, MatrixKey};
@@ -53,8 +58,12 @@ pub use pgjson::fits_jsonb;
 pub use qvec::{QvecFile, QvecFileError, QvecOptions, QvecRows, QvecVersion, QvecWriter};
 pub use rows::{FloatType, Numbers, Real, RowReader, RowWriter, RowsError};
 pub use safetensors::{SafetensorsOptions, SafetensorsWriter, open_safetensors};
+pub use torch::open_torch;
 pub use tqcv::{
     Corpus, CorpusFileError, CorpusRowWriter, CorpusRows, CorpusWriter, Fault, FaultKind, MergeIds, Metadata,
     MetadataError, SearchError, Verification, check_json, merge_corpora,
 };
-pub use ztensor::{ZtensorFile, ZtensorGeneration, ZtensorOptions, ZtensorWriter, merge_ztensors};
+pub use whole::{WholeFormat, WholeOptions, merge_safetensors, write_whole};
+pub use ztensor::{
+    ZtensorFile, ZtensorGeneration, ZtensorOptions, ZtensorWriter, merge_ztensors, recode_ztensor,
+};

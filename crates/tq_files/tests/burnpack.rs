@@ -261,7 +261,7 @@ proptest! {
     ) {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("data");
-        let options = BurnpackOptions { tensor: name.clone(), float, metadata: metadata.clone() };
+        let options = BurnpackOptions { tensor: name.clone(), float, metadata: metadata.clone(), ..BurnpackOptions::default() };
         let blocks: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
         fs::write(&path, write(dimension, &options, &blocks).unwrap()).unwrap();
         let file = open(&path);

@@ -276,7 +276,8 @@ fn tensors(counts: &mut Counts, folder: &Path) {
         for (path, name) in paths.iter().zip(["embedding", "other"]) {
             counts.check("pack written", is_memory, || {
                 let metadata = [("key".into(), "value".into())].into();
-                let options = BurnpackOptions { tensor: name.into(), float, metadata };
+                let options =
+                    BurnpackOptions { tensor: name.into(), float, metadata, ..BurnpackOptions::default() };
                 let output = Box::new(AtomicFile::create(path)?);
                 let mut writer = Box::new(BurnpackWriter::new(output, DIMENSION, options)?);
                 writer.append(&rows)?;

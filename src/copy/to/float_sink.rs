@@ -23,7 +23,7 @@ use crate::datum::record::Varlena;
 use crate::datum::vector_type::VectorType;
 use crate::error::interrupts::poll;
 use crate::error::{CopyError, Error, VectorError};
-use crate::formats::{FloatWriter, check_options, folder_of};
+use crate::formats::{FloatWriter, bad_option, check_options, folder_of};
 use crate::registry;
 use crate::server::file_access;
 use crate::server::settings;
@@ -67,6 +67,9 @@ impl FloatSink {
         id_type: Option<IdType>,
     ) -> Result<FloatSink, Error> {
         check_options(statement.format, &statement.options)?;
+        if id_type.is_none() && statement.options.text("ids_tensor").is_some() {
+            return Err(bad_option("ids_tensor", "needs a second column, of ids"));
+        }
         let (output, aside): (Box<dyn Output>, _) = match &statement.endpoint {
             Endpoint::File(path) => (Box::new(file_access::create(path)?), None),
             Endpoint::Client => {

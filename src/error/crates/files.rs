@@ -32,7 +32,9 @@ pub(in crate::error) fn rows_code(error: &RowsError) -> Code {
 pub(in crate::error) fn container_code(error: &ContainerError) -> Code {
     match error {
         ContainerError::Memory(_) => Code::ERRCODE_OUT_OF_MEMORY,
-        ContainerError::Unsupported(_) => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+        ContainerError::Unsupported(_) | ContainerError::NotRead { .. } | ContainerError::NotCells { .. } => {
+            Code::ERRCODE_FEATURE_NOT_SUPPORTED
+        }
         ContainerError::NotRows { .. } | ContainerError::NotIds { .. } => Code::ERRCODE_DATATYPE_MISMATCH,
         ContainerError::Checksum { .. } => Code::ERRCODE_DATA_CORRUPTED,
         ContainerError::Malformed(_) => Code::ERRCODE_BAD_COPY_FILE_FORMAT,

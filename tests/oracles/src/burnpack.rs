@@ -16,10 +16,10 @@ use crate::{encoded, read};
 const FLOATS: [FloatType; 4] = [FloatType::F16, FloatType::Bf16, FloatType::F32, FloatType::F64];
 
 /// What a reader knows of a file: name, type, shape and bytes of each tensor, in order of name.
-type Tensors = Vec<(String, String, Vec<usize>, Vec<u8>)>;
+pub(crate) type Tensors = Vec<(String, String, Vec<usize>, Vec<u8>)>;
 
 /// As burn-pack reads it.
-fn read_by_burn(path: &Path) -> (Tensors, BTreeMap<String, String>) {
+pub(crate) fn read_by_burn(path: &Path) -> (Tensors, BTreeMap<String, String>) {
     let reader = burn_pack::Reader::from_file(path).unwrap_or_else(|error| panic!("{error}"));
     let metadata = reader.metadata().clone();
     let tensors = reader.into_tensors().unwrap().into_iter().map(|tensor| {

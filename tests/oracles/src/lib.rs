@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod burnpack;
+mod safetensors;
 mod ztensor_1;
 mod ztensor_2;
 

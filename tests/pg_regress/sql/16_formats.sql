@@ -223,7 +223,7 @@ SELECT f.* FROM (VALUES
     ('COPY (SELECT test.unit(1, 20)) TO %L (FORMAT qvec)'),
     ('COPY (SELECT array_fill(0.0::real, ARRAY[16])) TO %L (FORMAT qvec)'),
     ('COPY (SELECT v, 7 FROM test.source) TO %L (FORMAT qvec)'),
-    ('COPY (SELECT v, 1 FROM test.source) TO %L (FORMAT ztensor)'),
+    ('COPY (SELECT v, 1 FROM test.source) TO %L (FORMAT npy)'),
     ('COPY (SELECT 1) TO %L (FORMAT ztensor)'),
     ('COPY (SELECT v FROM test.source) TO %L (FORMAT ztensor, DTYPE ''f8'')'),
     ('COPY (SELECT v FROM test.source) TO %L (FORMAT ztensor, COMPRESSION ''lz4'')'),

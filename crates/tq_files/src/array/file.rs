@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::cells::cells;
 use super::ids::ArrayIds;
 use super::model::Array;
 use super::rows::ArrayRows;
+use crate::container::{copied, no_tensor};
 use crate::zip::verify;
-use crate::{Container, ContainerError, IdReader, MappedFile, RowReader, RowsError, Tensor};
+use crate::{Cells, Container, ContainerError, IdReader, MappedFile, RowReader, RowsError, Tensor};
 
 /// An open file of dense arrays, all of which lie in it.
 #[derive(Debug)]
@@ -15,13 +17,19 @@ pub struct ArrayFile {
     format: String,
     arrays: Vec<Array>,
     tensors: Vec<Tensor>,
+    attributes: Vec<(String, String)>,
 }
 
 impl ArrayFile {
     /// Of arrays that were [checked](Array::check).
     pub(crate) fn new(file: MappedFile, format: impl Into<String>, arrays: Vec<Array>) -> Self {
         let tensors = arrays.iter().map(Array::to_tensor).collect();
-        ArrayFile { file: Arc::new(file), format: format.into(), arrays, tensors }
+        ArrayFile { file: Arc::new(file), format: format.into(), arrays, tensors, attributes: Vec::new() }
+    }
+
+    /// Likewise, with what the file says of itself.
+    pub(crate) fn with_attributes(self, attributes: Vec<(String, String)>) -> Self {
+        ArrayFile { attributes, ..self }
     }
 
     /// Compares the checksum of an array, unless that is done while it is inflated.
@@ -67,7 +75,19 @@ impl Container for ArrayFile {
     fn rows(self: Box<Self>, tensor: usize, poll: &mut dyn FnMut()) -> Result<Box<dyn RowReader>, RowsError> {
         self.verify_stored(tensor, poll)?;
         let (file, array) = self.into_array(tensor)?;
-        Ok(Box::new(ArrayRows::new(file, array)?))
+        Ok(Box::new(ArrayRows::new(file, array, poll)?))
+    }
+
+    fn attributes(&self) -> Result<Vec<(String, String)>, ContainerError> {
+        copied(&self.attributes)
+    }
+
+    fn cells(&self, tensor: usize, poll: &mut dyn FnMut()) -> Result<Cells, RowsError> {
+        self.verify_stored(tensor, poll)?;
+        match self.arrays.get(tensor) {
+            Some(array) => cells(Arc::clone(&self.file), array, poll),
+            None => Err(no_tensor(tensor, self.arrays.len()).into()),
+        }
     }
 
     fn ids(self: Box<Self>, tensor: usize, poll: &mut dyn FnMut()) -> Result<Box<dyn IdReader>, RowsError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tq_memory::Grow;
 
-use super::model::{Array, Cell};
+use super::model::{Array, Cell, Layout};
 use super::rows::inflated;
 use crate::io::at;
 use crate::rows::Element;
@@ -32,7 +32,11 @@ impl ArrayIds {
     ///
     /// # Errors
     /// [`ContainerError::NotIds`].
-    pub(crate) fn new(file: Arc<MappedFile>, array: Array) -> Result<Self, RowsError> {
+    pub(crate) fn new(file: Arc<MappedFile>, mut array: Array) -> Result<Self, RowsError> {
+        if let (Cell::Number(Element::U8), Some((count, length))) = (array.cell, texts_of_bytes(&array.shape))
+        {
+            (array.cell, array.shape) = (Cell::Bytes(length), vec![count]);
+        }
         match obstacle(&array) {
             Ok(count) => {
                 let inflated = inflated(&file, &array)?;
@@ -56,6 +60,15 @@ impl ArrayIds {
     }
 }
 
+/// How many texts of which length a tensor of bytes holds, if its shape is that of texts: as ids are written where a format has
+/// whole numbers alone.
+pub(crate) fn texts_of_bytes(shape: &[u64]) -> Option<(u64, u64)> {
+    match shape[..] {
+        [count, length @ 1..=MOST_BYTES, 1] => Some((count, length)),
+        _ => None,
+    }
+}
+
 /// How many ids an array has, or why it has none.
 fn obstacle(array: &Array) -> Result<u64, String> {
     if let Some(obstacle) = &array.obstacle {
@@ -66,8 +79,11 @@ fn obstacle(array: &Array) -> Result<u64, String> {
         Cell::Bytes(_) | Cell::Chars(_) if array.cell.width() <= MOST_BYTES => {}
         _ => return Err(format!("its type is {}, neither whole numbers nor texts", array.dtype)),
     }
+    if let Layout::Strided(_) = array.layout {
+        return Err("its numbers are not one behind the other".to_owned());
+    }
     match array.shape[..] {
-        [count] | [count, 1] if !array.counted_rows => Ok(count),
+        [count] | [count, 1] if matches!(array.layout, Layout::Rows | Layout::Columns) => Ok(count),
         _ => Err(format!("its shape is {:?}, not one id for each row", array.shape)),
     }
 }
@@ -92,16 +108,21 @@ pub(crate) fn whole(element: Element, big_endian: bool, cell: &[u8]) -> i128 {
     }
 }
 
+/// A text without the zeros behind it; `None` if it isn't UTF-8.
+pub(crate) fn utf8(bytes: &[u8]) -> Result<Option<String>, RowsError> {
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    Ok(match std::str::from_utf8(&bytes[..end]) {
+        Ok(text) => Some(tq_memory::text(text)?),
+        Err(_) => None,
+    })
+}
+
 /// A text without the zeros behind it; `None` if it isn't Unicode.
 fn text(cell: Cell, big_endian: bool, bytes: &[u8]) -> Result<Option<String>, RowsError> {
     // Each is a small piece.
     tq_memory::check()?;
     if let Cell::Bytes(_) = cell {
-        let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        return Ok(match std::str::from_utf8(&bytes[..end]) {
-            Ok(text) => Some(tq_memory::text(text)?),
-            Err(_) => None,
-        });
+        return utf8(bytes);
     }
     let chars = bytes.as_chunks().0.iter().map(|bytes| match big_endian {
         true => u32::from_be_bytes(*bytes),

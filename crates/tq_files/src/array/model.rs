@@ -1,6 +1,6 @@
 //! An array: of what it is, and where it lies.
 
-use crate::rows::Element;
+use crate::rows::{Element, Packing};
 use crate::zip::{Entry, Method};
 use crate::{ContainerError, Tensor};
 
@@ -8,6 +8,10 @@ use crate::{ContainerError, Tensor};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cell {
     Number(Element),
+    /// Bytes that are 0 or 1.
+    Bool,
+    /// Numbers that share their bytes with their neighbours in a row.
+    Packed(Block),
     /// Texts of at most so many bytes each, zeros behind them.
     Bytes(u64),
     /// Texts of at most so many characters of four bytes each, zeros behind them.
@@ -16,15 +20,48 @@ pub(crate) enum Cell {
     Opaque(u64),
 }
 
+/// Some numbers in some bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) cells: u64,
+    pub(crate) bytes: u64,
+    /// How they are packed; `None` if that isn't read.
+    pub(crate) packing: Option<Packing>,
+}
+
 impl Cell {
-    /// Bytes of one.
+    /// Bytes of one; 0 if it has none of its own.
     pub(crate) fn width(self) -> u64 {
         match self {
             Cell::Number(element) => element.width(),
+            Cell::Bool => 1,
             Cell::Bytes(length) | Cell::Opaque(length) => length,
             Cell::Chars(length) => length.saturating_mul(4),
+            Cell::Packed(_) => 0,
         }
     }
+
+    /// Bytes of so many; `None` if they can't be counted, or aren't whole.
+    fn bytes(self, cells: u64) -> Option<u64> {
+        match self {
+            Cell::Packed(block) if !cells.is_multiple_of(block.cells) => None,
+            Cell::Packed(block) => (cells / block.cells).checked_mul(block.bytes),
+            other => cells.checked_mul(other.width()),
+        }
+    }
+}
+
+/// How the cells of an array lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// One behind the other, the last dimension varying fastest.
+    Rows,
+    /// Likewise, and each row begins with its number of columns, in four bytes.
+    CountedRows,
+    /// One behind the other, the first dimension varying fastest.
+    Columns,
+    /// For each dimension, so many bytes from one index to the next.
+    Strided(Vec<u64>),
 }
 
 /// An array in a file.
@@ -36,13 +73,10 @@ pub(crate) struct Array {
     pub(crate) dtype: String,
     pub(crate) cell: Cell,
     pub(crate) big_endian: bool,
-    /// Whether the first dimension is the one that varies fastest.
-    pub(crate) columns_first: bool,
+    pub(crate) layout: Layout,
     pub(crate) shape: Vec<u64>,
     /// Where it begins in the file.
     pub(crate) offset: u64,
-    /// Whether each row begins with its number of columns, in four bytes.
-    pub(crate) counted_rows: bool,
     /// The entry of an archive that it is in, if it is in one: where that is deflated, it begins at `offset` of what is inflated.
     pub(crate) entry: Option<Entry>,
     /// Why the format can't give it as it is, whatever its type and shape.
@@ -50,11 +84,27 @@ pub(crate) struct Array {
 }
 
 impl Array {
-    /// Bytes of it; `None` if they can't be counted.
+    /// How many cells it has; `None` if they can't be counted.
+    pub(crate) fn cells(&self) -> Option<u64> {
+        self.shape.iter().try_fold(1u64, |product, size| product.checked_mul(*size))
+    }
+
+    /// Bytes from its first cell to the end of its last; `None` if they can't be counted.
     pub(crate) fn bytes(&self) -> Option<u64> {
-        let cells = self.shape.iter().try_fold(1u64, |product, size| product.checked_mul(*size))?;
-        let rows = if self.counted_rows { self.shape.first().copied().unwrap_or_default() } else { 0 };
-        cells.checked_mul(self.cell.width())?.checked_add(rows.checked_mul(4)?)
+        let cells = self.cells()?;
+        match &self.layout {
+            Layout::Rows | Layout::Columns => self.cell.bytes(cells),
+            Layout::CountedRows => {
+                let rows = self.shape.first().copied().unwrap_or_default();
+                self.cell.bytes(cells)?.checked_add(rows.checked_mul(4)?)
+            }
+            Layout::Strided(_) if cells == 0 => Some(0),
+            Layout::Strided(strides) => {
+                self.shape.iter().zip(strides).try_fold(self.cell.width(), |end, (size, stride)| {
+                    end.checked_add((size - 1).checked_mul(*stride)?)
+                })
+            }
+        }
     }
 
     /// The entry in which it is compressed.
@@ -92,12 +142,17 @@ impl Array {
     }
 
     /// Its rows and their dimension, or why it has none.
-    pub(super) fn matrix(&self) -> Result<(Element, u64, u32), String> {
+    pub(super) fn matrix(&self) -> Result<(Coding, u64, u32), String> {
         if let Some(obstacle) = &self.obstacle {
             return Err(obstacle.clone());
         }
-        let Cell::Number(element) = self.cell else {
-            return Err(format!("its type is {}, not a number", self.dtype));
+        let coding = match self.cell {
+            Cell::Number(element) => Coding::Numbers { element, big_endian: self.big_endian },
+            Cell::Packed(Block { packing: Some(packing), .. }) => Coding::Packed(packing),
+            Cell::Packed(_) => return Err(format!("its type is {}, which isn't read here", self.dtype)),
+            Cell::Bool | Cell::Bytes(_) | Cell::Chars(_) | Cell::Opaque(_) => {
+                return Err(format!("its type is {}, not a number", self.dtype));
+            }
         };
         let [rows, columns] = self.shape[..] else {
             let count = self.shape.len();
@@ -105,28 +160,41 @@ impl Array {
         };
         match u32::try_from(columns) {
             Ok(0) => Err("its rows are empty".to_owned()),
-            Ok(dimension) => Ok((element, rows, dimension)),
+            Ok(dimension) => Ok((coding, rows, dimension)),
             Err(_) => Err(format!("its rows have {columns} numbers")),
         }
     }
 
     /// What is known of it without reading it.
     pub(super) fn to_tensor(&self) -> Tensor {
+        let mut encoding = match &self.layout {
+            Layout::Rows if matches!(self.cell, Cell::Packed(_)) => "dense, in blocks",
+            Layout::Rows => "dense",
+            Layout::CountedRows => "dense, each row with its length",
+            Layout::Columns => "dense, column by column",
+            Layout::Strided(_) => "dense, with gaps",
+        }
+        .to_owned();
+        if self.deflated().is_some() {
+            encoding.push_str(", deflated");
+        }
         Tensor {
             name: self.name.clone(),
             dtype: self.dtype.clone(),
             shape: self.shape.clone(),
-            encoding: match (self.columns_first, self.counted_rows) {
-                (true, _) if self.deflated().is_some() => "dense, column by column, deflated",
-                (false, _) if self.deflated().is_some() => "dense, deflated",
-                (true, _) => "dense, column by column",
-                (false, true) => "dense, each row with its length",
-                (false, false) => "dense",
-            }
-            .to_owned(),
+            encoding,
             bytes: self.entry.as_ref().map_or(self.bytes().unwrap_or(u64::MAX), |entry| entry.length),
             checksum: self.entry.as_ref().map(|_| "crc32"),
             obstacle: self.matrix().err(),
         }
     }
+}
+
+/// How the numbers of a row become bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coding {
+    /// Each by itself.
+    Numbers { element: Element, big_endian: bool },
+    /// Some in a block.
+    Packed(Packing),
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tq_memory::Grow;
 
-use super::model::Array;
+use super::model::{Array, Coding, Layout};
 use crate::io::at;
-use crate::rows::{Element, Real, RealRowReader, convert};
+use crate::rows::{Element, Real, RealRowReader, convert, unpack};
 use crate::zip::Inflate;
 use crate::{ContainerError, MappedFile, RowsError};
 
@@ -18,13 +18,14 @@ const COUNT: u64 = 4;
 /// Reads an array of two dimensions.
 pub(super) struct ArrayRows {
     file: Arc<MappedFile>,
-    element: Element,
-    big_endian: bool,
-    layout: Layout,
+    coding: Coding,
+    walk: Walk,
     /// Where the array begins.
     offset: u64,
     /// What inflates it, if it is deflated, and its bytes.
     inflated: Option<(Box<Inflate>, Vec<u8>)>,
+    /// All of its bytes, if it is deflated and its rows aren't one behind the other.
+    memory: Option<Vec<u8>>,
     dimension: u32,
     rows: u64,
     /// Rows read so far.
@@ -33,13 +34,31 @@ pub(super) struct ArrayRows {
 
 /// How the numbers lie.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Layout {
+enum Walk {
     /// Row behind row.
     Rows,
     /// Row behind row, each behind its number of columns.
     CountedRows,
-    /// Column behind column.
-    Columns,
+    /// So many bytes from row to row, and from column to column.
+    Strided { row: u64, column: u64 },
+}
+
+impl Coding {
+    /// Bytes of so many numbers of a row.
+    fn bytes(self, count: u64) -> u64 {
+        match self {
+            Coding::Numbers { element, .. } => count * element.width(),
+            Coding::Packed(packing) => count / packing.cells() * packing.bytes(),
+        }
+    }
+
+    /// Appends the numbers in `bytes`.
+    fn convert<N: Real>(self, bytes: &[u8], out: &mut Vec<N>) {
+        match self {
+            Coding::Numbers { element, big_endian } => convert(element, big_endian, bytes, out),
+            Coding::Packed(packing) => unpack(packing, bytes, out),
+        }
+    }
 }
 
 impl ArrayRows {
@@ -47,25 +66,41 @@ impl ArrayRows {
     ///
     /// # Errors
     /// [`ContainerError::NotRows`].
-    pub(super) fn new(file: Arc<MappedFile>, array: Array) -> Result<Self, RowsError> {
-        let (element, rows, dimension) = match array.matrix() {
+    pub(super) fn new(
+        file: Arc<MappedFile>,
+        array: Array,
+        poll: &mut dyn FnMut(),
+    ) -> Result<Self, RowsError> {
+        let (coding, rows, dimension) = match array.matrix() {
             Ok(matrix) => matrix,
             Err(obstacle) => return Err(ContainerError::NotRows { tensor: array.name, obstacle }.into()),
         };
-        let layout = match (array.columns_first, array.counted_rows) {
-            // With one row or column there is no difference, and this way is the faster one.
-            (true, _) if rows > 1 && dimension > 1 => Layout::Columns,
-            (_, true) => Layout::CountedRows,
-            (_, false) => Layout::Rows,
+        let width = coding.bytes(1);
+        let walk = match &array.layout {
+            // With one row or column there is no difference, and the way below is the faster one.
+            Layout::Columns if rows > 1 && dimension > 1 => {
+                Walk::Strided { row: width, column: rows * width }
+            }
+            Layout::CountedRows => Walk::CountedRows,
+            Layout::Rows | Layout::Columns => Walk::Rows,
+            Layout::Strided(strides) => match strides[..] {
+                [row, column] => Walk::Strided { row, column },
+                // It has as many as the array has dimensions.
+                _ => Walk::Rows,
+            },
         };
-        let (big_endian, offset) = (array.big_endian, array.offset);
-        let inflated = inflated(&file, &array)?.map(|content| (Box::new(content), Vec::new()));
-        Ok(ArrayRows { file, element, big_endian, layout, offset, inflated, dimension, rows, next: 0 })
+        let (mut offset, mut memory) = (array.offset, None);
+        let mut inflated = inflated(&file, &array)?.map(|content| (Box::new(content), Vec::new()));
+        if let (Walk::Strided { .. }, Some((content, _))) = (walk, &mut inflated) {
+            memory = Some(inflate_all(&file, &array, content, poll)?);
+            (offset, inflated) = (0, None);
+        }
+        Ok(ArrayRows { file, coding, walk, offset, inflated, memory, dimension, rows, next: 0 })
     }
 
     /// Bytes of a row's numbers.
     fn width(&self) -> u64 {
-        u64::from(self.dimension) * self.element.width()
+        self.coding.bytes(self.dimension.into())
     }
 
     /// Appends so many rows that stand in `bytes`, each behind its number of columns; the first has the number `next`.
@@ -73,9 +108,7 @@ impl ArrayRows {
         let expected = self.dimension.to_le_bytes();
         for (row, bytes) in (self.next..).zip(bytes.chunks_exact((COUNT + self.width()) as usize)) {
             match bytes.split_first_chunk() {
-                Some((count, numbers)) if *count == expected => {
-                    convert(self.element, self.big_endian, numbers, out);
-                }
+                Some((count, numbers)) if *count == expected => self.coding.convert(numbers, out),
                 Some((count, _)) => {
                     return Err(ContainerError::Malformed(format!(
                         "row {} has {} columns, and the first has {}",
@@ -90,18 +123,42 @@ impl ArrayRows {
         Ok(())
     }
 
-    /// Appends so many rows of an array that lies column behind column in `bytes`.
-    fn columns<N: Real>(&self, bytes: &[u8], count: usize, out: &mut Vec<N>) -> Result<(), RowsError> {
+    /// Appends so many rows of an array in `bytes` that has so many bytes from row to row and from column to column.
+    fn strided<N: Real>(
+        &self,
+        bytes: &[u8],
+        count: usize,
+        (row, column): (u64, u64),
+        out: &mut Vec<N>,
+    ) -> Result<(), RowsError> {
+        let width = self.coding.bytes(1);
+        let first = self.offset + self.next * row;
+        if column == width {
+            for index in 0..count as u64 {
+                let numbers = bytes.get(at(first + index * row, self.width())).unwrap_or_default();
+                self.coding.convert(numbers, out);
+            }
+            return Ok(());
+        }
         let (start, dimension) = (out.len(), self.dimension as usize);
         out.try_resize(start + count * dimension, N::default())?;
         let mut some: Vec<N> = tq_memory::with_capacity(count)?;
-        let (width, column_bytes) = (self.element.width(), self.rows * self.element.width());
-        for column in 0..dimension {
-            let place = self.offset + column as u64 * column_bytes + self.next * width;
+        let mut gathered: Vec<u8> = Vec::new();
+        for index in 0..dimension {
+            let place = first + index as u64 * column;
             some.clear();
-            let numbers = bytes.get(at(place, count as u64 * width)).unwrap_or_default();
-            convert(self.element, self.big_endian, numbers, &mut some);
-            let cells = out[start + column..].iter_mut().step_by(dimension);
+            if row == width {
+                let numbers = bytes.get(at(place, count as u64 * width)).unwrap_or_default();
+                self.coding.convert(numbers, &mut some);
+            } else {
+                gathered.clear();
+                gathered.try_room(count * width as usize)?;
+                for index in 0..count as u64 {
+                    gathered.extend_from_slice(bytes.get(at(place + index * row, width)).unwrap_or_default());
+                }
+                self.coding.convert(&gathered, &mut some);
+            }
+            let cells = out[start + index..].iter_mut().step_by(dimension);
             cells.zip(&some).for_each(|(cell, number)| *cell = *number);
         }
         Ok(())
@@ -118,6 +175,22 @@ pub(super) fn inflated(file: &MappedFile, array: &Array) -> Result<Option<Inflat
     Ok(Some(content))
 }
 
+/// All cells of an array that is deflated.
+pub(super) fn inflate_all(
+    file: &MappedFile,
+    array: &Array,
+    content: &mut Inflate,
+    poll: &mut dyn FnMut(),
+) -> Result<Vec<u8>, RowsError> {
+    let bytes = usize::try_from(array.bytes().unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+    let mut all = tq_memory::filled(bytes, 0)?;
+    for some in all.chunks_mut(BLOCK as usize) {
+        poll();
+        content.fill(file, some)?;
+    }
+    Ok(all)
+}
+
 impl RealRowReader for ArrayRows {
     fn dimension(&self) -> u32 {
         self.dimension
@@ -132,7 +205,7 @@ impl RealRowReader for ArrayRows {
     }
 
     fn of_doubles(&self) -> bool {
-        self.element == Element::F64
+        matches!(self.coding, Coding::Numbers { element: Element::F64, .. })
     }
 
     fn read_next<N: Real>(&mut self, most: usize, out: &mut Vec<N>) -> Result<usize, RowsError> {
@@ -141,9 +214,10 @@ impl RealRowReader for ArrayRows {
             return Ok(0);
         }
         out.try_room((rows * u64::from(self.dimension)) as usize)?;
-        let row_bytes = match self.layout {
-            Layout::Rows | Layout::Columns => self.width(),
-            Layout::CountedRows => COUNT + self.width(),
+        let row_bytes = match self.walk {
+            Walk::Rows => self.width(),
+            Walk::CountedRows => COUNT + self.width(),
+            Walk::Strided { row, .. } => row,
         };
         // All rows lie within the file as it was mapped, so these numbers fit.
         let place = self.offset + self.next * row_bytes;
@@ -151,21 +225,29 @@ impl RealRowReader for ArrayRows {
         if let Some((content, bytes)) = &mut self.inflated {
             bytes.try_resize((rows * row_bytes) as usize, 0)?;
             content.fill(&self.file, bytes)?;
-            convert(self.element, self.big_endian, bytes, out);
+            self.coding.convert(bytes, out);
             self.next += rows;
             return Ok(rows as usize);
         }
-        match self.layout {
-            Layout::Rows => {
-                let (element, big) = (self.element, self.big_endian);
-                self.file.read(|bytes| convert(element, big, bytes.get(range).unwrap_or_default(), out))?;
+        match self.walk {
+            Walk::Rows => {
+                let coding = self.coding;
+                self.file.read(|bytes| coding.convert(bytes.get(range).unwrap_or_default(), out))?;
                 self.file.release_below(place);
             }
-            Layout::CountedRows => {
+            Walk::CountedRows => {
                 self.file.read(|bytes| self.counted(bytes.get(range).unwrap_or_default(), out))??;
                 self.file.release_below(place);
             }
-            Layout::Columns => self.file.read(|bytes| self.columns(bytes, rows as usize, out))??,
+            Walk::Strided { row, column } if self.memory.is_some() => {
+                let memory = self.memory.take().unwrap_or_default();
+                let read = self.strided(&memory, rows as usize, (row, column), out);
+                self.memory = Some(memory);
+                read?;
+            }
+            Walk::Strided { row, column } => {
+                self.file.read(|bytes| self.strided(bytes, rows as usize, (row, column), out))??;
+            }
         }
         self.next += rows;
         Ok(rows as usize)

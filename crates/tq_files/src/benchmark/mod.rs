@@ -13,7 +13,7 @@ mod write;
 use std::path::Path;
 
 pub use self::write::FbinWriter;
-use crate::array::{Array, ArrayFile, Cell};
+use crate::array::{Array, ArrayFile, Cell, Layout};
 use crate::rows::Element;
 use crate::{ContainerError, MappedFile, OpenError};
 
@@ -129,10 +129,9 @@ fn array(format: BenchmarkFormat, rows: u64, dimension: u32, offset: u64) -> Arr
         .to_owned(),
         cell: Cell::Number(element),
         big_endian: false,
-        columns_first: false,
+        layout: if format.counts_rows() { Layout::CountedRows } else { Layout::Rows },
         shape: vec![rows, dimension.into()],
         offset,
-        counted_rows: format.counts_rows(),
         entry: None,
         obstacle: None,
     }

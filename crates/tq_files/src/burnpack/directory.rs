@@ -189,8 +189,19 @@ impl Dtype {
             FloatType::F32 => "F32",
             FloatType::F64 => "F64",
         };
+        Dtype { float: Some(float), ..Dtype::named(name, float.width() as u64) }
+    }
+
+    /// A type of that name, of so many bytes, which isn't read as vectors.
+    pub(crate) fn named(name: &str, width: u64) -> Self {
         let cbor = crate::cbor::encode::text(name);
-        Dtype { name: name.to_owned(), cbor, width: Some(float.width() as u64), float: Some(float) }
+        Dtype { name: name.to_owned(), cbor, width: Some(width), float: None }
+    }
+
+    /// That of booleans, a byte each.
+    pub(crate) fn boolean() -> Self {
+        let cbor = crate::cbor::encode::encoded(|out| out.map(1)?.str("Bool")?.str("Native").map(drop));
+        Dtype { name: "Bool(Native)".to_owned(), cbor, width: Some(1), float: None }
     }
 
     fn read(item: &Item<'_>) -> Result<Self, CborError> {

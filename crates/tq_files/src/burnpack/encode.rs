@@ -12,7 +12,7 @@ use crate::cbor::encode::{Encoded, append};
 
 /// How integers of descriptors are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Integers {
+pub(crate) enum Integers {
     Shortest,
     NineBytes,
 }
@@ -21,7 +21,7 @@ pub(super) enum Integers {
 ///
 /// # Errors
 /// [`ContainerError::Unsupported`] if the directory is longer than a reader takes.
-pub(super) fn encode(directory: &Directory, integers: Integers) -> Result<Vec<u8>, ContainerError> {
+pub(crate) fn encode(directory: &Directory, integers: Integers) -> Result<Vec<u8>, ContainerError> {
     let mut out = Vec::with_capacity(HEADER_LEN);
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&VERSION.to_le_bytes());

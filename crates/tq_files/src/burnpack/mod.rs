@@ -21,20 +21,24 @@ mod write;
 use std::path::Path;
 use std::sync::Arc;
 
-use self::directory::{Directory, Entry};
-use self::layout::{HEADER_LEN, MAGIC, MOST_METADATA_BYTES, VERSION, data_start};
+pub(crate) use self::directory::{Directory, Dtype, Entry};
+pub(crate) use self::encode::{Integers, encode};
+pub(crate) use self::layout::{ALIGNMENT, MOST_TENSOR_BYTES, MOST_TENSORS, data_start};
+use self::layout::{HEADER_LEN, MAGIC, MOST_METADATA_BYTES, VERSION};
 pub use self::merge::merge_burnpacks;
 use self::read::BurnpackRows;
 pub use self::write::{BurnpackOptions, BurnpackWriter};
-use crate::array::{Array, ArrayIds, Cell};
-use crate::container::hold_for_directory;
+use crate::array::{Array, ArrayIds, Cell, Layout, array_cells};
+use crate::container::{copied, hold_for_directory, no_tensor};
 use crate::rows::Element;
-use crate::{Container, ContainerError, IdReader, MappedFile, OpenError, RowReader, RowsError, Tensor};
+use crate::{
+    Cells, Container, ContainerError, IdReader, MappedFile, OpenError, RowReader, RowsError, Tensor,
+};
 
 /// An open Burnpack file, whose directory is sound.
 #[derive(Debug)]
 pub struct BurnpackFile {
-    file: MappedFile,
+    file: Arc<MappedFile>,
     directory: Directory,
     /// Where the data begins.
     start: u64,
@@ -75,7 +79,7 @@ impl BurnpackFile {
             return Err(ContainerError::Malformed(problem).into());
         }
         let tensors = directory.tensors.iter().map(Tensor::from).collect();
-        Ok(BurnpackFile { file, directory, start, tensors })
+        Ok(BurnpackFile { file: Arc::new(file), directory, start, tensors })
     }
 
     /// What the file says of itself beside its tensors, as keys and values.
@@ -123,13 +127,24 @@ impl Container for BurnpackFile {
         }))
     }
 
+    fn attributes(&self) -> Result<Vec<(String, String)>, ContainerError> {
+        copied(&self.directory.metadata)
+    }
+
+    fn cells(&self, tensor: usize, poll: &mut dyn FnMut()) -> Result<Cells, RowsError> {
+        match self.directory.tensors.get(tensor) {
+            Some(entry) => array_cells(Arc::clone(&self.file), &entry.array(self.start), poll),
+            None => Err(no_tensor(tensor, self.tensors.len()).into()),
+        }
+    }
+
     fn ids(self: Box<Self>, tensor: usize, _poll: &mut dyn FnMut()) -> Result<Box<dyn IdReader>, RowsError> {
         let Some(entry) = self.directory.tensors.get(tensor) else {
             let obstacle = format!("number {tensor} of {} was asked for", self.tensors.len());
             return Err(ContainerError::NotIds { tensor: String::new(), obstacle }.into());
         };
         let array = entry.array(self.start);
-        Ok(Box::new(ArrayIds::new(Arc::new(self.file), array)?))
+        Ok(Box::new(ArrayIds::new(self.file, array)?))
     }
 }
 
@@ -159,7 +174,11 @@ impl Entry {
 impl Entry {
     /// The tensor as the cells that it has, with the data from `start` on.
     fn array(&self, start: u64) -> Array {
-        let integer = match self.dtype.name.as_str() {
+        let element = match self.dtype.name.as_str() {
+            "F64" => Some(Element::F64),
+            "F32" | "Flex32" => Some(Element::F32),
+            "F16" => Some(Element::F16),
+            "BF16" => Some(Element::Bf16),
             "I64" => Some(Element::I64),
             "I32" => Some(Element::I32),
             "I16" => Some(Element::I16),
@@ -173,12 +192,15 @@ impl Entry {
         Array {
             name: self.name.clone(),
             dtype: self.dtype.name.clone(),
-            cell: integer.map_or(Cell::Opaque(self.dtype.width.unwrap_or_default()), Cell::Number),
+            cell: match (element, self.dtype.name.as_str()) {
+                (Some(element), _) => Cell::Number(element),
+                (None, "Bool" | "Bool(Native)" | "Bool(U8)") => Cell::Bool,
+                _ => Cell::Opaque(self.dtype.width.unwrap_or_default()),
+            },
             big_endian: false,
-            columns_first: false,
+            layout: Layout::Rows,
             shape: self.shape.clone(),
             offset: start + self.range.0,
-            counted_rows: false,
             entry: None,
             obstacle: None,
         }

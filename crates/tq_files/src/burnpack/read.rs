@@ -1,5 +1,7 @@
 //! A matrix of floats in a Burnpack file, read in blocks.
 
+use std::sync::Arc;
+
 use crate::rows::{Real, RealRowReader};
 use crate::{FloatType, MappedFile, RowsError};
 
@@ -8,7 +10,7 @@ const STEP_BYTES: u64 = 4 << 20;
 
 /// Reads one tensor; its place was checked against the file.
 pub(super) struct BurnpackRows {
-    pub(super) file: MappedFile,
+    pub(super) file: Arc<MappedFile>,
     pub(super) float: FloatType,
     pub(super) dimension: u32,
     pub(super) rows: u64,

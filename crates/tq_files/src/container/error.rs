@@ -16,6 +16,14 @@ pub enum ContainerError {
     /// It keeps them, but is of a kind that isn't read here.
     #[error("{0}")]
     Unsupported(String),
+    /// Likewise, and there is a way out.
+    #[error("{problem}")]
+    NotRead {
+        /// What stands in the way.
+        problem: String,
+        /// What helps.
+        hint: &'static str,
+    },
     /// The bytes of a tensor are not those that the checksum was made of.
     #[error("{scheme} checksum of tensor \"{tensor}\" ({part}) doesn't match its bytes")]
     Checksum {
@@ -29,6 +37,14 @@ pub enum ContainerError {
     /// A tensor that isn't one id for each row.
     #[error("{} can't be read as ids: {obstacle}", named(tensor))]
     NotIds {
+        /// The tensor's name; empty if the file has only one, without a name.
+        tensor: String,
+        /// Why not.
+        obstacle: String,
+    },
+    /// A tensor whose elements can't be written into another file.
+    #[error("{} can't be written anew: {obstacle}", named(tensor))]
+    NotCells {
         /// The tensor's name; empty if the file has only one, without a name.
         tensor: String,
         /// Why not.

@@ -2,7 +2,9 @@
 //!
 //! A [`Container`] lists its tensors, whatever they are; those that are matrices of numbers can be read as rows.
 
+mod cells;
 mod error;
+mod id_tensor;
 
 use tq_memory::{Hold, OutOfMemory};
 
@@ -10,7 +12,10 @@ use crate::id::Id;
 use crate::io::MappedFile;
 use crate::rows::{RowReader, RowsError};
 
+pub use self::cells::Cells;
+pub(crate) use self::cells::{CellReader, CellType};
 pub use self::error::{ContainerError, OpenError};
+pub(crate) use self::id_tensor::{IdKind, IdTensor};
 
 /// Bytes that are made of a byte of a directory at most, all in all: lists of numbers and of keys, doubled as they grow, take
 /// the most.
@@ -43,6 +48,21 @@ pub struct Tensor {
     pub obstacle: Option<String>,
 }
 
+/// Names and values, copied.
+pub(crate) fn copied(attributes: &[(String, String)]) -> Result<Vec<(String, String)>, ContainerError> {
+    let mut all = tq_memory::with_capacity(attributes.len())?;
+    for (key, value) in attributes {
+        all.push((tq_memory::text(key)?, tq_memory::text(value)?));
+    }
+    Ok(all)
+}
+
+/// There is no tensor of that number.
+pub(crate) fn no_tensor(tensor: usize, count: usize) -> ContainerError {
+    let obstacle = format!("number {tensor} of {count} was asked for");
+    ContainerError::NotCells { tensor: String::new(), obstacle }
+}
+
 /// A file of tensors, whose directory was read and found sound.
 pub trait Container: Send {
     /// The file.
@@ -67,6 +87,20 @@ pub trait Container: Send {
     /// # Errors
     /// [`ContainerError::NotRows`], and as for [`verify`](Self::verify).
     fn rows(self: Box<Self>, tensor: usize, poll: &mut dyn FnMut()) -> Result<Box<dyn RowReader>, RowsError>;
+
+    /// What the file says of itself beside its tensors, as far as that is texts: names and values.
+    ///
+    /// # Errors
+    /// Memory.
+    fn attributes(&self) -> Result<Vec<(String, String)>, ContainerError> {
+        Ok(Vec::new())
+    }
+
+    /// Compares the checksums of a tensor as [`verify`](Self::verify) does, and then reads its elements, whatever its shape.
+    ///
+    /// # Errors
+    /// [`ContainerError::NotCells`], and as for [`verify`](Self::verify).
+    fn cells(&self, tensor: usize, poll: &mut dyn FnMut()) -> Result<Cells, RowsError>;
 
     /// Compares the checksums of a tensor as [`verify`](Self::verify) does, and then reads it as ids.
     ///

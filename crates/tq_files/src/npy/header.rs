@@ -2,7 +2,7 @@
 
 use super::literal::Literals;
 use crate::ContainerError;
-use crate::array::{Array, Cell};
+use crate::array::{Array, Cell, Layout};
 use crate::rows::Element;
 
 /// NumPy's own limit.
@@ -70,10 +70,9 @@ impl Header {
             dtype: self.dtype,
             cell: self.cell,
             big_endian: self.big_endian,
-            columns_first: self.fortran_order,
+            layout: if self.fortran_order { Layout::Columns } else { Layout::Rows },
             shape: self.shape,
             offset,
-            counted_rows: false,
             entry: None,
             obstacle: self.obstacle,
         }
@@ -129,8 +128,9 @@ impl Kind {
             (b'u', 8) => Cell::Number(Element::U64),
             (b'S' | b'a', width) => Cell::Bytes(width),
             (b'U', width) => Cell::Chars(width),
-            // Booleans, complex numbers, long doubles, times, raw bytes, objects.
-            (b'b', 1) | (b'c', 8 | 16 | 32) | (b'f', 12 | 16) | (b'V' | b'O', _) => Cell::Opaque(width),
+            // Complex numbers, long doubles, times, raw bytes, objects.
+            (b'b', 1) => Cell::Bool,
+            (b'c', 8 | 16 | 32) | (b'f', 12 | 16) | (b'V' | b'O', _) => Cell::Opaque(width),
             (b'M' | b'm', 8) => Cell::Opaque(8),
             _ => return None,
         };

@@ -2,14 +2,14 @@
 //! (`numpy.savez_compressed`).
 //!
 //! An array is called as in NumPy, by the name of its entry without `.npy`; other entries are passed over. Of a stored array the
-//! checksum is compared before it is read; of a deflated one while it is inflated, so that this is done once. Rows of a
-//! deflated array in Fortran order would need all of it in memory, and aren't read.
+//! checksum is compared before it is read; of a deflated one while it is inflated, so that this is done once. A
+//! deflated array in Fortran order has to be in memory as a whole, and is read if it isn't too large for that.
 
 use std::path::Path;
 
 use tq_memory::Grow;
 
-use crate::array::{Array, ArrayFile};
+use crate::array::{Array, ArrayFile, Layout};
 use crate::container::hold_for_directory;
 use crate::io::at;
 use crate::npy::{MOST_FRONT_BYTES, array_of, front_bytes};
@@ -19,11 +19,12 @@ use crate::{ContainerError, MappedFile, OpenError, RowsError};
 /// Bytes of a directory of which as much is made as of an entry.
 const ENTRY_BYTES: usize = 16;
 
-/// Opens the `.npz` file at `path`, and checks that its arrays are all there.
+/// Opens the `.npz` file at `path`, and checks that its arrays are all there. Of a deflated array in Fortran order at most
+/// so many bytes may be in memory.
 ///
 /// # Errors
 /// [`OpenError::File`] as [`MappedFile::open`], [`OpenError::Container`] with what is wrong.
-pub fn open_npz(path: &Path) -> Result<ArrayFile, OpenError> {
+pub fn open_npz(path: &Path, most: u64) -> Result<ArrayFile, OpenError> {
     let file = MappedFile::open(path)?;
     let entries = entries(&file)?;
     // Names and shapes, each a small piece.
@@ -32,7 +33,7 @@ pub fn open_npz(path: &Path) -> Result<ArrayFile, OpenError> {
     for entry in entries {
         if let Some(name) = entry.name.strip_suffix(".npy") {
             let name = tq_memory::text(name)?;
-            arrays.push(array(&file, name, entry)?);
+            arrays.push(array(&file, name, entry, most)?);
         }
     }
     if let Some(name) = repeated(&arrays)? {
@@ -50,7 +51,7 @@ fn repeated(arrays: &[Array]) -> Result<Option<&str>, OpenError> {
 }
 
 /// The array that an entry is.
-fn array(file: &MappedFile, name: String, entry: Entry) -> Result<Array, OpenError> {
+fn array(file: &MappedFile, name: String, entry: Entry, most: u64) -> Result<Array, OpenError> {
     let of_entry = |error| match error {
         ContainerError::Malformed(problem) => {
             ContainerError::Malformed(format!("entry \"{}\": {problem}", entry.name.escape_debug()))
@@ -88,8 +89,11 @@ fn array(file: &MappedFile, name: String, entry: Entry) -> Result<Array, OpenErr
     }
     if entry.method == Method::Stored {
         array.offset += entry.start;
-    } else if array.columns_first && array.shape.len() == 2 && array.obstacle.is_none() {
-        array.obstacle = Some("it is compressed and in Fortran order".to_owned());
+    } else if array.layout == Layout::Columns && array.shape.len() > 1 && array.obstacle.is_none() {
+        let bytes = array.bytes().filter(|bytes| *bytes > most);
+        array.obstacle = bytes.map(|bytes| {
+            format!("it is compressed and in Fortran order: its {bytes} bytes would have to be in memory, and {most} may be")
+        });
     }
     array.entry = Some(entry);
     Ok(array)

@@ -92,10 +92,17 @@ impl FloatType {
                 out.extend(halves().flat_map(bf16::to_le_bytes));
                 halves().position(|half| !half.is_finite())
             }
-            FloatType::F32 => {
-                out.extend(rows.iter().flat_map(|value| value.to_f32().to_le_bytes()));
-                rows.iter().position(|value| N::DOUBLE && !value.to_f32().is_finite())
-            }
+            FloatType::F32 => match N::singles(rows) {
+                // As they are in memory.
+                Some(singles) if cfg!(target_endian = "little") => {
+                    out.extend_from_slice(bytemuck::cast_slice(singles));
+                    None
+                }
+                _ => {
+                    out.extend(rows.iter().flat_map(|value| value.to_f32().to_le_bytes()));
+                    rows.iter().position(|value| N::DOUBLE && !value.to_f32().is_finite())
+                }
+            },
             FloatType::F64 => {
                 out.extend(rows.iter().flat_map(|value| value.to_f64().to_le_bytes()));
                 None

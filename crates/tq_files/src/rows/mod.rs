@@ -9,6 +9,7 @@ mod element;
 mod error;
 mod floats;
 mod numbers;
+mod packed;
 mod real;
 
 pub(crate) use check::{check_finite, check_read, to_singles};
@@ -16,7 +17,10 @@ pub(crate) use element::{Element, convert, number};
 pub use error::RowsError;
 pub use floats::FloatType;
 pub use numbers::Numbers;
+pub(crate) use packed::{Packing, unpack};
 pub use real::Real;
+
+use crate::{ContainerError, Id};
 
 /// A matrix that is read front to back.
 pub trait RowReader: Send {
@@ -138,6 +142,17 @@ pub trait RowWriter {
     /// # Errors
     /// As for [`append`](Self::append), and numbers that are too large for those of the file.
     fn append_doubles(&mut self, rows: &[f64]) -> Result<(), RowsError>;
+
+    /// Adds ids, one for each row and in their order, to a file that has them in a tensor of their own.
+    ///
+    /// # Errors
+    /// The file has none; an id that it can't hold; the system's.
+    fn append_ids(&mut self, ids: &[Id]) -> Result<(), RowsError> {
+        match ids.is_empty() {
+            true => Ok(()),
+            false => Err(ContainerError::Unsupported("the file has no ids".to_owned()).into()),
+        }
+    }
 
     /// Bytes written so far.
     fn bytes(&self) -> u64;

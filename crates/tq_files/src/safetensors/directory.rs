@@ -5,18 +5,18 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
+use super::METADATA;
 use crate::ContainerError;
-use crate::array::{Array, Cell};
+use crate::array::{Array, Cell, Layout};
 use crate::rows::Element;
 
-/// The name that is none of a tensor.
-const METADATA: &str = "__metadata__";
 /// Most dimensions that are read: as many as a zTensor has.
 const MOST_DIMENSIONS: usize = 64;
 
 /// What a file holds, as it says.
 pub(super) struct Directory {
     entries: Vec<(String, Entry)>,
+    pub(super) metadata: Vec<(String, String)>,
 }
 
 /// A tensor as it stands in the directory.
@@ -124,10 +124,9 @@ impl Entry {
             dtype: self.dtype,
             cell,
             big_endian: false,
-            columns_first: false,
+            layout: Layout::Rows,
             shape: self.shape,
             offset,
-            counted_rows: false,
             entry: None,
             obstacle: None,
         })
@@ -152,7 +151,7 @@ fn cell_of(dtype: &str) -> (Cell, u64) {
         "U32" => Element::U32,
         "U16" => Element::U16,
         "U8" => Element::U8,
-        "BOOL" => return (Cell::Opaque(1), 8),
+        "BOOL" => return (Cell::Bool, 8),
         "C64" => return (Cell::Opaque(8), 64),
         "F4" => return (Cell::Opaque(1), 4),
         "F6_E2M3" | "F6_E3M2" => return (Cell::Opaque(1), 6),
@@ -172,25 +171,26 @@ impl<'de> Deserialize<'de> for Directory {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Directory, A::Error> {
-                let (mut entries, mut metadata) = (Vec::new(), false);
+                let (mut entries, mut metadata) = (Vec::new(), None);
                 while let Some(name) = fields.next_key::<Cow<'de, str>>()? {
                     if name != METADATA {
                         entries.push((name.into_owned(), fields.next_value()?));
-                    } else if std::mem::replace(&mut metadata, true) {
-                        return Err(A::Error::custom("__metadata__ stands twice"));
                     } else {
-                        fields.next_value::<Texts>()?;
+                        let Texts(texts) = fields.next_value()?;
+                        if metadata.replace(texts).is_some() {
+                            return Err(A::Error::custom("__metadata__ stands twice"));
+                        }
                     }
                 }
-                Ok(Directory { entries })
+                Ok(Directory { entries, metadata: metadata.unwrap_or_default() })
             }
         }
         deserializer.deserialize_map(Entries)
     }
 }
 
-/// A map of texts, which isn't kept.
-struct Texts;
+/// A map of texts.
+struct Texts(Vec<(String, String)>);
 
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -203,8 +203,11 @@ impl<'de> Deserialize<'de> for Texts {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Texts, A::Error> {
-                while fields.next_entry::<Cow<'de, str>, Cow<'de, str>>()?.is_some() {}
-                Ok(Texts)
+                let mut texts = Vec::new();
+                while let Some(text) = fields.next_entry()? {
+                    texts.push(text);
+                }
+                Ok(Texts(texts))
             }
         }
         deserializer.deserialize_map(Each)

@@ -16,11 +16,14 @@ mod write;
 use std::path::Path;
 
 use self::directory::Directory;
+pub(crate) use self::write::{ALIGNMENT, Entry};
 pub use self::write::{SafetensorsOptions, SafetensorsWriter};
 use crate::array::ArrayFile;
 use crate::container::hold_for_directory;
 use crate::{ContainerError, MappedFile, OpenError};
 
+/// The name that is none of a tensor.
+pub(crate) const METADATA: &str = "__metadata__";
 /// Bytes in front of the directory.
 pub(crate) const HEADER_LEN: usize = 8;
 /// The longest directory that is read: the library reads six times as much.
@@ -37,8 +40,10 @@ pub fn open_safetensors(path: &Path) -> Result<ArrayFile, OpenError> {
     let bytes = file.read(copy)??;
     let _hold = hold_for_directory(bytes.len())?;
     let start = (HEADER_LEN + bytes.len()) as u64;
-    let arrays = Directory::parse(&bytes)?.into_arrays(start, file.len())?;
-    Ok(ArrayFile::new(file, "safetensors", arrays))
+    let mut directory = Directory::parse(&bytes)?;
+    let metadata = std::mem::take(&mut directory.metadata);
+    let arrays = directory.into_arrays(start, file.len())?;
+    Ok(ArrayFile::new(file, "safetensors", arrays).with_attributes(metadata))
 }
 
 /// The bytes of the directory.

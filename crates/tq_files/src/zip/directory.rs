@@ -17,8 +17,7 @@ const ENTRY: usize = 46;
 const LOCAL: usize = 30;
 /// The longest directory that is read.
 const MOST_DIRECTORY_BYTES: u64 = 16 << 20;
-/// Where 16 or 32 bits don't do, and the extra field that has 64.
-const BEYOND_16: u64 = 0xffff;
+/// Where 32 bits don't do, and the extra field that has 64.
 const BEYOND_32: u64 = 0xffff_ffff;
 const EXTRA_64: u64 = 1;
 
@@ -146,10 +145,9 @@ fn find(bytes: &[u8]) -> Result<Place, ContainerError> {
     let (count, length, start) = (fields.u16()?, fields.u32()?, fields.u32()?);
     let mut place = Place { start, length, count };
     let mut behind = end as u64;
-    if count == BEYOND_16 || length == BEYOND_32 || start == BEYOND_32 {
-        if let Some((place64, end64)) = find_64(bytes, end)? {
-            (place, behind) = (place64, end64);
-        }
+    // Some writers, PyTorch's among them, have it in every archive.
+    if let Some((place64, end64)) = find_64(bytes, end)? {
+        (place, behind) = (place64, end64);
     } else if disk != 0 || first_disk != 0 || here != count {
         return Err(malformed("it is one of several parts"));
     }

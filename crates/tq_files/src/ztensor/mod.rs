@@ -27,12 +27,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::model::{Layout, Object};
-use self::read::{CsrReader, DenseReader, Frame, TensorIds, open_coo, verify};
-use crate::container::hold_for_directory;
-use crate::{Container, ContainerError, IdReader, MappedFile, OpenError, RowReader, RowsError, Tensor};
+use self::read::{CsrReader, DenseReader, Frame, TensorIds, attributes, cells, open_coo, verify};
+use crate::container::{hold_for_directory, no_tensor};
+use crate::{
+    Cells, Container, ContainerError, IdReader, MappedFile, OpenError, RowReader, RowsError, Tensor,
+};
 
 pub use self::frame::ZtensorGeneration;
-pub use self::merge::merge_ztensors;
+pub use self::merge::{merge_ztensors, recode_ztensor};
+pub(crate) use self::write::WholeWriter;
 pub use self::write::{ZtensorOptions, ZtensorWriter};
 
 /// A zTensor file of any generation.
@@ -120,6 +123,18 @@ impl Container for ZtensorFile {
                 return Err(not_rows(object.name, "its layout isn't read here".into()).into());
             }
         })
+    }
+
+    fn attributes(&self) -> Result<Vec<(String, String)>, ContainerError> {
+        attributes(self.generation, &self.directory)
+    }
+
+    fn cells(&self, tensor: usize, poll: &mut dyn FnMut()) -> Result<Cells, RowsError> {
+        self.verify(tensor, poll)?;
+        match self.objects.get(tensor) {
+            Some(object) => cells(&self.file, object, self.generation == ZtensorGeneration::V2, poll),
+            None => Err(no_tensor(tensor, self.objects.len()).into()),
+        }
     }
 
     fn ids(

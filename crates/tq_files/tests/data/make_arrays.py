@@ -170,8 +170,6 @@ def make_npz():
         INDEX[name] = {"v": entry("<f4", arrays["embedding"]), "ids": entry("<i8", arrays["ids"], ids=ids["ids"])}
     # 64 MB in 65 KB.
     np.savez_compressed(OUT / "zeros.npz", np.zeros((1_000_000, 64), "u1"))
-    # A whole matrix has to be in memory for that.
-    INDEX["deflated.npz"]["columns"]["values"] = None
 
 
 def make_benchmarks():

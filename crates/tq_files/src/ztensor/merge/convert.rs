@@ -62,7 +62,8 @@ impl Merger<'_> {
     }
 
     fn convert_part(&mut self, object: &Object, part: &Part) -> Result<WrittenPart, RowsError> {
-        let coding = if part.encoding == Encoding::Raw { Coding::Raw } else { Coding::Seekable };
+        let kept = if part.encoding == Encoding::Raw { Coding::Raw } else { Coding::Seekable };
+        let coding = self.coding.unwrap_or(kept);
         let style = Style { align: alignment(self.generation), coding, checksum: Checksum::Decoded };
         // Parts of sparse tensors, when their directory doesn't say it, have at most a number or index for each cell, and
         // one more; and for dense ones it is known.

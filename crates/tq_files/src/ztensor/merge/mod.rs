@@ -5,17 +5,20 @@
 
 mod convert;
 mod copy;
+mod recode;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use self::copy::Copied;
+pub use self::recode::recode_ztensor;
 use super::ZtensorFile;
 use super::frame::{ZtensorGeneration, check_size, directory_error};
 use super::names::check_name;
 use super::read::need;
 use super::write::frame;
 use super::write::manifest::{self, Entries};
+use super::write::part::Coding;
 use crate::cbor::encode::text;
 use crate::cbor::{self, Form, Item};
 use crate::container::hold_for_directory;
@@ -52,7 +55,8 @@ pub fn merge_ztensors(
     let (mut attributes, mut objects) = (Entries::new(), Entries::new());
     for source in sources {
         let failed = |error| MergeError::tensors(source.file.path(), error);
-        let mut merger = Merger { source, generation, output: &mut *output, poll, copied: Copied::default() };
+        let copied = Copied::default();
+        let mut merger = Merger { source, generation, coding: None, output: &mut *output, poll, copied };
         merger.merge(&mut attributes, &mut objects).map_err(failed)?;
     }
     let directory = manifest::directory(generation, &attributes, &objects);
@@ -81,6 +85,8 @@ struct Merger<'a> {
     source: &'a ZtensorFile,
     /// The merged file's.
     generation: ZtensorGeneration,
+    /// How all parts are to be encoded; `None` for as they are.
+    coding: Option<Coding>,
     output: &'a mut dyn Output,
     poll: &'a mut dyn FnMut(),
     copied: Copied,
@@ -110,7 +116,10 @@ impl Merger<'_> {
         let entries = need(&root, key)?.entries().map_err(directory_error)?;
         for (object, (_, item)) in source.objects.iter().zip(entries) {
             let entry = match source.generation == self.generation {
-                true => self.copy(object, &item)?,
+                true => match self.coding {
+                    None => self.copy(object, &item)?,
+                    Some(coding) => self.recode(object, &item, coding)?,
+                },
                 false => self.convert(object, self.attributes(&item)?)?,
             };
             objects.insert(text(&object.name), entry);

@@ -1,5 +1,7 @@
 //! Reading: directories of each generation, checksums, and tensors as rows.
 
+mod attributes;
+mod cells;
 mod coo;
 mod csr;
 mod dense;
@@ -15,6 +17,8 @@ mod v1;
 mod v2;
 mod verify;
 
+pub(super) use attributes::attributes;
+pub(super) use cells::cells;
 pub(super) use coo::open as open_coo;
 pub(super) use csr::CsrReader;
 pub(super) use dense::DenseReader;

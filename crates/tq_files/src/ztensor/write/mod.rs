@@ -1,4 +1,4 @@
-//! Writing a file with one tensor, whose rows are as many as come.
+//! Writing a file with one tensor, whose rows are as many as come, and perhaps another of their ids.
 //!
 //! Dense rows go to the output at once. The parts of a sparse tensor wait in temporary files: they lie one behind the
 //! other in the file, and grow together. Files of generation 2 that are not compressed and have checksums are in canonical
@@ -8,7 +8,9 @@
 pub(super) mod frame;
 pub(super) mod manifest;
 pub(super) mod part;
+mod whole;
 
+pub(crate) use self::whole::WholeWriter;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -20,10 +22,10 @@ use super::frame::{ZtensorGeneration, alignment, check_size};
 use super::model::{MOST_DENSE_DIMENSION, MOST_SPARSE_DIMENSION};
 use super::names::{CSR, check_name};
 use crate::cbor::encode::text;
-use crate::container::hold_for_directory;
+use crate::container::{IdKind, IdTensor, hold_for_directory};
 use crate::io::Spool;
 use crate::rows::{Real, check_finite};
-use crate::{ContainerError, FloatType, Output, RowWriter, RowsError};
+use crate::{ContainerError, FloatType, Id, Output, RowWriter, RowsError};
 
 /// Numbers that are converted at a time.
 const BLOCK: usize = 64 << 10;
@@ -43,9 +45,11 @@ pub struct ZtensorOptions {
     pub compress: bool,
     /// Whether it gets checksums: XXH3 in generation 2, CRC32C in 1.2.
     pub checksum: bool,
+    /// The name of a tensor of ids, if there is to be one.
+    pub ids: Option<String>,
     /// What else the file is to say.
     pub attributes: BTreeMap<String, String>,
-    /// The folder for the temporary files of a sparse tensor. They have no names, and about the size that the tensor
+    /// The folder for the temporary files of a sparse tensor, and of ids. They have no names, and about the size that the tensor
     /// will have in the end.
     pub temporary: PathBuf,
 }
@@ -60,19 +64,21 @@ impl Default for ZtensorOptions {
             sparse: false,
             compress: false,
             checksum: true,
+            ids: None,
             attributes: BTreeMap::new(),
             temporary: std::env::temp_dir(),
         }
     }
 }
 
-/// Writes rows as the only tensor of a zTensor file.
+/// Writes rows as a tensor of a zTensor file, the only one but for that of their ids.
 pub struct ZtensorWriter {
     output: Box<dyn Output>,
     options: ZtensorOptions,
     dimension: u32,
     rows: u64,
     body: Body,
+    ids: Option<IdTensor>,
     /// A block's bytes, kept for its capacity.
     bytes: Vec<u8>,
 }
@@ -113,6 +119,11 @@ impl ZtensorWriter {
             ));
         }
         check_name(&options.tensor)?;
+        options.ids.as_ref().map_or(Ok(()), |name| check_name(name))?;
+        if options.ids.as_ref() == Some(&options.tensor) {
+            return unsupported(format!("two tensors can't be called \"{}\"", options.tensor.escape_debug()));
+        }
+        let ids = options.ids.as_ref().map(|_| IdTensor::new(&options.temporary));
         options.attributes.keys().try_for_each(|key| check_name(key))?;
         frame::begin(&mut *output, options.generation)?;
         let style = options.style();
@@ -125,7 +136,7 @@ impl ZtensorWriter {
                 Body::Sparse(Box::new(sparse))
             }
         };
-        Ok(ZtensorWriter { output, options, dimension, rows: 0, body, bytes: Vec::new() })
+        Ok(ZtensorWriter { output, options, dimension, rows: 0, body, ids, bytes: Vec::new() })
     }
 
     /// Rows so far.
@@ -134,7 +145,11 @@ impl ZtensorWriter {
     }
 
     /// Writes the tensor's directory and the footer.
-    fn write_directory(&mut self, parts: Vec<PartEntry>) -> Result<(), RowsError> {
+    fn write_directory(
+        &mut self,
+        parts: Vec<PartEntry>,
+        ids: Option<(IdKind, WrittenPart)>,
+    ) -> Result<(), RowsError> {
         let options = &self.options;
         let texts = options.attributes.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
         let _hold = hold_for_directory(texts + 1024)?;
@@ -145,7 +160,13 @@ impl ZtensorWriter {
         };
         let shape = [self.rows, self.dimension.into()];
         let object = ObjectEntry { shape: &shape, layout, parts, attributes: Entries::new() };
-        let objects = [(text(&options.tensor), object.encode(options.generation))].into();
+        let mut objects: Entries = [(text(&options.tensor), object.encode(options.generation))].into();
+        if let (Some(name), Some((kind, written))) = (&options.ids, ids) {
+            let dtype = if matches!(kind, IdKind::Whole { .. }) { "i64" } else { "u8" };
+            let (shape, parts) = (kind.shape(), vec![entry("data", dtype, written)]);
+            let object = ObjectEntry { shape: &shape, layout: "dense", parts, attributes: Entries::new() };
+            objects.insert(text(name), object.encode(options.generation));
+        }
         let attributes = options.attributes.iter().map(|(key, value)| (text(key), text(value))).collect();
         let directory = manifest::directory(options.generation, &attributes, &objects);
         check_size(directory.len() as u64)?;
@@ -228,12 +249,19 @@ impl RowWriter for ZtensorWriter {
         self.append_rows(rows)
     }
 
+    fn append_ids(&mut self, ids: &[Id]) -> Result<(), RowsError> {
+        match &mut self.ids {
+            Some(tensor) => tensor.append(ids),
+            None => Ok(()),
+        }
+    }
+
     fn bytes(&self) -> u64 {
         let waiting = match &self.body {
             Body::Dense(_) => 0,
             Body::Sparse(sparse) => sparse.indices.len() + sparse.indptr.len() + sparse.values.len(),
         };
-        self.output.position() + waiting
+        self.output.position() + waiting + self.ids.as_ref().map_or(0, IdTensor::waiting)
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), RowsError> {
@@ -247,7 +275,14 @@ impl RowWriter for ZtensorWriter {
                 sparse.write(&mut *self.output, style, dtype, wide)?
             }
         };
-        self.write_directory(parts)?;
+        let mut written = None;
+        if let Some(ids) = self.ids.take() {
+            ids.check(self.rows)?;
+            let (kind, mut part) = (ids.kind(), PartWriter::begin(&mut *self.output, style)?);
+            ids.write(|some| Ok(part.write(&mut *self.output, some)?))?;
+            written = Some((kind, part.finish(&mut *self.output)?));
+        }
+        self.write_directory(parts, written)?;
         Ok(self.output.complete()?)
     }
 }
