@@ -135,7 +135,8 @@ fn before(codes: &[u8], at: usize) -> u8 {
     if at > 0 { codes[at - 1] } else { 0 }
 }
 
-/// The entries that eight codes of a trellis choose: their windows are cut out of one word each, together, and looked up one by one.
+/// The entries that eight codes of a trellis choose. Their windows come to be in a register together, and to take them out of it for plain loads
+/// would cost more than a gather does.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn look_up_windows<const BITS: u32>(table: &[Line], first: u8, codes: &[u8], step: usize) -> __m256 {
@@ -155,15 +156,10 @@ fn look_up_windows<const BITS: u32>(table: &[Line], first: u8, codes: &[u8], ste
         2 => _mm256_set_epi32(8, 6, 4, 2, 8, 6, 4, 2),
         _ => _mm256_set_epi32(16, 12, 8, 4, 16, 12, 8, 4),
     };
-    let words = _mm256_set_epi32(high, high, high, high, low, low, low, low);
-    let mut windows = [0; 8];
-    store_integers(&mut windows, _mm256_srlv_epi32(words, shifts));
-    let (table, _) = table.as_chunks::<16>();
-    let entry = |i: usize| {
-        let window = usize::from(windows[i] as u8);
-        table[0][window / 16].0[window % 16]
-    };
-    _mm256_setr_ps(entry(0), entry(1), entry(2), entry(3), entry(4), entry(5), entry(6), entry(7))
+    let words = _mm256_set_m128i(_mm_set1_epi32(high), _mm_set1_epi32(low));
+    let windows = _mm256_and_si256(_mm256_srlv_epi32(words, shifts), _mm256_set1_epi32(0xff));
+    // SAFETY: an index is at most 255, and the table has 256 entries.
+    unsafe { _mm256_i32gather_ps::<4>(table.as_ptr().cast(), windows) }
 }
 
 /// The `step`-th group of `N` bytes.
@@ -203,11 +199,4 @@ fn look_up_8(table: &[Line], codes: &[u8; 8]) -> __m256 {
 fn store(out: &mut [f32; 8], values: __m256) {
     // SAFETY: the array is 32 writable bytes, and the store asks for no alignment.
     unsafe { _mm256_storeu_ps(out.as_mut_ptr(), values) };
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn store_integers(out: &mut [i32; 8], values: __m256i) {
-    // SAFETY: the array is 32 writable bytes, and the store asks for no alignment.
-    unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), values) };
 }
