@@ -258,7 +258,7 @@ impl<'a> BlockEncoder<'a> {
             for ((vector, rotated), norm) in vectors.zip(&self.norms) {
                 if F32_NORMS.contains(norm) {
                     let more = centre.map_or(0.0, |centre| centre.subtract_near(rotated));
-                    paths.add_near(codec, vector, rotated, ((margin * norm + more) as f32).next_up())?;
+                    paths.add_near(codec, rotated, ((margin * norm + more) as f32).next_up())?;
                 } else {
                     codec.rotation().apply(vector, rotated);
                     if let Some(centre) = centre {
@@ -267,6 +267,7 @@ impl<'a> BlockEncoder<'a> {
                     paths.add(codec, rotated)?;
                 }
             }
+            paths.settle(codec, rows);
         }
         let result = codec.encode_added(&[], &mut self.scratch, out);
         result.map_err(|(row, source)| BatchError { row, source })

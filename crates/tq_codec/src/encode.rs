@@ -122,7 +122,8 @@ impl Codec {
         let thresholds = match (self.codebook().rule(), &mut scratch.paths) {
             (Rule::Thresholds(thresholds), _) => thresholds,
             (_, Some(paths)) => {
-                paths.add_near(self, vector, near, margin)?;
+                paths.add_near(self, near, margin)?;
+                paths.settle(self, vector);
                 return self.encode_added(&[], scratch, out).map_err(|(_, error)| error);
             }
             (_, None) => return Err(self.codes_mismatch()),

@@ -17,6 +17,8 @@ pub(crate) struct Paths {
     /// `n × d`, row-major.
     grid: Vec<i16>,
     others: Vec<i16>,
+    /// Coordinates, and their rows, that could fall on either of two steps.
+    doubtful: Vec<(u32, u32)>,
     codes: Vec<u8>,
     room: TrellisRoom,
 }
@@ -28,6 +30,7 @@ impl Paths {
             dimension,
             grid: tq_memory::with_capacity(dimension)?,
             others: tq_memory::filled(dimension, 0)?,
+            doubtful: Vec::new(),
             codes: Vec::new(),
             room: TrellisRoom::default(),
         })
@@ -36,6 +39,7 @@ impl Paths {
     /// Forgets all rows.
     pub(crate) fn clear(&mut self) {
         self.grid.clear();
+        self.doubtful.clear();
     }
 
     /// Adds a row of rotated values, from which the centre has been taken.
@@ -46,28 +50,36 @@ impl Paths {
         Ok(())
     }
 
-    /// Adds the row of `vector`, given values that are within `margin` of its rotated ones, from which the centre has been taken.
-    pub(crate) fn add_near(
-        &mut self,
-        codec: &Codec,
-        vector: &[f32],
-        near: &[f32],
-        margin: f32,
-    ) -> Result<(), OutOfMemory> {
+    /// Adds a row of values that are within `margin` of a vector's rotated ones, from which the centre has been taken;
+    /// [`Paths::settle`] makes it exact.
+    pub(crate) fn add_near(&mut self, codec: &Codec, near: &[f32], margin: f32) -> Result<(), OutOfMemory> {
         let start = self.grid.len();
         self.grid.try_resize(start + self.dimension, 0)?;
         let (grid, others) = (&mut self.grid[start..], &mut self.others);
         self.trellis.round_within(codec.level(), near, margin, grid, others);
-        let centre = codec.rotated_centre();
-        for (index, (step, other)) in grid.iter_mut().zip(others).enumerate() {
-            if step != other
-                && let Some(value) = codec.rotation().coordinate(index, vector)
-            {
-                let off = centre.map_or(0.0, |centre| centre.rotated()[index]);
-                self.trellis.round(codec.level(), &[value - off], std::slice::from_mut(step));
+        let row = (start / self.dimension) as u32;
+        for (index, (step, other)) in grid.iter().zip(others.iter()).enumerate() {
+            if step != other {
+                self.doubtful.try_push((index as u32, row))?;
             }
         }
         Ok(())
+    }
+
+    /// Computes again, for rows that were added as near, what their values left in doubt; `vectors` (`n × d`) are all rows. Coordinate by
+    /// coordinate: a row of the rotation's matrix is read once for all rows that want it.
+    pub(crate) fn settle(&mut self, codec: &Codec, vectors: &[f32]) {
+        let d = self.dimension;
+        self.doubtful.sort_unstable();
+        let centre = codec.rotated_centre();
+        for (index, row) in self.doubtful.drain(..) {
+            let (index, row) = (index as usize, row as usize);
+            if let Some(value) = codec.rotation().coordinate(index, &vectors[row * d..(row + 1) * d]) {
+                let off = centre.map_or(0.0, |centre| centre.rotated()[index]);
+                let step = &mut self.grid[row * d + index..][..1];
+                self.trellis.round(codec.level(), &[value - off], step);
+            }
+        }
     }
 
     /// The codes of all rows, a byte each.
