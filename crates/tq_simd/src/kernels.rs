@@ -101,6 +101,17 @@ macro_rules! each_measure {
         ]
     };
 }
-#[allow(unused_imports)]
-pub(crate) use each_measure;
+/// The kernels of a module that come without and with a residual, between their other constant parameters, in that order of a layout.
+#[allow(unused_macros)]
+macro_rules! with_and_without_residual {
+    ($order:expr, $module:ident, [$($before:expr),*]) => {
+        $crate::kernels::RowKernels {
+            order: $order,
+            plain: $crate::kernels::each_measure!($module, [$($before),*] [false]),
+            with_residual: $crate::kernels::each_measure!($module, [$($before),*] [true]),
+        }
+    };
+}
 pub(crate) use every_kernel;
+#[allow(unused_imports)]
+pub(crate) use {each_measure, with_and_without_residual};

@@ -1,7 +1,7 @@
 //! The kernels of Advanced SIMD, by name.
 
 use super::{natural, signs, strided};
-use crate::kernels::{RowKernels, each_measure};
+use crate::kernels::{RowKernels, each_measure, with_and_without_residual};
 use crate::lanes::{LANES, compiled_loops, kernels_over_lanes};
 use crate::layout::{Line, Order, fill_table};
 use crate::scalar;
@@ -39,21 +39,9 @@ fn row_kernels(width: Width) -> Option<RowKernels> {
             plain: each_measure!(strided, [4] []),
             with_residual: each_measure!(natural, [4, false][true]),
         },
-        Width::Eight => RowKernels {
-            order: natural,
-            plain: each_measure!(natural, [8, false][false]),
-            with_residual: each_measure!(natural, [8, false][true]),
-        },
-        Width::TrellisTwo => RowKernels {
-            order: natural,
-            plain: each_measure!(natural, [2, true][false]),
-            with_residual: each_measure!(natural, [2, true][true]),
-        },
-        Width::TrellisFour => RowKernels {
-            order: natural,
-            plain: each_measure!(natural, [4, true][false]),
-            with_residual: each_measure!(natural, [4, true][true]),
-        },
+        Width::Eight => with_and_without_residual!(natural, natural, [8, false]),
+        Width::TrellisTwo => with_and_without_residual!(natural, natural, [2, true]),
+        Width::TrellisFour => with_and_without_residual!(natural, natural, [4, true]),
     })
 }
 

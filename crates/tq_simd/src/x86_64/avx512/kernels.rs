@@ -1,7 +1,7 @@
 //! The kernels of AVX-512, by name.
 
 use super::{counts, natural, planes, signs, strided};
-use crate::kernels::{RowKernels, each_measure};
+use crate::kernels::{RowKernels, each_measure, with_and_without_residual};
 use crate::lanes::{compiled_loops, kernels_over_lanes};
 use crate::layout::{Line, Order, fill_table};
 use crate::level::{has_bit_counts, has_byte_permutes};
@@ -34,6 +34,7 @@ fn row_kernels(width: Width) -> Option<RowKernels> {
 pub(crate) fn rows(width: Width, byte_permutes: bool, bit_counts: bool) -> RowKernels {
     let strided = Order { strided_lanes: Some(strided::LANES), byte_planes: false };
     let natural = Order { strided_lanes: None, byte_planes: false };
+    let look_up = Order { strided_lanes: None, byte_planes: true };
     match width {
         Width::Two => RowKernels {
             order: strided,
@@ -50,36 +51,12 @@ pub(crate) fn rows(width: Width, byte_permutes: bool, bit_counts: bool) -> RowKe
             plain: each_measure!(strided, [4] []),
             with_residual: each_measure!(natural, [4, false][true]),
         },
-        Width::Eight if byte_permutes => RowKernels {
-            order: Order { strided_lanes: None, byte_planes: true },
-            plain: each_measure!(planes, [8][false]),
-            with_residual: each_measure!(planes, [8][true]),
-        },
-        Width::TrellisTwo if byte_permutes => RowKernels {
-            order: Order { strided_lanes: None, byte_planes: true },
-            plain: each_measure!(planes, [2][false]),
-            with_residual: each_measure!(planes, [2][true]),
-        },
-        Width::TrellisFour if byte_permutes => RowKernels {
-            order: Order { strided_lanes: None, byte_planes: true },
-            plain: each_measure!(planes, [4][false]),
-            with_residual: each_measure!(planes, [4][true]),
-        },
-        Width::Eight => RowKernels {
-            order: natural,
-            plain: each_measure!(natural, [8, false][false]),
-            with_residual: each_measure!(natural, [8, false][true]),
-        },
-        Width::TrellisTwo => RowKernels {
-            order: natural,
-            plain: each_measure!(natural, [2, true][false]),
-            with_residual: each_measure!(natural, [2, true][true]),
-        },
-        Width::TrellisFour => RowKernels {
-            order: natural,
-            plain: each_measure!(natural, [4, true][false]),
-            with_residual: each_measure!(natural, [4, true][true]),
-        },
+        Width::Eight if byte_permutes => with_and_without_residual!(look_up, planes, [8]),
+        Width::TrellisTwo if byte_permutes => with_and_without_residual!(look_up, planes, [2]),
+        Width::TrellisFour if byte_permutes => with_and_without_residual!(look_up, planes, [4]),
+        Width::Eight => with_and_without_residual!(natural, natural, [8, false]),
+        Width::TrellisTwo => with_and_without_residual!(natural, natural, [2, true]),
+        Width::TrellisFour => with_and_without_residual!(natural, natural, [4, true]),
     }
 }
 
