@@ -261,16 +261,12 @@ impl<'a> BlockEncoder<'a> {
                     paths.add_near(codec, rotated, ((margin * norm + more) as f32).next_up())?;
                 } else {
                     codec.rotation().apply(vector, rotated);
-                    if let Some(centre) = centre {
-                        centre.subtract(rotated);
-                    }
                     paths.add(codec, rotated)?;
                 }
             }
             paths.settle(codec, rows);
         }
-        let result = codec.encode_added(&[], &mut self.scratch, out);
-        result.map_err(|(row, source)| BatchError { row, source })
+        codec.encode_added(&[], &mut self.scratch, out)
     }
 
     fn encode_exact(&mut self, rows: &[f32], out: &mut Vec<u8>) -> Result<(), BatchError> {

@@ -119,15 +119,12 @@ impl Codec {
             margin += centre.subtract_near(near);
         }
         let margin = (margin as f32).next_up();
-        let thresholds = match (self.codebook().rule(), &mut scratch.paths) {
-            (Rule::Thresholds(thresholds), _) => thresholds,
-            (_, Some(paths)) => {
-                paths.add_near(self, near, margin)?;
-                paths.settle(self, vector);
-                return self.encode_added(&[], scratch, out).map_err(|(_, error)| error);
-            }
-            (_, None) => return Err(self.codes_mismatch()),
-        };
+        if let Some(paths) = &mut scratch.paths {
+            paths.add_near(self, near, margin)?;
+            paths.settle(self, vector);
+            return self.encode_added(&[], scratch, out).map_err(|error| error.source);
+        }
+        let Rule::Thresholds(thresholds) = self.codebook().rule() else { return Err(self.codes_mismatch()) };
         let Scratch { codes, others, .. } = scratch;
         tq_simd::quantize_within(self.level(), thresholds, near, margin, codes, others);
         // Most groups of codes agree, and a group is compared at once.
@@ -153,17 +150,13 @@ impl Codec {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
+        if scratch.paths.is_some() {
+            return self.encode_rotated_rows(rotated, scratch, out).map_err(|error| error.source);
+        }
         if let Some(centre) = self.rotated_centre() {
             centre.subtract(rotated);
         }
-        let thresholds = match (self.codebook().rule(), &mut scratch.paths) {
-            (Rule::Thresholds(thresholds), _) => thresholds,
-            (_, Some(paths)) => {
-                paths.add(self, rotated)?;
-                return self.encode_added(rotated, scratch, out).map_err(|(_, error)| error);
-            }
-            (_, None) => return Err(self.codes_mismatch()),
-        };
+        let Rule::Thresholds(thresholds) = self.codebook().rule() else { return Err(self.codes_mismatch()) };
         let mut codes = std::mem::take(&mut scratch.codes);
         tq_simd::quantize(self.level(), thresholds, rotated, &mut codes);
         let result = self.write(rotated, &codes, scratch, out);
@@ -190,13 +183,9 @@ impl Codec {
             return Ok(());
         };
         for rotated in rotated.chunks_exact_mut(d) {
-            if let Some(centre) = self.rotated_centre() {
-                centre.subtract(rotated);
-            }
             paths.add(self, rotated)?;
         }
-        let result = self.encode_added(rotated, scratch, out);
-        result.map_err(|(row, source)| BatchError { row, source })
+        self.encode_added(rotated, scratch, out)
     }
 
     /// Encodes the rows that were added to the scratch's paths; `rotated` has their values, less the centre, if the codec has a residual.
@@ -208,13 +197,16 @@ impl Codec {
         rotated: &[f32],
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
-    ) -> Result<(), (usize, CodecError)> {
+    ) -> Result<(), BatchError> {
         let d = self.dimension();
-        let Some(mut paths) = scratch.paths.take() else { return Err((0, self.codes_mismatch())) };
-        let result = paths.find(self.level()).map_err(|error| (0, error.into())).and_then(|codes| {
+        let Some(mut paths) = scratch.paths.take() else {
+            return Err(BatchError { row: 0, source: self.codes_mismatch() });
+        };
+        let result = paths.find(self.level()).map_err(BatchError::from).and_then(|codes| {
             for (row, codes) in codes.chunks_exact(d).enumerate() {
                 let rotated = rotated.get(row * d..(row + 1) * d).unwrap_or_default();
-                self.write(rotated, codes, scratch, out).map_err(|error| (row, error))?;
+                let written = self.write(rotated, codes, scratch, out);
+                written.map_err(|source| BatchError { row, source })?;
             }
             Ok(())
         });

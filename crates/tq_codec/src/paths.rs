@@ -42,8 +42,11 @@ impl Paths {
         self.doubtful.clear();
     }
 
-    /// Adds a row of rotated values, from which the centre has been taken.
-    pub(crate) fn add(&mut self, codec: &Codec, rotated: &[f32]) -> Result<(), OutOfMemory> {
+    /// Adds a row of rotated values, from which the centre is taken.
+    pub(crate) fn add(&mut self, codec: &Codec, rotated: &mut [f32]) -> Result<(), OutOfMemory> {
+        if let Some(centre) = codec.rotated_centre() {
+            centre.subtract(rotated);
+        }
         let start = self.grid.len();
         self.grid.try_resize(start + self.dimension, 0)?;
         self.trellis.round(codec.level(), rotated, &mut self.grid[start..]);
