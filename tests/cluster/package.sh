@@ -7,7 +7,6 @@ version=$(sed -nE "s/^default_version = '(.*)'/\1/p" "$("$PG_CONFIG" --sharedir)
 
 listing() { (cd "$1" && find . ! -type d | sort); }
 # smoke NAME CLUSTER SETTING...: with the server of $PG_BIN
-# smoke NAME CLUSTER SETTING...: with the server of $PG_BIN
 smoke() {
     local name=$1
     shift
@@ -96,20 +95,24 @@ for stage in 1 2; do
 done
 known() { [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]; }
 if known bash; then
-    for name in $(instructions 1 RUN | sed -nE 's/.*--no-install-recommends +([^&]*).*/\1/p'); do
+    names=$(instructions 1 RUN | sed -nE 's/.*--no-install-recommends +([^&]*).*/\1/p' | sed 's/"//g')
+    # shellcheck disable=SC2016 # as it stands in the Dockerfile
+    for name in ${names//'${PG_MAJOR}'/$PG_MAJOR}; do
         if known "$name"; then ok "stage 1: apt knows $name"; else not_ok "stage 1: apt knows $name"; fi
     done
 else
     echo "# SKIPPED: the names of Debian's packages (apt has no lists here)"
 fi
-is "$(sed -nE 's/^FROM rust:([0-9.]+)-.*/\1/p' "$ROOT/Dockerfile")" \
+is "$(sed -nE 's/^COPY --from=rust:([0-9.]+)-.*/\1/p' "$ROOT/Dockerfile" | sort -u)" \
     "$(sed -nE 's/^rust-version = "([0-9.]+)"/\1/p' "$ROOT/Cargo.toml" | head -n 1)" \
     "stage 1: the Rust that the sources ask for"
-is "$(sed -nE 's/^FROM postgres:([0-9]+)-.*/\1/p' "$ROOT/Dockerfile")" "$PG_MAJOR" \
-    "stage 2: the server that the package is for"
+# shellcheck disable=SC2016 # as it stands in the Dockerfile
+is "$(sed -nE 's/^FROM ([^ ]*).*/\1/p' "$ROOT/Dockerfile" | sort -u)" 'postgres:${PG_MAJOR}-bookworm' \
+    "both stages: the server that the package is for"
+like "$(sed -nE 's/^ARG PG_MAJOR=(.*)/\1/p' "$ROOT/Dockerfile")" '^1[5-8]$' "which is one of the servers that there are"
 
 # COPY . .
-is "$(instructions 1 COPY)" '. .' "stage 1: the sources are copied"
+is "$(instructions 1 COPY | grep -v -- --from)" '. .' "stage 1: the sources are copied"
 # In the same folder each time, so that what is built from it is built once for all runs.
 image=$BUILD/image
 rm -rf "$image"
@@ -118,7 +121,7 @@ exclude=()
 while read -r name; do exclude+=("--exclude=./$name"); done <"$ROOT/.dockerignore"
 tar -C "$ROOT" "${exclude[@]}" -cf - . | tar -C "$image/src" -xf -
 is "$(cd "$image/src" && ls -d .git target .build dist 2>/dev/null)" '' "stage 1: without what is built"
-is "$(instructions 1 RUN | sed 1d)" 'make package' "stage 1: make package"
+like "$(instructions 1 RUN | sed 1d)" '^make package PG_CONFIG=' "stage 1: make package"
 # The image builds all crates, the tests only what isn't built yet.
 make_package() (
     cd "$image/src" || exit
