@@ -19,7 +19,7 @@ CREATE FUNCTION unit(seed int) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
         SELECT i, x, sum(x * x) OVER () AS n
         FROM generate_series(1, 48) i, LATERAL (SELECT sin(i * seed)::float8 AS x) s) t
 $$;
--- Wherever the table is, which was in the extension's schema up to 0.1.0.
+-- Wherever the table is, which was in the extension's schema up to 0.2.0.
 CREATE FUNCTION codecs_digest() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE digest text;
 BEGIN

@@ -70,14 +70,24 @@ old_major=$PG_MAJOR
 preload="shared_preload_libraries = 'tinyquant'"
 old=$RUN/old
 create "$old" "$preload"
-cp "$REPO"/sql/tinyquant--0.1.0.sql "$("$PG_CONFIG" --sharedir)/extension/"
+# Databases of the present version, and of each that was.
+declare -A released
+for frozen in "$REPO"/sql/tinyquant--*.sql; do
+    from=$(basename "$frozen" .sql)
+    from=${from#tinyquant--}
+    [[ $from != *--* ]] && [ "$from" != "$version" ] || continue
+    cp "$frozen" "$("$PG_CONFIG" --sharedir)/extension/"
+    released[of_${from//./_}]=$from
+done
+mapfile -t former < <(printf '%s\n' "${!released[@]}" | sort)
+is "$([ ${#former[@]} -ge 2 ] && echo some)" some "versions that were released: ${released[*]}"
+databases=(present moved "${former[@]}")
 cluster_start "$old"
 cluster_psql "$old" <<'SQL'
 CREATE ROLE owner LOGIN;
 CREATE ROLE maker;
 CREATE DATABASE present OWNER owner;
 CREATE DATABASE moved;
-CREATE DATABASE former;
 ALTER DATABASE moved SET search_path = public, "a schema";
 SQL
 # In one database the extension is the database owner's.
@@ -85,9 +95,12 @@ SQL
     -c 'GRANT INSERT ON tq_catalog.tq_codec TO maker WITH GRANT OPTION'
 cluster_psql "$old" -d present -c 'GRANT EXECUTE ON FUNCTION tq_rotation_cache() TO owner'
 cluster_psql "$old" -d moved -c 'CREATE SCHEMA "a schema"' -c 'CREATE EXTENSION tinyquant SCHEMA "a schema"'
-cluster_psql "$old" -d former -c "CREATE EXTENSION tinyquant VERSION '0.1.0'"
+for database in "${former[@]}"; do
+    cluster_psql "$old" -c "CREATE DATABASE $database"
+    cluster_psql "$old" -d "$database" -c "CREATE EXTENSION tinyquant VERSION '${released[$database]}'"
+done
 declare -A digest index
-for database in present moved former; do
+for database in "${databases[@]}"; do
     populate "$old" "$database"
     # Out of line, and partitioned.
     cluster_psql "$old" -d "$database" <<'SQL'
@@ -145,7 +158,7 @@ want_rights=$(cluster_value "$old" "$rights" present)
 # pg_dump from before takes the mark for an option and writes it down, and a server from before refuses it, whatever the
 # column. A cluster from before has no marks, and neither has this one then.
 if ! grep -q pg_attver "$new_bin/pg_dump"; then
-    for database in present moved former; do
+    for database in "${databases[@]}"; do
         cluster_psql "$old" -d "$database" <<'SQL'
 SET allow_system_table_mods = on;
 UPDATE pg_attribute
@@ -155,9 +168,12 @@ SQL
     done
 fi
 
-check() { # CLUSTER NAME VERSION-OF-FORMER
+extension_version_in() { # CLUSTER DATABASE
+    cluster_value "$1" "SELECT extversion FROM pg_extension WHERE extname = 'tinyquant'" "$2"
+}
+check() { # CLUSTER NAME [VERSION]: which all databases have, if not those that they had
     local cluster=$1 name=$2 database
-    for database in present moved former; do
+    for database in "${databases[@]}"; do
         is "$(digests "$cluster" "$database")" "${digest[$database]}" "$name, $database: equal rows, codecs, answers"
         is "$(indexed "$cluster" "$database")" "${index[$database]}" \
             "$name, $database: equal indexes, which find every row"
@@ -173,13 +189,15 @@ check() { # CLUSTER NAME VERSION-OF-FORMER
                 "$name, $database: as they do here"
         fi
     done
-    former_version() {
-        cluster_value "$cluster" "SELECT extversion FROM pg_extension WHERE extname = 'tinyquant'" former
-    }
-    is "$(former_version)" "$3" "$name: the extension's version is the one it had"
-    cluster_psql "$cluster" -d former -c 'ALTER EXTENSION tinyquant UPDATE'
-    is "$(former_version)" "$version" "$name: ALTER EXTENSION UPDATE afterwards"
-    for database in present moved former; do
+    for database in "${former[@]}"; do
+        # A dump says CREATE EXTENSION and no version, so the new server's comes.
+        is "$(extension_version_in "$cluster" "$database")" "${3:-${released[$database]}}" \
+            "$name, $database: the extension's version"
+        cluster_psql "$cluster" -d "$database" -c 'ALTER EXTENSION tinyquant UPDATE'
+        is "$(extension_version_in "$cluster" "$database")" "$version" \
+            "$name, $database: ALTER EXTENSION UPDATE afterwards"
+    done
+    for database in "${databases[@]}"; do
         is "$(used "$cluster" "$database")" "$want_used" "$name, $database: new rows, updates, codecs and files"
         is "$(digests "$cluster" "$database")" "${digest[$database]}" \
             "$name, $database: and what was there is as it was"
@@ -208,15 +226,16 @@ restore() { # DATABASE ARGUMENT...
 }
 restore present --create -d postgres
 restore moved --create -d postgres
-# A dump of 0.1.0 brings its codecs to a table that isn't there any more: the way of docs/operations.md.
-cluster_psql "$restored" -c 'CREATE DATABASE former'
+# A dump of a version before 0.3.0 brings its codecs to a table that isn't there any more: the way of docs/operations.md.
 mapfile -t steps < <(sed -nE 's/^  ((CREATE TABLE|INSERT INTO|DROP TABLE) .*public\.tq_codec.*;)$/\1/p' \
     "$REPO/docs/operations.md")
-is "${#steps[@]}" 3 "docs/operations.md says how a dump of 0.1.0 is restored"
-cluster_psql "$restored" -d former -c 'CREATE EXTENSION tinyquant' -c "${steps[0]}"
-restore former -d former
-cluster_psql "$restored" -d former -c "${steps[1]}" -c "${steps[2]}"
-# A dump says CREATE EXTENSION and no version, so the new server's comes.
+is "${#steps[@]}" 3 "docs/operations.md says how a dump of a former version is restored"
+for database in "${former[@]}"; do
+    cluster_psql "$restored" -c "CREATE DATABASE $database"
+    cluster_psql "$restored" -d "$database" -c 'CREATE EXTENSION tinyquant' -c "${steps[0]}"
+    restore "$database" -d "$database"
+    cluster_psql "$restored" -d "$database" -c "${steps[1]}" -c "${steps[2]}"
+done
 check "$restored" "dump" "$version"
 cluster_stop "$restored"
 use_server "$OLD_PG_BIN"
@@ -243,7 +262,7 @@ for mode in copy link; do
     cluster_start "$new"
     # The new data directory has none of the kept rotations; a first use makes them again.
     is "$(cluster_value "$new" 'SELECT count(*) FROM tq_rotation_cache()' present)" 0 "$mode: no rotations at first"
-    check "$new" "$mode" 0.1.0
+    check "$new" "$mode"
     is "$(cluster_value "$new" 'SELECT count(*) > 0 FROM tq_rotation_cache()' present)" t \
         "$mode: rotations are kept again"
     cluster_stop "$new"

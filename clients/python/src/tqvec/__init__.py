@@ -8,5 +8,5 @@ of its name, which is imported only if asked for: ``tqvec.psycopg``, ``tqvec.psy
 from ._record import Record
 from ._vector import Vector
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = ["Record", "Vector"]
