@@ -2,7 +2,7 @@
 # .build and target (Debian's packages by apt).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test sanitize fuzz install package bench fmt lint doc clean
+.PHONY: help all demo demo-stop test sanitize fuzz install package bench fmt lint doc clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -21,6 +21,9 @@ sanitize: ## AddressSanitizer, Miri and valgrind, as far as they are here; TOOLS
 
 fuzz: ## fuzz targets under libFuzzer; TARGET=ztensor SECONDS=600 for one of them
 	@scripts/fuzz "$(or $(TARGET),all)" "$(or $(SECONDS),60)"
+
+all: ## release build for the server of PG_CONFIG, for a later `make install`
+	@PG_CONFIG="$(PG_CONFIG)" scripts/install --build
 
 install: ## release build into the server of PG_CONFIG=/path/to/pg_config
 	@PG_CONFIG="$(PG_CONFIG)" scripts/install
