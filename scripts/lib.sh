@@ -253,10 +253,20 @@ place_extension() {
     install -m 644 "$ROOT"/sql/tinyquant--*--*.sql "$2/"
 }
 
+# build_and_place MAJOR LIBRARY_DIR EXTENSION_DIR: one at a time, since the library of every server is built at the same
+# place.
+build_and_place() {
+    local lock
+    mkdir -p "$CARGO_TARGET_DIR"
+    exec {lock}>"$CARGO_TARGET_DIR/tinyquant.lock"
+    flock "$lock"
+    build_library "$1" && place_extension "$2" "$3" || return
+    exec {lock}>&-
+}
+
 # The release build into the server of $PG_CONFIG, a private copy.
 install_extension() {
-    build_library "$PG_MAJOR"
-    place_extension "$("$PG_CONFIG" --pkglibdir)" "$("$PG_CONFIG" --sharedir)/extension"
+    build_and_place "$PG_MAJOR" "$("$PG_CONFIG" --pkglibdir)" "$("$PG_CONFIG" --sharedir)/extension"
 }
 
 # install_visibly NAME: install_extension with its output in .build/logs/NAME.log, and lines that say how much was fetched
@@ -283,11 +293,10 @@ crates_compiled() {
 build_package() {
     local library extension
     if ! grep -qxF "pg$1 = \"$2\"" "$PGRX_HOME/config.toml" 2>/dev/null; then export PGRX_PG_CONFIG_PATH=$2; fi
-    build_library "$1"
     library=$3$("$2" --pkglibdir)
     extension=$3$("$2" --sharedir)/extension
     mkdir -p "$library" "$extension"
-    place_extension "$library" "$extension"
+    build_and_place "$1" "$library" "$extension"
 }
 
 # ---- private clusters -----------------------------------------------------------------------------------------

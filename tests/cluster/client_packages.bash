@@ -9,7 +9,18 @@
 # kept FOLDER PACKAGE...: whether that is what is there
 kept() { [ "$(cat "$BUILD/$1/done" 2>/dev/null)" = "${*:2}" ]; }
 
-python_packages() {
+# one_at_a_time COMMAND...: tests of two servers may ask for the same folder at once
+one_at_a_time() {
+    (
+        flock 9
+        "$@"
+    ) 9>"$BUILD/client_packages.lock"
+}
+
+python_packages() { one_at_a_time make_python_packages "$@"; }
+node_packages() { one_at_a_time make_node_packages "$@"; }
+
+make_python_packages() {
     local folder=$BUILD/$1
     if kept "$@"; then return 0; fi
     rm -rf "$folder"
@@ -24,7 +35,7 @@ python_clients() {
     python_packages clients "${wanted[@]}"
 }
 
-node_packages() {
+make_node_packages() {
     local folder=$BUILD/$1
     if ! command -v node >/dev/null || ! command -v npm >/dev/null; then return 1; fi
     if kept "$@"; then return 0; fi

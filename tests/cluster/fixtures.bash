@@ -6,6 +6,9 @@
 #                                  in
 #   $rows $codecs $answers $means  queries, each with one digest: of stored bytes, of codecs, of distances, of a
 #                                  materialized view
+#   digests_of CLUSTER DATABASE    all of them
+#   indexed CLUSTER DATABASE       rows that are found by indexes alone, and what the indexes are
+#   used CLUSTER DATABASE          what a user does next: new rows, updates, codecs, files (in $RUN/files)
 
 populate() { # CLUSTER DATABASE
     cluster_psql "$1" -d "$2" >/dev/null <<'SQL'
@@ -61,3 +64,34 @@ answers="
     SELECT md5(string_agg(format('%s %s %s', n.distance, trained <-> unit(9), exact <#> unit(9)), ',' ORDER BY i.id))
     FROM items i JOIN nearest n USING (id)"
 means="SELECT md5(string_agg(third || mean::text, ',' ORDER BY third)) FROM means"
+
+digests_of() { # CLUSTER DATABASE
+    cluster_psql "$1" -d "$2" -At -c "$rows" -c "$codecs" -c "$answers" -c "$means"
+}
+indexed() { # CLUSTER DATABASE
+    cluster_psql "$1" -d "$2" -At <<'SQL'
+SET enable_seqscan = off;
+SELECT count(*) FROM items i
+    WHERE exact = i.v::tqvec(48, 8, residual) AND id = (SELECT id FROM items m WHERE m.made = i.made);
+SELECT count(*) FROM items i WHERE EXISTS (SELECT FROM items s WHERE s.small = i.small AND s.id = i.id);
+SELECT count(*) FROM items WHERE tq_config_hash(trained) = tq_config_hash(tq_compress(unit(1), 'trained'));
+SELECT count(*) FROM plain p WHERE tq_compress(v) = (SELECT made FROM items i WHERE i.id = p.id);
+SELECT indexdef FROM pg_indexes WHERE tablename IN ('items', 'plain') ORDER BY indexname;
+SQL
+}
+used() { # CLUSTER DATABASE
+    cluster_psql "$1" -d "$2" -At 2>&1 <<SQL
+SET client_min_messages = warning;
+BEGIN;
+INSERT INTO items (id, v, trained) SELECT i, unit(i), tq_compress(unit(i), 'spare') FROM generate_series(401, 420) i;
+UPDATE items SET small = v::tqvec(48, 2), exact = v::tqvec(48, 8, residual);
+SELECT count(*), sum(tq_bit_width(trained)) FROM items WHERE made = v::tqvec(48, 4);
+SELECT tq_create_codec('later', 48, 4, false, 11) IS NOT NULL;
+SELECT tq_export('SELECT id, made FROM items', '$RUN/files/made.tqcv', '{}');
+SELECT records, codec FROM tq_corpus_info('$RUN/files/made.tqcv');
+REFRESH MATERIALIZED VIEW means;
+ROLLBACK;
+VACUUM (FREEZE, ANALYZE) items;
+REINDEX TABLE items;
+SQL
+}

@@ -7,6 +7,10 @@
 # shellcheck source=document_blocks.bash
 . "$(dirname "$0")/document_blocks.bash"
 
+# The wheel of 18 is without foreign tables; the one of a newer release of it has them.
+if [ -n "${NEWER_PG_BIN:-}" ] && [ ! -e "$("$PG_CONFIG" --sharedir)/extension/postgres_fdw.control" ]; then
+    use_server "$NEWER_PG_BIN"
+fi
 db1=$RUN/db1
 for name in db1 db2 db3; do
     cluster_create "$RUN/$name" "log_statement = 'all'"

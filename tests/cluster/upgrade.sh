@@ -30,38 +30,6 @@ create() { # DIR SETTING...
     printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '$dir'" "timezone = 'UTC'" "fsync = off" "$@" \
         >>"$dir/data/postgresql.conf"
 }
-digests() { # CLUSTER DATABASE
-    cluster_psql "$1" -d "$2" -At -c "$rows" -c "$codecs" -c "$answers" -c "$means"
-}
-# Rows found by indexes alone, and what the indexes are.
-indexed() { # CLUSTER DATABASE
-    cluster_psql "$1" -d "$2" -At <<'SQL'
-SET enable_seqscan = off;
-SELECT count(*) FROM items i
-    WHERE exact = i.v::tqvec(48, 8, residual) AND id = (SELECT id FROM items m WHERE m.made = i.made);
-SELECT count(*) FROM items i WHERE EXISTS (SELECT FROM items s WHERE s.small = i.small AND s.id = i.id);
-SELECT count(*) FROM items WHERE tq_config_hash(trained) = tq_config_hash(tq_compress(unit(1), 'trained'));
-SELECT count(*) FROM plain p WHERE tq_compress(v) = (SELECT made FROM items i WHERE i.id = p.id);
-SELECT indexdef FROM pg_indexes WHERE tablename IN ('items', 'plain') ORDER BY indexname;
-SQL
-}
-# What a user does next: new rows, updates, codecs, files.
-used() { # CLUSTER DATABASE
-    cluster_psql "$1" -d "$2" -At 2>&1 <<SQL
-SET client_min_messages = warning;
-BEGIN;
-INSERT INTO items (id, v, trained) SELECT i, unit(i), tq_compress(unit(i), 'spare') FROM generate_series(401, 420) i;
-UPDATE items SET small = v::tqvec(48, 2), exact = v::tqvec(48, 8, residual);
-SELECT count(*), sum(tq_bit_width(trained)) FROM items WHERE made = v::tqvec(48, 4);
-SELECT tq_create_codec('later', 48, 4, false, 11) IS NOT NULL;
-SELECT tq_export('SELECT id, made FROM items', '$RUN/files/made.tqcv', '{}');
-SELECT records, codec FROM tq_corpus_info('$RUN/files/made.tqcv');
-REFRESH MATERIALIZED VIEW means;
-ROLLBACK;
-VACUUM (FREEZE, ANALYZE) items;
-REINDEX TABLE items;
-SQL
-}
 
 # ---- the old server ---------------------------------------------------------------------------------------------
 
@@ -111,7 +79,7 @@ ALTER TABLE large ALTER e SET STORAGE external;
 INSERT INTO large SELECT i, v, v FROM generate_series(0, 19) i,
     LATERAL (SELECT tq_normalize(array_agg(sin((i + 1) * j)::real ORDER BY j)) AS v FROM generate_series(1, 1536) j) s;
 SQL
-    digest[$database]=$(digests "$old" "$database")
+    digest[$database]=$(digests_of "$old" "$database")
     index[$database]=$(indexed "$old" "$database")
 done
 large="
@@ -144,7 +112,7 @@ add_constant='INSERT INTO constants (id) VALUES (1) RETURNING e::bytea'
 like "$(cluster_value "$old" 'SELECT e FROM named WHERE id = 7' present)" '^\[[-0-9.e,]+\]$' "programs read floats"
 like "$want_named" '^[0-9a-f]{32}\|integer tqvec\(codec_[0-9a-f]{7}\) tqvec\(48,8,normalize\)$' \
     "columns name a codec"
-digest[present]=$(digests "$old" present)
+digest[present]=$(digests_of "$old" present)
 want_used=$(used "$old" present)
 like "$want_used" '^420\|1640'$'\n''t'$'\n''420'$'\n''420\|built-in$' "PostgreSQL $old_major: the database is usable"
 # Newer servers give an owner more rights.
@@ -174,7 +142,7 @@ extension_version_in() { # CLUSTER DATABASE
 check() { # CLUSTER NAME [VERSION]: which all databases have, if not those that they had
     local cluster=$1 name=$2 database
     for database in "${databases[@]}"; do
-        is "$(digests "$cluster" "$database")" "${digest[$database]}" "$name, $database: equal rows, codecs, answers"
+        is "$(digests_of "$cluster" "$database")" "${digest[$database]}" "$name, $database: equal rows, codecs, answers"
         is "$(indexed "$cluster" "$database")" "${index[$database]}" \
             "$name, $database: equal indexes, which find every row"
         is "$(cluster_value "$cluster" "$large" "$database")" "$want_large" "$name, $database: large records"
@@ -199,7 +167,7 @@ check() { # CLUSTER NAME [VERSION]: which all databases have, if not those that 
     done
     for database in "${databases[@]}"; do
         is "$(used "$cluster" "$database")" "$want_used" "$name, $database: new rows, updates, codecs and files"
-        is "$(digests "$cluster" "$database")" "${digest[$database]}" \
+        is "$(digests_of "$cluster" "$database")" "${digest[$database]}" \
             "$name, $database: and what was there is as it was"
     done
     is "$(cluster_value "$cluster" "$rights" present)" "$want_rights" "$name: rights to the table of codecs"
