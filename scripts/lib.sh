@@ -269,8 +269,8 @@ install_extension() {
     build_and_place "$PG_MAJOR" "$("$PG_CONFIG" --pkglibdir)" "$("$PG_CONFIG" --sharedir)/extension"
 }
 
-# install_visibly NAME: install_extension with its output in .build/logs/NAME.log, and lines that say how much was fetched
-# and how many crates are compiled.
+# install_visibly NAME: install_extension with its output in .build/logs/NAME.log, and lines that say how much was
+# fetched and how many crates are compiled.
 CRATES=0
 install_visibly() {
     CRATES=$(cd "$ROOT" && cargo tree --locked --prefix none -e normal,build --no-default-features \

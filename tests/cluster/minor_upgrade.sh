@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A minor upgrade: the same data directory under a newer release of the same PostgreSQL, with the same library, which was
-# built with the older one's headers. Rows, indexes and codecs are what they were, and are used and changed on.
+# A minor upgrade: the same data directory under a newer release of the same PostgreSQL, with the same library, which
+# was built with the older one's headers. Rows, indexes and codecs are what they were, and are used and changed on.
 # shellcheck source-path=SCRIPTDIR source=helpers.bash
 . "$(dirname "$0")/helpers.bash"
 # shellcheck source=fixtures.bash
@@ -58,9 +58,8 @@ cluster_psql "$cluster" -d work -c 'VACUUM many' \
 is "$(cluster_value "$cluster" "$faults" work)" 0 "indexes are sound after a vacuum and new rows"
 is "$(cluster_value "$cluster" 'REINDEX INDEX many_lists' work && cluster_value "$cluster" "$faults" work)" 0 \
     "and built again"
-is "$(cluster_value "$cluster" 'ALTER EXTENSION tinyquant UPDATE' work 2>&1)" \
-    "NOTICE:  version \"$(cluster_value "$cluster" 'SELECT extversion FROM pg_extension
-        WHERE extname = $$tinyquant$$' work)\" of extension \"tinyquant\" is already installed" \
-    "the extension's version is what it was"
+like "$(cluster_value "$cluster" 'ALTER EXTENSION tinyquant UPDATE' work 2>&1)" \
+    '^NOTICE:  version "[0-9.]+" of extension "tinyquant" is already installed$' \
+    "the extension is of its version"
 cluster_stop "$cluster"
 done_testing

@@ -43,7 +43,7 @@ declare -A released
 for frozen in "$REPO"/sql/tinyquant--*.sql; do
     from=$(basename "$frozen" .sql)
     from=${from#tinyquant--}
-    [[ $from != *--* ]] && [ "$from" != "$version" ] || continue
+    if [[ $from == *--* ]] || [ "$from" = "$version" ]; then continue; fi
     cp "$frozen" "$("$PG_CONFIG" --sharedir)/extension/"
     released[of_${from//./_}]=$from
 done
@@ -194,7 +194,8 @@ restore() { # DATABASE ARGUMENT...
 }
 restore present --create -d postgres
 restore moved --create -d postgres
-# A dump of a version before 0.3.0 brings its codecs to a table that isn't there any more: the way of docs/operations.md.
+# A dump of a version before 0.3.0 brings its codecs to a table that isn't there any more: the way of
+# docs/operations.md.
 mapfile -t steps < <(sed -nE 's/^  ((CREATE TABLE|INSERT INTO|DROP TABLE) .*public\.tq_codec.*;)$/\1/p' \
     "$REPO/docs/operations.md")
 is "${#steps[@]}" 3 "docs/operations.md says how a dump of a former version is restored"
