@@ -3,13 +3,13 @@
 # session lives, and no other notices. And errors don't capture backtraces, whatever the environment says: these take
 # memory, too, and the user's attention.
 #
-# MEMORY_STEPS=200 takes finer steps (12 if not said; 3 on servers before 18, which test the same code), and
+# MEMORY_STEPS=200 takes finer steps (6 if not said; 2 on servers before 18, which test the same code), and
 # MEMORY_ONLY='COPY TO' is a pattern of the statements' names.
 # shellcheck source-path=SCRIPTDIR source=helpers.bash
 . "$(dirname "$0")/helpers.bash"
 
-steps=3
-[ "$PG_MAJOR" -lt 18 ] || steps=12
+steps=2
+[ "$PG_MAJOR" -lt 18 ] || steps=6
 steps=${MEMORY_STEPS:-$steps}
 cluster=$RUN/memory
 # Without JIT: LLVM ends a session that runs out of memory, and statements that disable scans cost enough to be

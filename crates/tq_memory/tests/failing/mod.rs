@@ -78,8 +78,23 @@ pub(crate) struct Counts {
     pub(crate) successes: usize,
 }
 
+/// How many of an operation's allocations fail in turn, unless `EVERY_ALLOCATION` is set: a long operation has thousands that are
+/// much the same.
+const MOST: usize = 120;
+
+/// The allocations of `total` that fail in turn: all if they aren't many, else the first and the last and some evenly between.
+fn moments(total: usize) -> Vec<usize> {
+    if total <= MOST || std::env::var_os("EVERY_ALLOCATION").is_some() {
+        return (1..=total).collect();
+    }
+    let ends = MOST / 3;
+    let middle = total - 2 * ends;
+    let between = (0..MOST - 2 * ends).map(|i| ends + 1 + i * middle / (MOST - 2 * ends));
+    (1..=ends).chain(between).chain(total - ends + 1..=total).collect()
+}
+
 impl Counts {
-    /// Lets each allocation of an operation fail in turn, by itself and with all after it. `is_memory` tells whether an error is
+    /// Lets allocations of an operation fail in turn, by themselves and with all after them. `is_memory` tells whether an error is
     /// about memory, which each must be.
     pub(crate) fn check<T, E: Error + 'static>(
         &mut self,
@@ -90,9 +105,13 @@ impl Counts {
         // What is made once for the process.
         work().unwrap_or_else(|error| panic!("{name}: {error}"));
         self.operations += 1;
+        // None fails, and all are counted.
+        let _ = while_failing(usize::MAX, false, 1, || work().map(drop));
+        let total = SEEN.load(SeqCst);
         for goes_on in [false, true] {
-            for n in 1.. {
+            for n in moments(total) {
                 let (result, hit) = while_failing(n, goes_on, 1, || work().map(drop));
+                // Threads share work as it comes, so the last ones may stay away.
                 if !hit {
                     break;
                 }
