@@ -57,9 +57,30 @@ unsafe impl GlobalAlloc for Failing {
     }
 }
 
+/// Waits until the thread that started the test does nothing: it has lists to keep once a test runs, and what it allocates would be
+/// refused, or lent, among the test's. A thread that can run, but has no processor, isn't asleep.
+fn settle() {
+    static SETTLED: std::sync::Once = std::sync::Once::new();
+    SETTLED.call_once(|| {
+        let main = format!("/proc/self/task/{}/stat", std::process::id());
+        let mut asleep = 0;
+        // Where the test runs in that thread, it never is.
+        for _ in 0..1000 {
+            let stat = std::fs::read_to_string(&main).unwrap_or_default();
+            let sleeps = stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('S'));
+            asleep = if sleeps { asleep + 1 } else { 0 };
+            if asleep == 10 {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+    });
+}
+
 /// Runs `work` while the `n`-th allocation of at least `least` bytes fails, and perhaps all after it; tells whether it came
 /// to that.
 pub(crate) fn while_failing<R>(n: usize, goes_on: bool, least: usize, work: impl FnOnce() -> R) -> (R, bool) {
+    settle();
     SEEN.store(0, SeqCst);
     LEAST.store(least, SeqCst);
     GOES_ON.store(goes_on, SeqCst);
