@@ -10,6 +10,7 @@ use std::sync::Arc;
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::prelude::*;
 use tq_codec::{Codec, Workers};
+use tq_format::RecordShape;
 use tq_index::{Build, Definition, Means, Refine, SAMPLE_ROWS, Sample, Tid, Value};
 
 use super::buffers::Buffers;
@@ -302,13 +303,14 @@ pub(super) unsafe extern "C-unwind" fn build_empty(index: pg_sys::Relation) {
     }
 }
 
-/// Lends every row of an index's table that this statement sees, and that the index should have.
+/// Lends every row of an index's table that this statement sees, and that the index, whose records have that shape, should have.
 ///
 /// # Safety
 /// `index` must be an open index.
 #[allow(ffi_unwind_calls)] // behind the boundary
 pub(super) unsafe fn compare_with_table(
     index: pg_sys::Relation,
+    shape: Option<RecordShape>,
     compare: &mut dyn FnMut(Tid, Option<Value<'_>>),
 ) -> Result<(), Error> {
     struct Comparing<'a> {
@@ -338,7 +340,8 @@ pub(super) unsafe fn compare_with_table(
         let heap = pg_sys::table_open((*(*index).rd_index).indrelid, lock);
         let info = pg_sys::BuildIndexInfo(index);
         (*info).ii_Concurrent = true;
-        let mut rows = Comparing { compare, reader: Reader::new(FloatColumn::of(index)?) };
+        let column = FloatColumn::of(index)?.map(|column| column.as_built(shape));
+        let mut rows = Comparing { compare, reader: Reader::new(column) };
         let table = (*heap).rd_tableam;
         if let (Some(begin), Some(range_scan)) = ((*table).scan_begin, (*table).index_build_range_scan) {
             pg_guard_ffi_boundary(|| {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pgrx::pg_sys;
 use tq_codec::{CodeKind, Codec, Metric, RotationKind};
-use tq_format::{BitWidth, RECORD_HEADER_LEN, RecordView};
+use tq_format::{BitWidth, RECORD_HEADER_LEN, RecordShape, RecordView};
 use tq_index::{Fit, Refine, Value};
 use tq_memory::Grow;
 
@@ -66,6 +66,11 @@ impl FloatColumn {
         };
         let metric = metric.ok_or(IndexUseError::NoMetric)?;
         Ok(Some(Self { of, metric, bits: bits.unwrap_or(BITS) }))
+    }
+
+    /// As the index was built, whatever its options say by now: they hold for the next build. An index that has had no value has no shape.
+    pub(super) fn as_built(self, shape: Option<RecordShape>) -> Self {
+        Self { bits: shape.map_or(self.bits, |shape| shape.bit_width), ..self }
     }
 
     /// Hands over the floats of a value.

@@ -59,6 +59,9 @@ pub(super) fn open(index: pg_sys::Oid) -> Result<OpenIndex, Error> {
         if (*(*opened).rd_rel).relkind as u8 == pg_sys::RELKIND_PARTITIONED_INDEX {
             return Err(IndexUseError::Partitioned(name_of(index)?).into());
         }
+        if !(*(*opened).rd_index).indisvalid {
+            return Err(IndexUseError::Invalid(name_of(index)?).into());
+        }
         let granted =
             pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), pg_sys::ACL_SELECT as pg_sys::AclMode);
         if granted != pg_sys::AclResult::ACLCHECK_OK {
@@ -266,7 +269,9 @@ fn check(index: pg_sys::Oid, heapallindexed: bool) -> Result<Vec<(Option<i64>, S
     let mut collector = Collector { faults: Vec::new(), seen: HashMap::new() };
     // SAFETY: the index is open.
     let name = |error: IndexError| unsafe { named(relation.index(), error) };
+    let mut shape = None;
     let checked = tq_index::Meta::read(&pages).map_err(Error::index).and_then(|meta| {
+        shape = meta.shape;
         let codec = match meta.shape.map(|shape| registry::of_shape(&shape)).transpose() {
             // One that was dropped: then slots can't be made anew.
             Err(Error::Registry(RegistryError::UnknownCodec(_))) => None,
@@ -286,7 +291,7 @@ fn check(index: pg_sys::Oid, heapallindexed: bool) -> Result<Vec<(Option<i64>, S
     if heapallindexed {
         // SAFETY: the relation is an open index of ours.
         unsafe {
-            super::build::compare_with_table(relation.index(), &mut |tid, value| {
+            super::build::compare_with_table(relation.index(), shape, &mut |tid, value| {
                 let hash = value.map_or((0, 0), |value| {
                     let of_parts = value.with_parts(payload_hash);
                     (hash_of(value.as_whole()), of_parts.unwrap_or_default())

@@ -94,6 +94,7 @@ unsafe fn with_known<R>(
             let session = Session::new(pages).map_err(|error| named(index, error))?;
             let is_of_floats = session.meta().definition.refine == Refine::Floats;
             let column = if is_of_floats { FloatColumn::of(index)? } else { None };
+            let column = column.map(|column| column.as_built(session.meta().shape));
             Known { session, reader: Reader::new(column) }
         },
     };

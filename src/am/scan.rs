@@ -205,7 +205,9 @@ impl Search {
             let pages = Buffers::new(index).with_table(table).searching();
             let session = Session::new(&pages)?.knowing(pages.known_lists());
             if session.meta().definition.refine == Refine::Floats && self.floats.is_none() {
-                self.floats = FloatColumn::of(index).map_err(SearchError::Other)?;
+                let shape = session.meta().shape;
+                self.floats =
+                    FloatColumn::of(index).map_err(SearchError::Other)?.map(|column| column.as_built(shape));
             }
             let pages = self.pages.insert(pages);
             let ordering = (*scan).orderByData;

@@ -40,7 +40,7 @@ pub(crate) enum RegistryError {
     RotationTooLarge(u32),
     #[error("a file below \"pg_tinyquant\" was changed while it was in use")]
     RotationLost,
-    #[error("codec \"{name}\" is named by the type of columns: {columns}")]
+    #[error("codec \"{name}\" is named by the types of: {columns}")]
     CodecInUse { name: String, columns: String },
     #[error("codec \"{existing}\" has a config_hash that begins as this one's does: \"{prefix}\"")]
     CodecPrefix { existing: String, prefix: String },
@@ -133,7 +133,7 @@ impl RegistryError {
             }
             RegistryError::CodecUpdate => "Drop the codec with tq_drop_codec and create another.",
             RegistryError::RotationLost => "Run the statement again: the file is built anew.",
-            RegistryError::CodecInUse { .. } => "Drop these columns, or give them another type, first.",
+            RegistryError::CodecInUse { .. } => "Drop these, or give them another type, first.",
             RegistryError::CodecPrefix { .. } => "Types name codecs by these digits; choose another seed.",
             RegistryError::OldRegistry => "Run ALTER EXTENSION tinyquant UPDATE in this database.",
             RegistryError::NoRegistry => "Run CREATE EXTENSION tinyquant in this database.",

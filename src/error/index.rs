@@ -9,6 +9,8 @@ pub(crate) enum IndexUseError {
     NotAnIndex(String),
     #[error("\"{0}\" is the index of a partitioned table")]
     Partitioned(String),
+    #[error("index \"{0}\" is not valid")]
+    Invalid(String),
     #[error("a tinyquant index can't be read backwards")]
     Backwards,
     #[error("a tinyquant index can only be read under a snapshot of a transaction")]
@@ -27,6 +29,7 @@ impl IndexUseError {
     pub(super) fn code(&self) -> Code {
         match self {
             IndexUseError::NotAnIndex(_) | IndexUseError::Partitioned(_) => Code::ERRCODE_WRONG_OBJECT_TYPE,
+            IndexUseError::Invalid(_) => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             IndexUseError::Backwards | IndexUseError::NoSnapshot => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
             IndexUseError::NoMetric => Code::ERRCODE_INVALID_OBJECT_DEFINITION,
             IndexUseError::BitsOfRecords | IndexUseError::FloatsInTable => {
@@ -39,6 +42,9 @@ impl IndexUseError {
         match self {
             IndexUseError::NotAnIndex(_) => Some("Name an index that was made with USING tinyquant."),
             IndexUseError::Partitioned(_) => Some("Name the index of one of its partitions."),
+            IndexUseError::Invalid(_) => Some(
+                "The CREATE INDEX CONCURRENTLY or REINDEX CONCURRENTLY that made it has failed, or goes on; drop it or REINDEX it.",
+            ),
             IndexUseError::Backwards => Some("Declare the cursor WITH HOLD or SCROLL, or fetch forwards."),
             IndexUseError::NoMetric => Some(
                 "Use tqvec_cosine_ops, tqvec_l2_ops or tqvec_ip_ops; for pgvector's types vector_cosine_ops, halfvec_cosine_ops and so on.",

@@ -11,24 +11,87 @@ use crate::server::memory::cushion;
 
 /// Columns of tables whose type admits the codec's records, as `schema.table.column`.
 pub(super) fn columns_that_may_hold(codec: &CodecRow) -> Result<Vec<String>, Error> {
-    named_where_fitting(TQVEC_COLUMNS, &[], codec)
+    named_where_fitting(TQVEC_COLUMNS, &[DatumWithOid::from(relkinds(&["r", "m", "p"]))], codec)
 }
 
-const TQVEC_COLUMNS: &str = "SELECT pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname), a.atttypmod \
-         FROM pg_catalog.pg_extension e \
-         JOIN pg_catalog.pg_type t ON t.typnamespace OPERATOR(pg_catalog.=) e.extnamespace \
-         JOIN pg_catalog.pg_attribute a ON a.atttypid OPERATOR(pg_catalog.=) t.oid \
-         JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid \
-         JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
-         WHERE e.extname OPERATOR(pg_catalog.=) 'tinyquant' AND t.typname OPERATOR(pg_catalog.=) 'tqvec' \
-           AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'm', 'p']::pg_catalog.\"char\"[]) \
-           AND NOT a.attisdropped \
-         ORDER BY 1";
+fn relkinds(kinds: &[&str]) -> Vec<String> {
+    kinds.iter().map(|kind| (*kind).into()).collect()
+}
 
-/// Columns of tables whose type names the codec, as `schema.table.column`.
-pub(super) fn columns_that_name(codec: &CodecRow) -> Result<Vec<String>, Error> {
-    let prefix = CodecPrefix::of_hash(codec.config_hash.as_bytes());
-    named_where(TQVEC_COLUMNS, &[], |typmod| prefix.is_some() && typmod.codec() == prefix)
+/// The type, its arrays, domains over these and arrays of them. The modifier of a domain is its own, whatever stands over it; that of
+/// the others is with who uses them.
+macro_rules! types_of_records {
+    () => {
+        "WITH RECURSIVE ours AS (\
+           SELECT t.oid, t.typarray FROM pg_catalog.pg_extension e \
+           JOIN pg_catalog.pg_type t ON t.typnamespace OPERATOR(pg_catalog.=) e.extnamespace \
+           WHERE e.extname OPERATOR(pg_catalog.=) 'tinyquant' AND t.typname OPERATOR(pg_catalog.=) 'tqvec'), \
+         holds (oid, typmod) AS (\
+           SELECT u.oid, NULL::pg_catalog.int4 FROM ours, LATERAL (VALUES (ours.oid), (ours.typarray)) u (oid) \
+           UNION \
+           SELECT d.oid, COALESCE(h.typmod, d.typtypmod) FROM holds h JOIN pg_catalog.pg_type d \
+             ON d.typtype OPERATOR(pg_catalog.=) 'd' AND d.typbasetype OPERATOR(pg_catalog.=) h.oid \
+               OR h.typmod IS NOT NULL AND d.typelem OPERATOR(pg_catalog.=) h.oid) "
+    };
+}
+
+const TQVEC_COLUMNS: &str = concat!(
+    types_of_records!(),
+    "SELECT pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname), COALESCE(h.typmod, a.atttypmod) \
+     FROM holds h \
+     JOIN pg_catalog.pg_attribute a ON a.atttypid OPERATOR(pg_catalog.=) h.oid \
+     JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid \
+     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+     WHERE c.relkind::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[]) AND NOT a.attisdropped \
+     ORDER BY 1"
+);
+
+const TQVEC_DOMAINS: &str = concat!(
+    types_of_records!(),
+    "SELECT pg_catalog.format('%I.%I', n.nspname, t.typname), h.typmod FROM holds h \
+     JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) h.oid \
+     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace \
+     WHERE t.typtype OPERATOR(pg_catalog.=) 'd' ORDER BY 1"
+);
+
+/// What casts to the type, as PostgreSQL writes it: defaults and generated columns, constraints, indexes, views and rules, statistics,
+/// functions of SQL. `$1` is what must stand in it.
+const CASTS: &str = "WITH ours AS (\
+       SELECT p.oid FROM pg_catalog.pg_extension e \
+       JOIN pg_catalog.pg_proc p ON p.pronamespace OPERATOR(pg_catalog.=) e.extnamespace \
+       WHERE e.extname OPERATOR(pg_catalog.=) 'tinyquant' AND p.proname OPERATOR(pg_catalog.=) 'tqvec'), \
+     objects AS (\
+       SELECT DISTINCT d.classid, d.objid FROM ours JOIN pg_catalog.pg_depend d ON d.refobjid OPERATOR(pg_catalog.=) ours.oid \
+         AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass \
+       WHERE d.deptype OPERATOR(pg_catalog.=) 'n'), \
+     said AS (\
+       SELECT o.classid, o.objid, CASE o.classid::pg_catalog.regclass::pg_catalog.text \
+         WHEN 'pg_attrdef' THEN (SELECT pg_catalog.pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef f \
+           WHERE f.oid OPERATOR(pg_catalog.=) o.objid) \
+         WHEN 'pg_constraint' THEN pg_catalog.pg_get_constraintdef(o.objid) \
+         WHEN 'pg_rewrite' THEN pg_catalog.pg_get_ruledef(o.objid) \
+         WHEN 'pg_statistic_ext' THEN pg_catalog.pg_get_statisticsobjdef_expressions(o.objid)::pg_catalog.text \
+         WHEN 'pg_proc' THEN (SELECT pg_catalog.pg_get_functiondef(o.objid) FROM pg_catalog.pg_proc f \
+           WHERE f.oid OPERATOR(pg_catalog.=) o.objid AND f.prokind OPERATOR(pg_catalog.<>) 'a') \
+         WHEN 'pg_class' THEN (SELECT pg_catalog.pg_get_indexdef(i.indexrelid) FROM pg_catalog.pg_index i \
+           WHERE i.indexrelid OPERATOR(pg_catalog.=) o.objid) \
+         END AS definition FROM objects o) \
+     SELECT pg_catalog.pg_describe_object(classid, objid, 0), (-1)::pg_catalog.int4 FROM said \
+     WHERE pg_catalog.strpos(definition, $1) OPERATOR(pg_catalog.>) 0 ORDER BY 1";
+
+/// What names the codec: columns of every kind of relation, composite types included, as `schema.relation.column`; domains; and casts in
+/// expressions, as PostgreSQL describes what they are in. Not text: bodies of functions in other languages.
+pub(super) fn what_names(codec: &CodecRow) -> Result<Vec<String>, Error> {
+    let Some(prefix) = CodecPrefix::of_hash(codec.config_hash.as_bytes()) else { return Ok(Vec::new()) };
+    let names = |typmod: Typmod| typmod.codec() == Some(prefix);
+    let kinds = relkinds(&["r", "m", "p", "f", "c", "v"]);
+    let mut all = named_where(TQVEC_COLUMNS, &[DatumWithOid::from(kinds)], names)?;
+    all.extend(named_where(TQVEC_DOMAINS, &[], names)?);
+    // `tqvec(codec_0123456` and what follows.
+    let said = Typmod::of_codec(prefix).to_string();
+    let said = format!("tqvec{}", said.trim_end_matches(')'));
+    all.extend(named_where(CASTS, &[DatumWithOid::from(said)], |_| true)?);
+    Ok(all)
 }
 
 /// What computes with records of such columns whenever it likes, as PostgreSQL describes it: indexes and statistics on an

@@ -9,6 +9,7 @@
 
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
+use tq_codec::declaration::CodecPrefix;
 
 use super::table;
 use super::table::CodecRow;
@@ -47,4 +48,37 @@ pub(super) fn is_current(row: &CodecRow) -> Result<bool, Error> {
         };
         Ok(found == 1)
     })
+}
+
+/// Whether a codec is in the table by the newest snapshot, once this transaction keeps others from dropping it: they wait until what names
+/// it can be seen, or this waits until they are done.
+pub(crate) fn keep_named(prefix: CodecPrefix) -> Result<bool, Error> {
+    lock(prefix, pg_sys::AccessShareLock)?;
+    by_newest_snapshot(|| Ok(table::by_prefix(prefix)?.is_some()))
+}
+
+/// Waits for the transactions that have named a codec, and keeps others from it until this one ends.
+pub(super) fn wait_for_namers(prefix: CodecPrefix) -> Result<(), Error> {
+    lock(prefix, pg_sys::AccessExclusiveLock)
+}
+
+/// Locks what a type modifier says of a codec, as an object of the table's.
+fn lock(prefix: CodecPrefix, mode: u32) -> Result<(), Error> {
+    let table = table::location()?.oid;
+    // SAFETY: any two numbers can be locked, within a transaction, which releases them.
+    unsafe {
+        pg_sys::LockDatabaseObject(table, pg_sys::Oid::from(prefix.number()), 0, mode as pg_sys::LOCKMODE)
+    };
+    Ok(())
+}
+
+/// Lets queries see what is committed now, whatever the statement sees.
+pub(super) fn by_newest_snapshot<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
+    // SAFETY: within a transaction. The snapshot is copied when it is pushed, and popped below or, after an error of the server's, with the
+    // transaction.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
+    let result = work();
+    // SAFETY: the one that was pushed; what runs in between leaves none.
+    unsafe { pg_sys::PopActiveSnapshot() };
+    result
 }

@@ -3,9 +3,11 @@
 use pgrx::AnyNumeric;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use tq_codec::declaration::CodecPrefix;
 use tq_codec::{Codebook, CodecConfig, CodecDefinition};
 
 use super::columns;
+use super::current;
 use super::registration::register;
 use super::rotations;
 use super::table;
@@ -91,7 +93,11 @@ fn tq_drop_codec(name: Text<'_>) -> SqlResult<()> {
     let name = &*name;
     let row = table::by_name(name)?
         .ok_or_else(|| Error::Registry(RegistryError::NoSuchCodec(crate::error::cut(name))))?;
-    let named = columns::columns_that_name(&row)?;
+    // Whoever names it holds a lock until its transaction ends, and what it has made is seen then.
+    if let Some(prefix) = CodecPrefix::of_hash(row.config_hash.as_bytes()) {
+        current::wait_for_namers(prefix)?;
+    }
+    let named = current::by_newest_snapshot(|| columns::what_names(&row))?;
     if !named.is_empty() {
         return Err(
             Error::Registry(RegistryError::CodecInUse { name: row.name, columns: listed(named) }).into()

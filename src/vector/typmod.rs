@@ -20,7 +20,13 @@ fn tqvec_typmod_in(modifiers: Array<'_, &CStr>) -> SqlResult<i32> {
 
 /// The modifier of a declaration, whose codec is looked up, and must be what the numbers beside it say.
 fn resolved(said: Declaration) -> Result<Typmod, Error> {
-    let Declaration { typmod, codec: Some(name) } = said else { return Ok(said.typmod) };
+    let Declaration { typmod, codec: Some(name) } = said else {
+        // A dump names codecs that aren't there yet.
+        if let Some(prefix) = said.typmod.codec() {
+            registry::keep_named(prefix)?;
+        }
+        return Ok(said.typmod);
+    };
     let codec = match CodecPrefix::of_word(name.trim()) {
         Some(prefix) => registry::by_prefix(prefix),
         None => registry::by_name_or_hash(&name),
@@ -30,9 +36,13 @@ fn resolved(said: Declaration) -> Result<Typmod, Error> {
         error => error,
     })?;
     typmod.check_codec(name.trim(), codec.config())?;
-    CodecPrefix::of_hash(codec.hash().as_bytes())
-        .map(|prefix| Typmod::of_codec(prefix).normalizing(typmod.normalizes()))
-        .ok_or(Error::Registry(RegistryError::NoRegistry))
+    let prefix =
+        CodecPrefix::of_hash(codec.hash().as_bytes()).ok_or(Error::Registry(RegistryError::NoRegistry))?;
+    // It may have been dropped since it was looked up.
+    if !registry::keep_named(prefix)? {
+        return Err(TypmodError::UnknownWord(name).into());
+    }
+    Ok(Typmod::of_codec(prefix).normalizing(typmod.normalizes()))
 }
 
 /// `tqvec`'s TYPMOD_OUT: what stands between the parentheses, and they.

@@ -99,6 +99,25 @@ is "$(value 'SELECT count(*) FROM target')" 0 "nothing of it is in the table"
 is "$(ask 'SELECT 1;')" 1 "the other session noticed nothing"
 is "$(grep -c 'terminated by signal' "$cluster/server.log" || true)" 0 "no backend died"
 
+# ---- a codec that is named in one session while another drops it
+execute "SELECT tq_create_codec('raced', 4, 2, false, 6)"
+ask 'BEGIN;' >/dev/null
+ask "CREATE TABLE raced (e tqvec(4, 2, raced));" >/dev/null
+session dropping "SELECT tq_drop_codec('raced')"
+wait_for "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'dropping' AND wait_event_type = 'Lock'"
+is "$(ask 'COMMIT;')" '' "a table of a codec is made while another session drops the codec"
+wait_until grep -q . "$RUN/dropping.out"
+like "$(cat "$RUN/dropping.out")" 'codec "raced" is named by the types of: public.raced.e' "which waits, and is refused"
+execute 'DROP TABLE raced'
+ask 'BEGIN;' >/dev/null
+ask "SELECT tq_drop_codec('raced');" >/dev/null
+session naming "CREATE TABLE raced (e tqvec(4, 2, raced))"
+wait_for "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'naming' AND wait_event_type = 'Lock'"
+ask 'COMMIT;' >/dev/null
+wait_until grep -q . "$RUN/naming.out"
+like "$(cat "$RUN/naming.out")" 'raced' "a table of a codec that is being dropped waits, and is refused"
+is "$(value "SELECT to_regclass('raced') IS NULL")" t "and isn't made"
+
 # ---- without preloading: the hook comes with the first call
 close_session
 with_library ''

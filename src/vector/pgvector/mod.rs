@@ -21,6 +21,7 @@ use self::catalogue::{schema_of, type_oid};
 use self::objects::{Caller, OperatorClass, SqlFunction};
 use crate::error::{Error, RegistryError, SqlResult, VectorError, notice};
 use crate::server::recovery::refuse_in_recovery;
+use crate::server::spi;
 
 /// A type of pgvector's, and its function from `real[]` under a type modifier.
 const TYPES: [(&str, &str); 2] = [("vector", "array_to_vector"), ("halfvec", "array_to_halfvec")];
@@ -74,8 +75,11 @@ fn tq_enable_pgvector() -> SqlResult<()> {
         if type_oid("vector", name)?.is_some() {
             let vector = qualified(&schemas.theirs, name);
             created |= distances(&schemas, &vector)?;
-            for class in operator_classes(&schemas, name, &vector) {
-                created |= class.ensure()?;
+            // Objects of a version before 0.3.0 have no access method; the update comes here again.
+            if has_access_method()? {
+                for class in operator_classes(&schemas, name, &vector) {
+                    created |= class.ensure()?;
+                }
             }
             types.push(vector);
         }
@@ -87,6 +91,11 @@ fn tq_enable_pgvector() -> SqlResult<()> {
         notice("tqvec has its casts and functions beside pgvector's types already".into(), None, None);
     }
     Ok(())
+}
+
+fn has_access_method() -> Result<bool, Error> {
+    const QUERY: &str = "SELECT true FROM pg_catalog.pg_am WHERE amname OPERATOR(pg_catalog.=) 'tinyquant'";
+    Ok(spi::first_row(QUERY, &[], |row| row.get::<bool>(1))?.is_some())
 }
 
 fn casts(schemas: &Schemas) -> Result<bool, Error> {

@@ -177,3 +177,15 @@ RESET enable_seqscan;
 SELECT opcname, amvalidate(oid) FROM pg_opclass WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'tinyquant') ORDER BY 1;
 DROP TABLE test.rows, test.queries, test.born, test.mixed, test.floats, test.parted, test.unlogged, test.large;
 DROP FUNCTION test.nearest, test.same, test.nodes;
+-- An index whose making has failed is no damaged one.
+CREATE TABLE test.half_built (e tqvec(8, 4));
+INSERT INTO test.half_built VALUES ('[1,0,0,0,0,0,0,0]');
+CREATE FUNCTION test.breaks(e tqvec) RETURNS tqvec LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'broken'; END $$;
+\set VERBOSITY terse
+CREATE INDEX CONCURRENTLY half_built_near ON test.half_built USING tinyquant ((test.breaks(e)) tqvec_l2_ops);
+\set VERBOSITY default
+SELECT code, message, hint FROM test.failure($$SELECT * FROM tq_index_info('test.half_built_near')$$);
+SELECT code, message FROM test.failure($$SELECT * FROM tq_index_recall('test.half_built_near')$$);
+SELECT code, message FROM test.failure($$SELECT * FROM tq_index_check('test.half_built_near')$$);
+DROP TABLE test.half_built;
+DROP FUNCTION test.breaks;

@@ -81,6 +81,48 @@ SELECT code, message FROM test.failure($$INSERT INTO test.unit_length VALUES (3,
 SELECT code, message FROM test.failure('CREATE TABLE test.x (e tqvec(3, normalize, normalize))');
 CREATE TABLE test.columns_arrays (v real[]);
 SELECT code, message FROM test.failure(format('COPY test.columns_arrays FROM %L (FORMAT ztensor, NORMALIZE)', :'floats'));
+-- What else names a codec, and keeps it: arrays, domains and what is of them, composite types, foreign tables, views, and casts that
+-- are in no column's type.
+SELECT tq_train_codec('kept', 'SELECT v FROM test.columns_source', 4) IS NOT NULL AS trained;
+SELECT tq_create_codec('let go', 24, 4, false, 77) IS NOT NULL AS created;
+CREATE FUNCTION test.refused() RETURNS text LANGUAGE sql AS $$
+    SELECT regexp_replace(code || ': ' || message, 'codec_[0-9a-f]{7}', 'codec_…', 'g') FROM test.failure($q$SELECT tq_drop_codec('kept')$q$)
+$$;
+CREATE DOMAIN test.embedding AS tqvec(24, 4, kept);
+SELECT test.refused();
+CREATE DOMAIN test.embeddings AS test.embedding[];
+CREATE TABLE test.of_domains (a test.embedding, b test.embedding[], c test.embeddings);
+SELECT test.refused();
+DROP TABLE test.of_domains;
+DROP DOMAIN test.embeddings, test.embedding;
+CREATE TABLE test.of_arrays (a tqvec(24, 4, kept)[]);
+SELECT test.refused();
+DROP TABLE test.of_arrays;
+CREATE TYPE test.composite AS (a int, b tqvec(24, 4, kept));
+SELECT test.refused();
+DROP TYPE test.composite;
+CREATE VIEW test.of_casts AS SELECT v::tqvec(24, 4, kept) AS e FROM test.columns_source;
+SELECT test.refused();
+DROP VIEW test.of_casts;
+CREATE TABLE test.casts (v real[]);
+CREATE INDEX casts_index ON test.casts (tq_norm(v::tqvec(24, 4, kept)));
+SELECT test.refused();
+DROP INDEX test.casts_index;
+ALTER TABLE test.casts ADD CHECK (tq_norm(v::tqvec(24, 4, kept)) > 0);
+SELECT test.refused();
+ALTER TABLE test.casts DROP CONSTRAINT casts_v_check, ALTER v SET DEFAULT ('{1}'::real[]::tqvec(24, 4, kept))::real[];
+SELECT test.refused();
+ALTER TABLE test.casts ALTER v DROP DEFAULT;
+CREATE FUNCTION test.casting(v real[]) RETURNS tqvec LANGUAGE sql IMMUTABLE RETURN v::tqvec(24, 4, kept);
+SELECT test.refused();
+DROP FUNCTION test.casting;
+DROP TABLE test.casts;
+-- Another's name keeps nothing.
+CREATE TABLE test.of_another (e tqvec(24, 4, 'let go'));
+SELECT tq_drop_codec('kept');
+DROP TABLE test.of_another;
+SELECT tq_drop_codec('let go');
+DROP FUNCTION test.refused;
 DROP TABLE test.named, test.altered, test.generated, test.filled, test.columns_back, test.columns_early, test.unit_length, test.columns_arrays, test.columns_source;
 SELECT tq_drop_codec('Of columns'), tq_drop_codec('other');
 DROP FUNCTION test.hash_of;

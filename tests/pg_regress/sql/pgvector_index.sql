@@ -107,6 +107,19 @@ SET enable_seqscan = off;
 SELECT nodes($$SELECT id FROM parts ORDER BY v <-> '[1, 1, 1]' LIMIT 2$$);
 SELECT (SELECT array_agg(id) FROM (SELECT id FROM parts ORDER BY v <-> '[1, 1, 1]' LIMIT 5) s) = (SELECT array_agg(id) FROM (SELECT id FROM parts ORDER BY (v <-> '[1, 1, 1]') + 0 LIMIT 5) s) AS same;
 RESET enable_seqscan;
+-- Options hold for the next build: until then rows are compressed as the others are, and compared so.
+CREATE TABLE altered (id int, v vector(32));
+INSERT INTO altered SELECT i, numbers_of(i, 32)::vector FROM generate_series(1, 300) i;
+CREATE INDEX altered_near ON altered USING tinyquant (v vector_l2_ops);
+ALTER INDEX altered_near SET (bits = 4);
+INSERT INTO altered SELECT i, numbers_of(i, 32)::vector FROM generate_series(301, 400) i;
+SELECT bit_width, rows, others FROM tq_index_info('altered_near');
+SELECT count(*) FROM tq_index_check('altered_near', true);
+REINDEX INDEX altered_near;
+INSERT INTO altered SELECT i, numbers_of(i, 32)::vector FROM generate_series(401, 410) i;
+SELECT bit_width, rows, others FROM tq_index_info('altered_near');
+SELECT count(*) FROM tq_index_check('altered_near', true);
+DROP TABLE altered;
 -- What isn't for them.
 CREATE INDEX refused ON floats USING tinyquant (v vector_l2_ops) WITH (bits = 2);
 CREATE INDEX refused ON floats USING tinyquant (v vector_l2_ops) WITH (refine = table);

@@ -32,6 +32,11 @@ impl CodecPrefix {
         Self::of_hash(digits.as_bytes()).filter(|_| digits.len() == PREFIX_DIGITS)
     }
 
+    /// The digits as a number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
     /// The digits.
     pub fn digits(self) -> String {
         format!("{:07x}", self.0)
