@@ -61,6 +61,8 @@ is "$(grep -cE '^(pgrx|faer|zstd-sys) v[0-9].*: [A-Z]' "$release/LICENSES-OF-CRA
     "the licences of what is in the library"
 
 server_copy "$PG_MAJOR" "$RUN/clean"
+# A machine on which somebody has installed the extension is as good.
+rm -f "$("$PG_CONFIG" --pkglibdir)/tinyquant.so" "$("$PG_CONFIG" --sharedir)/extension/tinyquant"*
 before=$(listing "$RUN/clean")
 is "$(grep -c tinyquant <<<"$before" || true)" 0 "a server that has never seen the extension"
 like "$(PG_CONFIG=$PG_CONFIG "$release/install" 2>&1)" 'installed into .*shared_preload_libraries' \
