@@ -14,7 +14,7 @@ use tq_memory::{Grow, OutOfMemory};
 
 use super::rejects::PassRejects;
 use super::statement::{execute, item_pointer, set};
-use super::target::{TablePart, Target};
+use super::target::{TablePart, Target, holds_numbers};
 use crate::datum::float_array::FloatArray;
 use crate::error::{ColumnError, Error};
 
@@ -209,6 +209,10 @@ impl Batch {
         // live as long as the rows, which are freed when all are copied.
         unsafe {
             let fetched = execute(&query, &arguments)?;
+            // The column may be of another type than when the call began.
+            if fetched.count() > 0 && !holds_numbers(fetched.type_of(2)) {
+                return Err(Error::Column(ColumnError::SourceChanged(part.shown.clone())));
+            }
             rows.locked = fetched.count();
             for row in 0..fetched.count() {
                 let position = item_pointer(fetched.value(row, 1));

@@ -92,8 +92,8 @@ impl Target {
     }
 }
 
-/// Arrays of numbers are read as they are: a cast of core's would end the whole statement at a number that `real` can't hold.
-fn vector_expression(relation: pg_sys::Oid, number: pg_sys::AttrNumber, name: &str) -> String {
+/// Whether values of a type are arrays of numbers.
+pub(super) fn holds_numbers(is_of: pg_sys::Oid) -> bool {
     const NUMBERS: [pg_sys::Oid; 6] = [
         pg_sys::FLOAT4ARRAYOID,
         pg_sys::FLOAT8ARRAYOID,
@@ -102,10 +102,16 @@ fn vector_expression(relation: pg_sys::Oid, number: pg_sys::AttrNumber, name: &s
         pg_sys::INT8ARRAYOID,
         pg_sys::NUMERICARRAYOID,
     ];
-    // SAFETY: look-ups by OID and number.
-    let base = unsafe { pg_sys::getBaseType(pg_sys::get_atttype(relation, number)) };
+    // SAFETY: a look-up by OID.
+    NUMBERS.contains(&unsafe { pg_sys::getBaseType(is_of) })
+}
+
+/// Arrays of numbers are read as they are: a cast of core's would end the whole statement at a number that `real` can't hold.
+fn vector_expression(relation: pg_sys::Oid, number: pg_sys::AttrNumber, name: &str) -> String {
+    // SAFETY: a look-up by OID and number.
+    let is_of = unsafe { pg_sys::get_atttype(relation, number) };
     let column = quote_identifier(name);
-    match NUMBERS.contains(&base) {
+    match holds_numbers(is_of) {
         true => format!("t.{column}"),
         false => format!("(t.{column})::pg_catalog.float4[]"),
     }

@@ -21,6 +21,8 @@ pub(crate) enum ColumnError {
     NotTqvec { column: String, got: String },
     #[error("codec \"{codec}\" does not fit column \"{column}\": {source}")]
     Codec { codec: String, column: String, source: Box<Error> },
+    #[error("the source column of \"{0}\" has been given another type since the call began")]
+    SourceChanged(String),
     #[error("row at ctid {position} of \"{table}\": {source}")]
     Row { table: String, position: String, source: Box<Error> },
 }
@@ -29,6 +31,7 @@ impl ColumnError {
     pub(super) fn code(&self) -> Code {
         match self {
             ColumnError::Row { source, .. } | ColumnError::Codec { source, .. } => source.code(),
+            ColumnError::SourceChanged(_) => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             ColumnError::BatchSize(_) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
             ColumnError::CallInTransaction => Code::ERRCODE_INVALID_TRANSACTION_TERMINATION,
             ColumnError::NoSuchRelation(_) => Code::ERRCODE_UNDEFINED_TABLE,
@@ -44,6 +47,9 @@ impl ColumnError {
                 "The batches before are committed; the row's batch is not. Calling again goes on from there."
                     .into(),
             ),
+            ColumnError::SourceChanged(_) => {
+                Some("The batches before are committed. Calling again goes on from there.".into())
+            }
             ColumnError::CallInTransaction => Some("It commits after each batch.".into()),
             _ => None,
         }

@@ -13,7 +13,7 @@ use tq_codec::declaration::CodecPrefix;
 
 use super::table;
 use super::table::CodecRow;
-use crate::error::Error;
+use crate::error::{Error, RegistryError};
 use crate::server::memory::cushion;
 use crate::server::spi;
 use crate::server::spi::Access;
@@ -55,6 +55,14 @@ pub(super) fn is_current(row: &CodecRow) -> Result<bool, Error> {
 pub(crate) fn keep_named(prefix: CodecPrefix) -> Result<bool, Error> {
     lock(prefix, pg_sys::AccessShareLock)?;
     by_newest_snapshot(|| Ok(table::by_prefix(prefix)?.is_some()))
+}
+
+/// Keeps others from dropping a codec until this transaction ends, if it is there; doesn't look.
+pub(crate) fn keep_if_there(prefix: CodecPrefix) -> Result<(), Error> {
+    match lock(prefix, pg_sys::AccessShareLock) {
+        Err(Error::Registry(RegistryError::NoRegistry)) => Ok(()),
+        locked => locked,
+    }
 }
 
 /// Waits for the transactions that have named a codec, and keeps others from it until this one ends.

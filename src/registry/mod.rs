@@ -25,7 +25,7 @@ pub(crate) use self::coding::{
     confirm, decode, decode_batch, distance, encode, encode_batch, rotate_back, rotate_rows, with_rotation,
 };
 pub(crate) use self::compress::{compress_floats, normalize_rows, record_len};
-pub(crate) use self::current::keep_named;
+pub(crate) use self::current::{keep_if_there, keep_named};
 pub(crate) use self::exchange::{definition, described};
 pub(crate) use self::generation::generation;
 pub(crate) use self::good::{decode_good, encode_good};

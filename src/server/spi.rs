@@ -138,6 +138,15 @@ impl FetchedRows {
         (!is_null).then_some(value)
     }
 
+    /// The type of a column, from 1.
+    ///
+    /// # Safety
+    /// The statement must be one that returns rows with such a column, and the connection still open.
+    pub(crate) unsafe fn type_of(&self, column: c_int) -> pg_sys::Oid {
+        // SAFETY: by the contract.
+        unsafe { pg_sys::SPI_gettypeid((*self.table).tupdesc, column) }
+    }
+
     /// Frees the rows and all values in them.
     ///
     /// # Safety

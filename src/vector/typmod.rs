@@ -21,9 +21,9 @@ fn tqvec_typmod_in(modifiers: Array<'_, &CStr>) -> SqlResult<i32> {
 /// The modifier of a declaration, whose codec is looked up, and must be what the numbers beside it say.
 fn resolved(said: Declaration) -> Result<Typmod, Error> {
     let Declaration { typmod, codec: Some(name) } = said else {
-        // A dump names codecs that aren't there yet.
+        // A dump names codecs that aren't there yet, and pg_upgrade before their table can be read.
         if let Some(prefix) = said.typmod.codec() {
-            registry::keep_named(prefix)?;
+            registry::keep_if_there(prefix)?;
         }
         return Ok(said.typmod);
     };

@@ -46,6 +46,21 @@ cluster_psql "$cluster" -c "CALL tq_compress_column('t', 'v', 'e', 1000)" >"$RUN
 like "$(tail -n 1 "$RUN/again.out")" "$((6000 - after)) rows compressed" "calling again does the rest, and no more"
 is "$(value "$correct")" 6000 "all rows are compressed, and right"
 
+# ---- a source that becomes a column of another type -------------------------------------------------------------
+
+for other in bytea 'text[]'; do
+    execute 'DROP TABLE IF EXISTS retyped; CREATE TABLE retyped AS SELECT id, v, NULL::tqvec AS e FROM t'
+    session retyped "CALL tq_compress_column('retyped', 'v', 'e', 1)"
+    wait_for 'SELECT count(e) >= 20 FROM retyped' || true
+    execute "ALTER TABLE retyped ALTER v TYPE $other USING NULL; UPDATE retyped SET v = CASE WHEN '$other' = 'bytea'
+        THEN '\\x0102030405060708090a0b0c0d0e0f101112131415161718'::bytea::text ELSE '{a,b}' END::$other"
+    wait
+    like "$(cat "$RUN/retyped.out")" 'source column of "[^"]*retyped" has been given another type' \
+        "a column that becomes one of type $other: no value of it is taken for numbers"
+    is "$(value 'SELECT count(e) >= 20 FROM retyped')" t "what was committed before stays"
+done
+execute 'DROP TABLE retyped'
+
 # ---- two at once, and rows that change --------------------------------------------------------------------------
 
 value 'UPDATE t SET e = NULL' >/dev/null
