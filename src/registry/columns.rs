@@ -65,15 +65,21 @@ const CASTS: &str = "WITH ours AS (\
          AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass \
        WHERE d.deptype OPERATOR(pg_catalog.=) 'n'), \
      said AS (\
-       SELECT o.classid, o.objid, CASE o.classid::pg_catalog.regclass::pg_catalog.text \
-         WHEN 'pg_attrdef' THEN (SELECT pg_catalog.pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef f \
+       SELECT o.classid, o.objid, CASE \
+         WHEN o.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass \
+           THEN (SELECT pg_catalog.pg_get_expr(adbin, adrelid) FROM pg_catalog.pg_attrdef f \
            WHERE f.oid OPERATOR(pg_catalog.=) o.objid) \
-         WHEN 'pg_constraint' THEN pg_catalog.pg_get_constraintdef(o.objid) \
-         WHEN 'pg_rewrite' THEN pg_catalog.pg_get_ruledef(o.objid) \
-         WHEN 'pg_statistic_ext' THEN pg_catalog.pg_get_statisticsobjdef_expressions(o.objid)::pg_catalog.text \
-         WHEN 'pg_proc' THEN (SELECT pg_catalog.pg_get_functiondef(o.objid) FROM pg_catalog.pg_proc f \
+         WHEN o.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass \
+           THEN pg_catalog.pg_get_constraintdef(o.objid) \
+         WHEN o.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass \
+           THEN pg_catalog.pg_get_ruledef(o.objid) \
+         WHEN o.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass \
+           THEN pg_catalog.pg_get_statisticsobjdef_expressions(o.objid)::pg_catalog.text \
+         WHEN o.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass \
+           THEN (SELECT pg_catalog.pg_get_functiondef(o.objid) FROM pg_catalog.pg_proc f \
            WHERE f.oid OPERATOR(pg_catalog.=) o.objid AND f.prokind OPERATOR(pg_catalog.<>) 'a') \
-         WHEN 'pg_class' THEN (SELECT pg_catalog.pg_get_indexdef(i.indexrelid) FROM pg_catalog.pg_index i \
+         WHEN o.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass \
+           THEN (SELECT pg_catalog.pg_get_indexdef(i.indexrelid) FROM pg_catalog.pg_index i \
            WHERE i.indexrelid OPERATOR(pg_catalog.=) o.objid) \
          END AS definition FROM objects o) \
      SELECT pg_catalog.pg_describe_object(classid, objid, 0), (-1)::pg_catalog.int4 FROM said \
