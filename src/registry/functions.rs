@@ -16,6 +16,7 @@ use crate::datum::arguments::{Text, required};
 use crate::datum::codec_parameters;
 use crate::datum::float_array::FloatArray;
 use crate::error::{Error, RegistryError, SqlResult};
+use crate::server::recovery::refuse_in_recovery;
 
 /// Columns, and expressions, that `tq_drop_codec` names before it says "and more".
 const LISTED: usize = 5;
@@ -90,6 +91,7 @@ fn whole(number: &str) -> &str {
 /// there are `tqvec` columns that could, a notice says what breaks.
 #[pg_extern(sql = false)]
 fn tq_drop_codec(name: Text<'_>) -> SqlResult<()> {
+    refuse_in_recovery(c"tq_drop_codec()");
     let name = &*name;
     let row = table::by_name(name)?
         .ok_or_else(|| Error::Registry(RegistryError::NoSuchCodec(crate::error::cut(name))))?;
