@@ -35,7 +35,7 @@ fn measure(set: &Set, column: &Column, pages: &MemoryPages, metric: Metric) -> (
 
 #[test]
 fn a_search_finds_what_the_exact_scan_finds() {
-    for set in Set::all(15_000, 25) {
+    for set in Set::all(15_000, 40) {
         for width in BitWidth::ALL {
             let column = Column::new(&set.rows, set.dimension, width, false);
             for metric in METRICS {
@@ -71,7 +71,7 @@ fn by_cluster(set: &Set) -> Vec<usize> {
 
 #[test]
 fn an_index_that_was_filled_is_as_good_as_one_that_was_built() {
-    for set in Set::all(15_000, 40) {
+    for set in Set::all(15_000, 100) {
         let column = Column::new(&set.rows, set.dimension, BitWidth::Four, false);
         let sorted = by_cluster(&set);
         let (metric, rows) = (Metric::Cosine, column.records.len());
