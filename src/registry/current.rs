@@ -37,16 +37,12 @@ pub(super) fn is_current(row: &CodecRow) -> Result<bool, Error> {
     let parameters = arguments
         .each_ref()
         .map(|argument| (argument.oid(), argument.datum().map(|datum| datum.sans_lifetime())));
-    Spi::connect(|_| {
-        // SAFETY: an SPI connection is open; each value is of its type. The snapshot is copied when it is pushed, and popped here
-        // or, after an error, with the transaction. A statement that may write would take its own.
-        let found = unsafe {
-            pg_sys::PushActiveSnapshot(pg_sys::GetCatalogSnapshot(table.oid));
-            let found = spi::execute(&query, &parameters, Access::ReadOnly, 1);
-            pg_sys::PopActiveSnapshot();
-            found?.count()
-        };
-        Ok(found == 1)
+    by_newest_snapshot(|| {
+        Spi::connect(|_| {
+            // SAFETY: an SPI connection is open; each value is of its type. A statement that may write would take a snapshot of its own.
+            let found = unsafe { spi::execute(&query, &parameters, Access::ReadOnly, 1)? };
+            Ok(found.count() == 1)
+        })
     })
 }
 
@@ -80,11 +76,13 @@ fn lock(prefix: CodecPrefix, mode: u32) -> Result<(), Error> {
     Ok(())
 }
 
-/// Lets queries see what is committed now, whatever the statement sees.
+/// Lets queries see what is committed now, and what this transaction has changed, whatever the statement sees. Also in parallel workers,
+/// which may not take what core calls the latest snapshot; the catalogs' is as new, for a table that has no cache.
 pub(super) fn by_newest_snapshot<R>(work: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
+    let table = table::location()?.oid;
     // SAFETY: within a transaction. The snapshot is copied when it is pushed, and popped below or, after an error of the server's, with the
     // transaction.
-    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetCatalogSnapshot(table)) };
     let result = work();
     // SAFETY: the one that was pushed; what runs in between leaves none.
     unsafe { pg_sys::PopActiveSnapshot() };

@@ -88,6 +88,18 @@ SELECT tq_create_codec('let go', 24, 4, false, 77) IS NOT NULL AS created;
 CREATE FUNCTION test.refused() RETURNS text LANGUAGE sql AS $$
     SELECT regexp_replace(code || ': ' || message, 'codec_[0-9a-f]{7}', 'codec_…', 'g') FROM test.failure($q$SELECT tq_drop_codec('kept')$q$)
 $$;
+-- A type that names a codec, read in a parallel worker.
+CREATE FUNCTION test.in_worker(v real[]) RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$ BEGIN RETURN tq_bit_width(v::tqvec(24, 4, kept)); END $$;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET parallel_leader_participation = off;
+SELECT count(*) > 0 AS found FROM test.columns_source WHERE test.in_worker(v) = 4;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+RESET parallel_leader_participation;
+DROP FUNCTION test.in_worker;
 CREATE DOMAIN test.embedding AS tqvec(24, 4, kept);
 SELECT test.refused();
 CREATE DOMAIN test.embeddings AS test.embedding[];
