@@ -42,6 +42,8 @@ pub(crate) enum RegistryError {
     RotationLost,
     #[error("codec \"{name}\" is named by the types of: {columns}")]
     CodecInUse { name: String, columns: String },
+    #[error("registered codecs are named by the types of: {0}")]
+    CodecsInUse(String),
     #[error("codec \"{existing}\" has a config_hash that begins as this one's does: \"{prefix}\"")]
     CodecPrefix { existing: String, prefix: String },
     #[error("table tq_codec has no column for centres")]
@@ -97,7 +99,9 @@ impl RegistryError {
             RegistryError::CentreInFiles(_) | RegistryError::TrellisInFiles(_) => {
                 Code::ERRCODE_FEATURE_NOT_SUPPORTED
             }
-            RegistryError::CodecInUse { .. } => Code::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+            RegistryError::CodecInUse { .. } | RegistryError::CodecsInUse(_) => {
+                Code::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST
+            }
             RegistryError::CodecPrefix { .. } => Code::ERRCODE_DUPLICATE_OBJECT,
             RegistryError::OldRegistry => Code::ERRCODE_UNDEFINED_COLUMN,
             RegistryError::CodecUpdate => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -133,7 +137,9 @@ impl RegistryError {
             }
             RegistryError::CodecUpdate => "Drop the codec with tq_drop_codec and create another.",
             RegistryError::RotationLost => "Run the statement again: the file is built anew.",
-            RegistryError::CodecInUse { .. } => "Drop these, or give them another type, first.",
+            RegistryError::CodecInUse { .. } | RegistryError::CodecsInUse(_) => {
+                "Drop these, or give them another type, first."
+            }
             RegistryError::CodecPrefix { .. } => "Types name codecs by these digits; choose another seed.",
             RegistryError::OldRegistry => "Run ALTER EXTENSION tinyquant UPDATE in this database.",
             RegistryError::NoRegistry => "Run CREATE EXTENSION tinyquant in this database.",

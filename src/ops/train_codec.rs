@@ -142,7 +142,7 @@ fn tq_train_codec(
     if codes == CodeKind::Trellis && width == BitWidth::Eight {
         return Err(Error::from(CodecError::TrellisOfEightBits).into());
     }
-    registry::check_new_name(&name)?;
+    registry::check_new(&name)?;
     let (sample, nulls) = sample_of(&sample_query, "tq_train_codec", seed)?;
     let dimension = sample.dimension();
     notice(

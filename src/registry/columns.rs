@@ -85,17 +85,30 @@ const CASTS: &str = "WITH ours AS (\
      SELECT pg_catalog.pg_describe_object(classid, objid, 0), (-1)::pg_catalog.int4 FROM said \
      WHERE pg_catalog.strpos(definition, $1) OPERATOR(pg_catalog.>) 0 ORDER BY 1";
 
+/// What is looked for in declarations.
+#[derive(Clone, Copy)]
+pub(super) enum Named {
+    Codec(CodecPrefix),
+    AnyCodec,
+}
+
 /// What names the codec: columns of every kind of relation, composite types included, as `schema.relation.column`; domains; and casts in
 /// expressions, as PostgreSQL describes what they are in. Not text: bodies of functions in other languages.
-pub(super) fn what_names(codec: &CodecRow) -> Result<Vec<String>, Error> {
-    let Some(prefix) = CodecPrefix::of_hash(codec.config_hash.as_bytes()) else { return Ok(Vec::new()) };
-    let names = |typmod: Typmod| typmod.codec() == Some(prefix);
+pub(super) fn what_names(codec: Named) -> Result<Vec<String>, Error> {
+    let names = |typmod: Typmod| match codec {
+        Named::Codec(prefix) => typmod.codec() == Some(prefix),
+        Named::AnyCodec => typmod.codec().is_some(),
+    };
     let kinds = relkinds(&["r", "m", "p", "f", "c", "v"]);
     let mut all = named_where(TQVEC_COLUMNS, &[DatumWithOid::from(kinds)], names)?;
     all.extend(named_where(TQVEC_DOMAINS, &[], names)?);
     // `tqvec(codec_0123456` and what follows.
-    let said = Typmod::of_codec(prefix).to_string();
-    let said = format!("tqvec{}", said.trim_end_matches(')'));
+    let said = match codec {
+        Named::Codec(prefix) => {
+            format!("tqvec{}", Typmod::of_codec(prefix).to_string().trim_end_matches(')'))
+        }
+        Named::AnyCodec => "tqvec(codec_".into(),
+    };
     all.extend(named_where(CASTS, &[DatumWithOid::from(said)], |_| true)?);
     Ok(all)
 }

@@ -1,13 +1,10 @@
-//! What SQL does with the codec table: create and drop codecs, check rows, hear of changes.
+//! What SQL does with the codec table: create codecs, check rows, list the rotations that are kept.
 
 use pgrx::AnyNumeric;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use tq_codec::declaration::CodecPrefix;
 use tq_codec::{Codebook, CodecConfig, CodecDefinition};
 
-use super::columns;
-use super::current;
 use super::registration::register;
 use super::rotations;
 use super::table;
@@ -15,11 +12,7 @@ use super::table::CodecRow;
 use crate::datum::arguments::{Text, required};
 use crate::datum::codec_parameters;
 use crate::datum::float_array::FloatArray;
-use crate::error::{Error, RegistryError, SqlResult};
-use crate::server::recovery::refuse_in_recovery;
-
-/// Columns, and expressions, that `tq_drop_codec` names before it says "and more".
-const LISTED: usize = 5;
+use crate::error::{Error, SqlResult};
 
 /// [`tq_create_codec_centred`] as version 0.1.0 declares it.
 #[pg_extern(sql = false)]
@@ -85,60 +78,6 @@ fn whole(number: &str) -> &str {
         .split_once('.')
         .filter(|(_, zeros)| zeros.bytes().all(|zero| zero == b'0'))
         .map_or(number, |(whole, _)| whole)
-}
-
-/// Drops a codec. Whether a column still holds its records cannot be known without reading all of them, so where
-/// there are `tqvec` columns that could, a notice says what breaks.
-#[pg_extern(sql = false)]
-fn tq_drop_codec(name: Text<'_>) -> SqlResult<()> {
-    refuse_in_recovery(c"tq_drop_codec()");
-    let name = &*name;
-    let row = table::by_name(name)?
-        .ok_or_else(|| Error::Registry(RegistryError::NoSuchCodec(crate::error::cut(name))))?;
-    // Whoever names it holds a lock until its transaction ends, and what it has made is seen then.
-    if let Some(prefix) = CodecPrefix::of_hash(row.config_hash.as_bytes()) {
-        current::wait_for_namers(prefix)?;
-    }
-    let named = current::by_newest_snapshot(|| columns::what_names(&row))?;
-    if !named.is_empty() {
-        return Err(
-            Error::Registry(RegistryError::CodecInUse { name: row.name, columns: listed(named) }).into()
-        );
-    }
-    table::delete(name)?;
-    let holding = columns::columns_that_may_hold(&row)?;
-    if holding.is_empty() {
-        return Ok(());
-    }
-    let mut detail = format!("Columns that may hold such records: {}.", listed(holding));
-    let mut hint =
-        "To bring them back, create the codec again with the same seed, codebook and centre.".to_string();
-    let expressions = columns::expressions_that_may_decode(&row)?;
-    if !expressions.is_empty() {
-        detail.push_str(&format!(
-            " Where they do, ANALYZE, REINDEX or an UPDATE of the table fails at what decodes them: {}.",
-            listed(expressions)
-        ));
-        hint.push_str(" Otherwise drop what decodes them.");
-    }
-    crate::error::notice(
-        format!(
-            "records with config_hash \"{}\" can still be stored and copied, but no longer decoded or measured",
-            row.config_hash
-        ),
-        Some(detail),
-        Some(hint),
-    );
-    Ok(())
-}
-
-/// Names, and no more of them than a message takes.
-fn listed(mut names: Vec<String>) -> String {
-    if names.len() > LISTED {
-        names.truncate(LISTED);
-        names.push("and more".into());
-    }
-    names.join(", ")
 }
 
 /// Lists the rotations that this database directory keeps in files.

@@ -8,6 +8,7 @@ mod coding;
 mod columns;
 mod compress;
 mod current;
+mod dropping;
 mod exchange;
 mod functions;
 mod generation;
@@ -35,7 +36,7 @@ pub(crate) use self::lookup::{
 };
 pub(crate) use self::prepare::Query;
 pub(crate) use self::registration::{
-    CodecRegistration, check_new_name, register_described, register_trained, trained_error,
+    CodecRegistration, check_new, register_described, register_trained, trained_error,
 };
 
 pgrx::extension_sql_file!("registry.sql", name = "registry", requires = ["vector"]);

@@ -13,7 +13,12 @@ pub(super) fn register(row: &CodecRow) -> Result<(), Error> {
     row.check()?;
     check_declarable(&row.name)?;
     refuse_duplicate(row)?;
-    table::insert(row)
+    // Another session may have come first, or dropped again what it had added.
+    while !table::insert_unless_there(row)? {
+        refuse_duplicate(row)?;
+        poll();
+    }
+    Ok(())
 }
 
 /// Registers a codec under a name, with the mean squared error of what it was trained on.
@@ -30,8 +35,10 @@ pub(crate) fn trained_error(codec: &Codec) -> Result<Option<f64>, Error> {
     Ok(table::by_hash(codec.hash().as_str())?.and_then(|row| row.squared_error))
 }
 
-/// Refuses a name that no new codec may have, or that one has.
-pub(crate) fn check_new_name(name: &str) -> Result<(), Error> {
+/// Refuses what would stand in the way of a codec that is yet to be made: a name that no new one may have, or that one has, and a user
+/// or a transaction that may not register any.
+pub(crate) fn check_new(name: &str) -> Result<(), Error> {
+    table::refuse_without_insert()?;
     table::check_name(name, None)?;
     check_declarable(name)?;
     match table::by_name(name)? {

@@ -19,7 +19,7 @@ use crate::datum::typmod::Typmod;
 use crate::error::{Error, RegistryError};
 use crate::server::memory::cushion;
 use crate::server::names::qualified_name;
-use crate::server::recovery::refuse_in_recovery;
+use crate::server::recovery::{refuse_if_read_only, refuse_in_recovery};
 use crate::server::spi;
 
 /// The table, as this session has found it.
@@ -254,19 +254,27 @@ pub(super) fn row_from_sql(
 
 /// Whether the current user may add rows, in this transaction.
 pub(super) fn may_insert() -> Result<bool, Error> {
-    let table = location()?.oid;
-    // SAFETY: a look-up by the OID of an existing table.
-    let result = unsafe {
-        pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), pg_sys::ACL_INSERT as pg_sys::AclMode)
-    };
     // SAFETY: a plain variable of the backend's.
     let read_only = unsafe { pg_sys::XactReadOnly };
-    Ok(result == pg_sys::AclResult::ACLCHECK_OK && !read_only)
+    Ok(right_to_insert(location()?.oid) == pg_sys::AclResult::ACLCHECK_OK && !read_only)
 }
 
-/// Adds a row, which the caller has checked.
-pub(super) fn insert(row: &CodecRow) -> Result<(), Error> {
-    insert_with(row, "").map(drop)
+/// Refuses, in core's words, who may not add rows, or not now: before work that would be lost.
+pub(super) fn refuse_without_insert() -> Result<(), Error> {
+    refuse_in_recovery(c"INSERT");
+    refuse_if_read_only(c"INSERT");
+    let right = right_to_insert(location()?.oid);
+    if right != pg_sys::AclResult::ACLCHECK_OK {
+        // SAFETY: raises PostgreSQL's own error; the name is a C string.
+        unsafe { pg_sys::aclcheck_error(right, pg_sys::ObjectType::OBJECT_TABLE, c"tq_codec".as_ptr()) }
+    }
+    Ok(())
+}
+
+/// The current user's right to add rows.
+fn right_to_insert(table: pg_sys::Oid) -> pg_sys::AclResult::Type {
+    // SAFETY: a look-up by the OID of an existing table.
+    unsafe { pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), pg_sys::ACL_INSERT as pg_sys::AclMode) }
 }
 
 /// Adds a row, which the caller has checked, unless there is one with its hash or name. Waits for another session
@@ -275,10 +283,6 @@ pub(super) fn insert(row: &CodecRow) -> Result<(), Error> {
 /// No index is named: whichever one were, two sessions that add the same row could find each other by the other one, which
 /// would be an error of theirs.
 pub(super) fn insert_unless_there(row: &CodecRow) -> Result<bool, Error> {
-    insert_with(row, "ON CONFLICT DO NOTHING")
-}
-
-fn insert_with(row: &CodecRow, clause: &str) -> Result<bool, Error> {
     cushion()?;
     let location = location()?;
     let table = location.name()?;
@@ -289,7 +293,7 @@ fn insert_with(row: &CodecRow, clause: &str) -> Result<bool, Error> {
         if location.has_centre { (", centre, squared_error", ", $9, $10") } else { ("", "") };
     let query = format!(
         "INSERT INTO {table} (name, config_hash, dimension, bit_width, seed, residual, rotation, codebook{column}) \
-         VALUES ($1, $2, $3, $4, $5::pg_catalog.numeric, $6, $7, $8{value}) {clause}"
+         VALUES ($1, $2, $3, $4, $5::pg_catalog.numeric, $6, $7, $8{value}) ON CONFLICT DO NOTHING"
     );
     refuse_in_recovery(c"INSERT");
     Spi::connect_mut(|client| {

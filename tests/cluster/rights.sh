@@ -192,6 +192,13 @@ done
 is "$(value 'SELECT count(*) FROM back')$(value 'SELECT count(*) FROM tq_catalog.tq_codec')" 00 \
     "nothing was written"
 
+# Training, which may take minutes, isn't begun for nothing. The query would fail.
+train="SELECT tq_train_codec('never', 'SELECT (1 / (random() * 0)::int)::text')"
+is "$(outcome reader "$train")" 22012 "who may register codecs may train one"
+is "$(outcome reader 'BEGIN READ ONLY' "$train")" 25006 "but not in a transaction that only reads"
+value 'REVOKE INSERT ON tq_catalog.tq_codec FROM reader' >/dev/null
+is "$(outcome reader "$train")" 42501 "and nobody else: before the query is run"
+
 # ---- functions --------------------------------------------------------------------------------------------------
 
 alike ok "inside DO" postgres "DO \$\$ DECLARE n bigint; BEGIN

@@ -118,6 +118,25 @@ wait_until grep -q . "$RUN/naming.out"
 like "$(cat "$RUN/naming.out")" 'raced' "a table of a codec that is being dropped waits, and is refused"
 is "$(value "SELECT to_regclass('raced') IS NULL")" t "and isn't made"
 
+# ---- a codec that two sessions create, and one that a third deletes while it is named
+ask 'BEGIN;' >/dev/null
+ask "SELECT tq_create_codec('created', 4, 2, false, 7);" >/dev/null
+session creating "SELECT tq_create_codec('created', 4, 2, false, 8)"
+wait_for "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'creating' AND wait_event_type = 'Lock'"
+ask 'COMMIT;' >/dev/null
+wait_until grep -q . "$RUN/creating.out"
+like "$(cat "$RUN/creating.out")" 'ERROR:  codec "created" already exists' "who comes second is told which codec is there"
+ask 'BEGIN;' >/dev/null
+ask "CREATE TABLE of_created (e tqvec(4, 2, created));" >/dev/null
+session deleting "DELETE FROM tq_catalog.tq_codec WHERE name = 'created'"
+wait_for "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'deleting' AND wait_event_type = 'Lock'"
+ask 'COMMIT;' >/dev/null
+wait_until grep -q . "$RUN/deleting.out"
+like "$(cat "$RUN/deleting.out")" 'codec "created" is named by the types of: public.of_created.e' \
+    "a DELETE waits for who names the codec, and is refused"
+execute 'DROP TABLE of_created; DELETE FROM tq_catalog.tq_codec'
+is "$(value 'SELECT count(*) FROM tq_catalog.tq_codec')" 0 "and not when nothing names it"
+
 # ---- without preloading: the hook comes with the first call
 close_session
 with_library ''

@@ -40,7 +40,12 @@ impl Codebook {
     pub fn new(width: BitWidth, entries: Vec<f32>) -> Result<Self, CodecError> {
         let expected = width.levels();
         if entries.len() != expected {
-            return Err(CodecError::CodebookCount { bits: width.bits(), expected, got: entries.len() });
+            return Err(CodecError::CodebookCount {
+                codes: CodeKind::Scalar,
+                bits: width.bits(),
+                expected,
+                got: entries.len(),
+            });
         }
         if let Some(index) = entries.iter().position(|entry| !entry.is_finite()) {
             return Err(CodecError::CodebookNotFinite { index });
@@ -67,7 +72,12 @@ impl Codebook {
         }
         let expected = CodeKind::Trellis.entries(width);
         if entries.len() != expected {
-            return Err(CodecError::CodebookCount { bits: width.bits(), expected, got: entries.len() });
+            return Err(CodecError::CodebookCount {
+                codes: CodeKind::Trellis,
+                bits: width.bits(),
+                expected,
+                got: entries.len(),
+            });
         }
         if let Some(index) = entries.iter().position(|entry| !entry.is_finite()) {
             return Err(CodecError::CodebookNotFinite { index });
@@ -295,7 +305,10 @@ mod tests {
     #[test]
     fn refusals_name_the_entry() {
         let new = |entries: &[f32]| Codebook::new(BitWidth::Two, entries.to_vec());
-        assert_eq!(new(&[0.0; 3]), Err(CodecError::CodebookCount { bits: 2, expected: 4, got: 3 }));
+        assert_eq!(
+            new(&[0.0; 3]),
+            Err(CodecError::CodebookCount { codes: CodeKind::Scalar, bits: 2, expected: 4, got: 3 })
+        );
         assert_eq!(new(&[0.0, 1.0, f32::NAN, 3.0]), Err(CodecError::CodebookNotFinite { index: 2 }));
         assert_eq!(new(&[0.0, 1.0, 2.0, f32::INFINITY]), Err(CodecError::CodebookNotFinite { index: 3 }));
         assert_eq!(new(&[0.0, 1.0, 1.0, 2.0]), Err(CodecError::CodebookNotAscending { index: 2 }));

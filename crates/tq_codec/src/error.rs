@@ -74,8 +74,10 @@ pub enum CodecError {
         index: usize,
     },
     /// A codebook has the wrong number of entries for its bit width.
-    #[error("a codebook of {bits} bits has {expected} entries, not {got}")]
+    #[error("a codebook of {bits} bits{} has {expected} entries, not {got}", of_codes(*codes))]
     CodebookCount {
+        /// The kind of codes that it is for.
+        codes: crate::CodeKind,
         /// The bit width.
         bits: u8,
         /// Two to the power of the bit width, or 256 for a trellis.
@@ -268,6 +270,14 @@ pub enum CodecError {
         /// What the JSON parser says.
         reason: String,
     },
+}
+
+/// What a codebook's bits are said to be for, if that isn't what they mostly are.
+fn of_codes(codes: crate::CodeKind) -> &'static str {
+    match codes {
+        crate::CodeKind::Scalar => "",
+        crate::CodeKind::Trellis => " for a trellis",
+    }
 }
 
 /// An error of encoding or decoding many vectors, with the first row that it concerns.

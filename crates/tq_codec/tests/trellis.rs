@@ -115,7 +115,10 @@ fn what_there_is_not() {
     assert_eq!(eight.with_codes(CodeKind::Trellis), Err(CodecError::TrellisOfEightBits));
     assert_eq!(Codebook::of_trellis(BitWidth::Eight, vec![0.0; 256]), Err(CodecError::TrellisOfEightBits));
     let of = |entries| Codebook::of_trellis(BitWidth::Two, entries);
-    assert_eq!(of(vec![1.0; 4]), Err(CodecError::CodebookCount { bits: 2, expected: 256, got: 4 }));
+    assert_eq!(
+        of(vec![1.0; 4]),
+        Err(CodecError::CodebookCount { codes: CodeKind::Trellis, bits: 2, expected: 256, got: 4 })
+    );
     assert_eq!(of(vec![0.0; 256]), Err(CodecError::TrellisRange { largest: 0.0 }));
     assert_eq!(of(vec![1e31; 256]), Err(CodecError::TrellisRange { largest: 1e31 }));
     let mut entries = vec![1.0; 256];

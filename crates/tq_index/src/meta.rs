@@ -21,7 +21,7 @@
 //! ```
 
 use tq_codec::Metric;
-use tq_format::{BitWidth, HASH_LEN, MAX_DIMENSION, RecordShape};
+use tq_format::{BitWidth, HASH_LEN, MAX_DIMENSION, RecordBuilder, RecordShape};
 
 use crate::error::{IndexError, damaged};
 use crate::layout::{
@@ -197,6 +197,9 @@ impl Meta {
                 if dimension == 0 || dimension > MAX_DIMENSION {
                     return Err(damaged(0, "a dimension out of range"));
                 }
+                // Or it would be looked for among the codecs.
+                RecordBuilder::new(&hash_field, dimension, bit_width, residual)
+                    .map_err(|_| damaged(0, "a codec's hash that no record can have"))?;
                 Some(RecordShape { hash_field, dimension, bit_width, residual })
             }
         };
@@ -391,5 +394,9 @@ mod tests {
         meta.tail = meta.extent_start(1).unwrap();
         let error = Meta::parse(&meta.to_bytes(), 8160).unwrap_err();
         assert_eq!(error, damaged(0, "a tail outside of the extents"));
+        let mut bytes = meta.to_bytes();
+        bytes[16] = 0xFF;
+        let error = Meta::parse(&bytes, 8160).unwrap_err();
+        assert_eq!(error, damaged(0, "a codec's hash that no record can have"));
     }
 }

@@ -113,6 +113,16 @@ DROP TABLE test.of_arrays;
 CREATE TYPE test.composite AS (a int, b tqvec(24, 4, kept));
 SELECT test.refused();
 DROP TYPE test.composite;
+CREATE TABLE test.of_one (e tqvec(24, 4, kept));
+-- Nor by the table's own statements, except for what replicates.
+SELECT code, message, hint FROM test.failure($$DELETE FROM tq_catalog.tq_codec WHERE name IN ('let go', 'kept')$$);
+SELECT code, message, hint FROM test.failure('TRUNCATE tq_catalog.tq_codec');
+BEGIN;
+SET LOCAL session_replication_role = replica;
+DELETE FROM tq_catalog.tq_codec WHERE name = 'kept';
+TRUNCATE tq_catalog.tq_codec;
+ROLLBACK;
+DROP TABLE test.of_one;
 CREATE VIEW test.of_casts AS SELECT v::tqvec(24, 4, kept) AS e FROM test.columns_source;
 SELECT test.refused();
 DROP VIEW test.of_casts;
