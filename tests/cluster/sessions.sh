@@ -125,7 +125,7 @@ session creating "SELECT tq_create_codec('created', 4, 2, false, 8)"
 wait_for "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'creating' AND wait_event_type = 'Lock'"
 ask 'COMMIT;' >/dev/null
 wait_until grep -q . "$RUN/creating.out"
-like "$(cat "$RUN/creating.out")" 'ERROR:  codec "created" already exists' "who comes second is told which codec is there"
+like "$(cat "$RUN/creating.out")" 'ERROR:  codec "created" already exists' "who comes second is told which it is"
 ask 'BEGIN;' >/dev/null
 ask "CREATE TABLE of_created (e tqvec(4, 2, created));" >/dev/null
 session deleting "DELETE FROM tq_catalog.tq_codec WHERE name = 'created'"
