@@ -4,7 +4,7 @@
 const MOST_DIGITS: usize = 1000;
 const MOST_EXPONENT_DIGITS: usize = 3;
 
-/// Whether `jsonb` takes a text that is JSON, in a database of UTF-8 or of another encoding.
+/// Whether `jsonb` takes a text that is JSON, in a database of UTF-8 or of another encoding. Of any other text the answer says nothing.
 pub fn fits_jsonb(json: &str, unicode: bool) -> bool {
     let mut rest = json;
     while let Some(start) =
@@ -25,7 +25,8 @@ pub fn fits_jsonb(json: &str, unicode: bool) -> bool {
 /// Of a string whose quote is taken off: a NUL and half a surrogate pair are no text.
 fn string_fits(string: &str, unicode: bool) -> (bool, &str) {
     let (mut at, mut high) = (0, false);
-    while let Some(found) = string[at..].find(['"', '\\']) {
+    // An escape at the end, or of a letter of several bytes, is no JSON.
+    while let Some(found) = string.get(at..).and_then(|rest| rest.find(['"', '\\'])) {
         // Half a pair stands alone if anything comes between it and the other half.
         if high && found > 0 {
             return (false, "");
@@ -81,6 +82,11 @@ mod tests {
             "\"\\ude00\"",
             "[1e1000]",
             &format!("[{}]", "1".repeat(1001)),
+            // No JSON at all.
+            "\"1\\",
+            "\"\\\u{e9}\"",
+            "\"\\u00",
+            "\"",
         ] {
             assert!(!fits_jsonb(json, true), "{json:.40}");
         }
