@@ -37,23 +37,34 @@ progress='FROM tq_compress_progress()'
 is "$(value "SELECT count(*) $progress")" 0 "nothing is seen while nothing runs"
 session seen "CALL tq_compress_column('t', 'v', 'e', 50, on_error => 'ignore')"
 wait_for "SELECT rows_done >= 500 $progress" || true
-like "$(value "SELECT datname, relid::regclass, source_column, target_column, rows_total $progress")" \
+# shown COMMAND...: what it prints, once that is something: while the trigger runs commands of its own, there is nothing
+# to be seen for a moment
+shown() {
+    local got=
+    for _ in {1..100}; do
+        got=$("$@")
+        [ -z "$got" ] || [ "$got" = 0 ] || break
+    done
+    echo "$got"
+}
+like "$(shown value "SELECT datname, relid::regclass, source_column, target_column, rows_total $progress")" \
     '^postgres\|t\|v\|e\|[0-9]+$' "another session sees table and columns"
-is "$(value "SELECT rows_done + rows_skipped >= 500 AND rows_total >= rows_done
+is "$(shown value "SELECT rows_done + rows_skipped >= 500 AND rows_total >= rows_done
     AND rows_skipped BETWEEN rows_done / 9 - 50 AND rows_done / 9 + 50
     AND batches BETWEEN (rows_done + rows_skipped) / 50 - 2 AND (rows_done + rows_skipped) / 50 + 1 AND started < now()
     AND pid = (SELECT pid FROM pg_stat_activity WHERE application_name = 'seen') $progress")" t \
     "and how many rows are done, and were skipped"
-first=$(value "SELECT rows_done $progress")
+first=$(shown value "SELECT rows_done $progress")
 wait_for "SELECT rows_done > $first $progress" || true
-is "$(value "SELECT rows_done > $first $progress")" t "which grow"
+is "$(shown value "SELECT rows_done > $first $progress")" t "which grow"
 as_role() { "$PG_BIN/psql" -X -q -At -h "$cluster" -d postgres -U "$1" -c "$2"; }
-is "$(as_role watcher "SELECT count(*) $progress")" 1 "a member of pg_read_all_stats sees it"
+is "$(shown as_role watcher "SELECT count(*) $progress")" 1 "a member of pg_read_all_stats sees it"
 is "$(as_role reader "SELECT count(*) $progress")" 0 "others don't"
-is "$(value "SELECT datname, source_column IS NULL, rows_done > 0 $progress" other)" 'postgres|t|t' \
+is "$(shown value "SELECT datname, source_column IS NULL, rows_done > 0 $progress" other)" 'postgres|t|t' \
     "another database has numbers and no names"
-is "$(value "SELECT relid::regclass, command IS NULL, type IS NULL, tuples_processed > 0
-    FROM pg_stat_progress_copy")" 't|t|t|t' "pg_stat_progress_copy has its rows, and calls it nothing"
+is "$(shown value "SELECT relid::regclass, command IS NULL, type IS NULL, tuples_processed > 0
+    FROM pg_stat_progress_copy WHERE relid = 't'::regclass")" 't|t|t|t' \
+    "pg_stat_progress_copy has its rows, and calls it nothing"
 
 # ---- cancelled, and called again --------------------------------------------------------------------------------
 
