@@ -19,10 +19,20 @@ cluster_create "$cluster" 'max_wal_size = 64MB' 'checkpoint_timeout = 30s' 'auto
 # Not by pg_ctl: what is killed must be a child of this shell, since not every container's first process takes away
 # the dead, and a postmaster that is still listed keeps its successor from starting.
 start_server() {
-    as_server_user "$PG_BIN/postgres" -D "$cluster/data" >>"$cluster/server.log" 2>&1 &
-    if wait_until accepts_connections "$cluster"; then return 0; fi
+    local i
+    # A killed process is gone from /proc before its memory is: for a moment the shared memory still has users.
+    for ((i = 0; i < 50; i++)); do
+        as_server_user "$PG_BIN/postgres" -D "$cluster/data" >>"$cluster/server.log" 2>&1 &
+        wait_until answers_or_ended $! || break
+        if accepts_connections "$cluster"; then return 0; fi
+        grep -qs 'pre-existing shared memory block' <(tail -n 2 "$cluster/server.log") || break
+        sleep 0.2
+    done
     tail -n 30 "$cluster/server.log"
     return 1
+}
+answers_or_ended() { # PID
+    accepts_connections "$cluster" || ! kill -0 "$1" 2>/dev/null
 }
 start_server
 folder=$RUN/files
