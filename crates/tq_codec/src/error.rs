@@ -224,10 +224,10 @@ pub enum CodecError {
         /// The vector's Euclidean norm.
         norm: f64,
     },
-    /// The rotation's matrix does not fit into memory.
-    #[error("cannot allocate {bytes} bytes for the rotation")]
+    /// The rotation does not fit into memory, while it is built or as a whole.
+    #[error("cannot allocate the memory for a rotation, whose matrix takes {bytes} bytes")]
     OutOfMemory {
-        /// The size of the allocation that failed.
+        /// The size of its matrix; building it takes several times that.
         bytes: usize,
     },
     /// There is no memory for vectors, records or what is made of them meanwhile.
