@@ -22,6 +22,7 @@ fn tq_drop_codec(name: Text<'_>) -> SqlResult<()> {
     let name = &*name;
     let row = table::by_name(name)?
         .ok_or_else(|| Error::Registry(RegistryError::NoSuchCodec(crate::error::cut(name))))?;
+    // The table's trigger asks again, but version 0.1.0's doesn't, and this error is of the caller's statement and not of one inside.
     refuse_if_named(name, &row.config_hash)?;
     table::delete(name)?;
     let holding = columns::columns_that_may_hold(&row)?;
